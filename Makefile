@@ -1,0 +1,44 @@
+# Greenroom. `make help` explains itself.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export GREENROOM_HOME ?= .greenroom
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test lint bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Greenroom needs Python 3.11 ($(PYTHON) not found). Next: install it, or set PYTHON=/path/to/python3.11."; exit 3; }
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/greenroom models pull
+	touch $@
+
+setup: $(VENV)/.ready ## Make the virtual environment, install packages, fetch model weights
+
+demo: setup ## Run the main job once and serve the console (Ctrl-C ends it)
+	$(BIN)/greenroom demo
+
+up: setup ## Serve the console and run workers
+	$(BIN)/greenroom up
+
+chromium:
+	@command -v chromium >/dev/null || { echo "installing chromium for the browser tests"; apt-get update -qq && apt-get install -y -qq chromium; } || echo "chromium could not be installed: browser tests will fail and say so"
+
+test: setup chromium lint ## Set everything up, check style, types and layers, and run every test
+	$(BIN)/python -m pytest
+
+lint: setup ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+
+bench: setup ## Run one benchmark (NAME=gates_end_to_end) or all, and write benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks $(NAME)
+
+clean: ## Remove the virtual environment and caches (never your data in GREENROOM_HOME)
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""The record: the ledger, authorities, signed receipts and approvals."""

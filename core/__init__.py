@@ -1,0 +1,1 @@
+"""What everything stands on: settings, database, blobs, media, perception, weights, gates, errors."""

@@ -1,0 +1,119 @@
+"""Every setting, each with a default that works. ``docs/settings.md`` lists them; a test holds it to that.
+
+A setting is read from ``GREENROOM_<NAME>``; the groups have a prefix of their own
+(``GREENROOM_MEDIA_MAX_SECONDS``).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Environment = Literal["demo", "test", "production"]
+
+
+class MediaSettings(BaseSettings):
+    """Bounds on hostile video."""
+
+    model_config = SettingsConfigDict(env_prefix="GREENROOM_MEDIA_", extra="ignore")
+
+    max_seconds: float = Field(600.0, description="Longest video in a campaign or an import, seconds.")
+    max_seconds_analyze: float = Field(14_400.0, description="Longest video for `analyze`, seconds.")
+    max_bytes: int = Field(2_000_000_000, description="Largest file, bytes.")
+    max_pixels: int = Field(3840 * 2160, description="Most pixels in one frame.")
+    max_frame_rate: float = Field(120.0, description="Highest frame rate, frames a second.")
+    max_streams: int = Field(8, description="Most streams in a container.")
+    child_memory_mb: int = Field(3000, description="Address space of a decoding child, MB.")
+    child_seconds: float = Field(900.0, description="Longest life of a decoding child, CPU seconds.")
+
+
+class WebSettings(BaseSettings):
+    """The web application."""
+
+    model_config = SettingsConfigDict(env_prefix="GREENROOM_WEB_", extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8321, description="Port to listen on.")
+    session_hours: float = Field(12.0, description="A sign-in lasts this long, hours.")
+    upload_max_bytes: int = Field(300_000_000, description="Largest upload, bytes.")
+    link_hours: float = Field(168.0, description="A delivery link lasts this long by default, hours.")
+
+
+class PipelineSettings(BaseSettings):
+    """Jobs, leases and the relay."""
+
+    model_config = SettingsConfigDict(env_prefix="GREENROOM_PIPELINE_", extra="ignore")
+
+    lease_seconds: float = Field(
+        60.0, description="A stage's lease ends this long after its last renewal, seconds."
+    )
+    stage_deadline_seconds: float = Field(3600.0, description="No lease is renewed past this age, seconds.")
+    max_attempts: int = Field(3, description="Tries of one stage before the render is parked as failed.")
+    sweep_seconds: float = Field(
+        5.0, description="The sweeper looks for stalled renders this often, seconds."
+    )
+    workers: int = Field(1, description="Worker processes that `greenroom up` starts.")
+
+
+class Settings(BaseSettings):
+    """Settings of one Greenroom installation."""
+
+    model_config = SettingsConfigDict(env_prefix="GREENROOM_", extra="ignore")
+
+    environment: Environment = Field(
+        "demo",
+        description="demo, test or production. A development CA or timestamp authority releases only in demo "
+        "(and test); `research` weights are off in production.",
+    )
+    home: Path = Field(
+        Path(".greenroom"), description="Folder for the database, blobs, keys and ledger tiles."
+    )
+    database_url: str = Field("", description="SQLAlchemy URL. Empty: SQLite in the home folder.")
+    blob_url: str = Field(
+        "", description="obstore URL (file:// or s3://). Empty: a folder in the home folder."
+    )
+    broker_url: str = Field(
+        "", description="Celery broker URL. Empty: the filesystem transport in the home folder."
+    )
+    weights_dir: Path = Field(
+        Path("~/.cache/greenroom/weights"), description="Where pulled model weights are kept."
+    )
+    weights_sources: str = Field("", description="Extra folders to look for weights, separated by ':'.")
+    master_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Secret that signs links and sessions. Empty: one is made in the home folder.",
+    )
+    timestamp_url: str = Field(
+        "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
+    )
+    trust_anchors: str = Field("", description="PEM file of extra C2PA trust anchors.")
+    threads: int = Field(2, description="Threads that one process may use for models and codecs.")
+
+    media: MediaSettings = Field(default_factory=MediaSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    pipeline: PipelineSettings = Field(default_factory=PipelineSettings)
+
+    @property
+    def effective_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.home.resolve() / 'greenroom.db'}"
+
+    @property
+    def effective_blob_url(self) -> str:
+        return self.blob_url or f"file://{self.home.resolve() / 'blobs'}"
+
+    @property
+    def keys_dir(self) -> Path:
+        """Signing keys, mode 0700, made on first use."""
+        folder = self.home / "keys"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read from the environment once. Tests call ``get_settings.cache_clear()``."""
+    return Settings()

@@ -1,0 +1,57 @@
+"""Tables that every package may stand on: brands, assets and the outbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import Base, now
+
+# SQLite autoincrements INTEGER keys only.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class BrandRow(Base):
+    """A customer. Every row that belongs to one carries its id."""
+
+    __tablename__ = "brands"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    rule_pack: Mapped[str] = mapped_column(String(100), default="consumer-products")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class AssetRow(Base):
+    """Immutable bytes named by SHA-256, with a role, an essence and a parent."""
+
+    __tablename__ = "assets"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    render_id: Mapped[str] = mapped_column(String(40), index=True)
+    role: Mapped[str] = mapped_column(String(20))
+    essence: Mapped[str] = mapped_column(String(64), index=True)
+    parent: Mapped[str | None] = mapped_column(ForeignKey("assets.sha256"))
+    size: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class OutboxRow(Base):
+    """A message that the relay sends after the transaction that wrote it. A hint: the row it names is the job."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    topic: Mapped[str] = mapped_column(String(80))
+    payload: Mapped[dict[str, Any]] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    sent_at: Mapped[datetime | None] = mapped_column()
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    last_error: Mapped[str] = mapped_column(Text, default="")
+
+    # The relay reads unsent rows by absence of sent_at, never by `id > last`: ids commit out of order.
+    __table_args__ = (Index("ix_outbox_unsent", "sent_at", "id"),)

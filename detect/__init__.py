@@ -1,0 +1,1 @@
+"""Measures a candidate: artifact, lip sync, identity, transcript, picture content, technical."""

@@ -1,0 +1,1 @@
+"""Script -> voice -> lips -> picture: makes a candidate video."""

@@ -1,0 +1,1 @@
+"""The life of a render: campaigns, stages, leases, Celery, the outbox relay."""

@@ -1,0 +1,1 @@
+"""Rule packs over text, and whether an authority covers a use."""

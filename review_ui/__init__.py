@@ -1,0 +1,1 @@
+"""The web application: console, queue, public verifier, API."""
