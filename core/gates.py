@@ -29,7 +29,7 @@ class GateSetError(GreenroomError):
 
 
 class Threshold(BaseModel):
-    """Bounds on a gate's score. ``direction`` says which side is bad; ``review`` is reached before ``block``."""
+    """Bounds on a gate's score: ``direction`` says which side is bad; ``review`` comes before ``block``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
     @staticmethod
     def worst(verdicts: list[Verdict]) -> Verdict:
-        """The most severe of a non-empty list. Raises ValueError on an empty one: nothing checked is no pass."""
+        """The most severe of a list. Raises ValueError on an empty one: nothing checked is no pass."""
         if not verdicts:
             raise ValueError("no verdicts: an empty set of gates never passes")
         return max(verdicts, key=lambda verdict: verdict.severity)
@@ -65,7 +65,7 @@ class Finding(BaseModel):
 
 
 class GateResult(BaseModel):
-    """What one gate measured on one asset: a score and findings, no verdict yet (see ``core.gates.decide``)."""
+    """What one gate measured on one asset: a score and findings, no verdict yet (``core.gates.decide``)."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -41,7 +41,7 @@ class AssetRow(Base):
 
 
 class OutboxRow(Base):
-    """A message that the relay sends after the transaction that wrote it. A hint: the row it names is the job."""
+    """A message that the relay sends after its transaction. A hint: the row it names is the job."""
 
     __tablename__ = "outbox"
 

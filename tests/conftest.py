@@ -1,4 +1,4 @@
-"""Fixtures that every package's tests share: a temporary home, the test media, the sample presenter, no network."""
+"""Fixtures of all tests: a temporary home, the test media, the sample presenter, no network."""
 
 from __future__ import annotations
 
