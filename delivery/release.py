@@ -1,0 +1,225 @@
+"""Trust step 12: the only door. Nothing else in Greenroom writes the released state (a syntax-tree test holds it).
+
+Order matters. Every condition is checked, the published file is made and verified while no door leads to it, and
+then one compare-and-set makes the state true and names the file's digest, with its ledger entry, in one
+transaction. A lost race deletes the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import CursorResult, update
+from sqlalchemy.orm import Session
+
+from audit.approvals import Approval, approvals_for
+from audit.authorities import get_authority
+from audit.ledger import Event, append
+from audit.receipts import Receipt, receipts_for
+from core.blobs import blobs
+from core.database import now, reading, transaction
+from core.errors import NotFound
+from core.gates import load_gate_set
+from core.media.essence import essence, media_boxes
+from core.models import AssetRole, StoredBlob, Verdict
+from core.settings import get_settings
+from core.tables import AssetRow
+from delivery.errors import ReleaseRefused
+from pipeline.jobs import workspace
+from pipeline.registry import DatabaseRegistry
+from pipeline.review import approvals_needed
+from pipeline.states import State, check_move
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from policy.consent import Use, covers
+from provenance.credential import ApprovalFacts, publish
+from provenance.service import save_manifest
+from provenance.signer import load_signer
+from provenance.verify import verify
+
+
+@dataclass(frozen=True)
+class _Cleared:
+    """What every condition was checked against."""
+
+    render: RenderRow
+    approvals: list[Approval]
+
+
+def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
+    """Release one approved render.
+
+    Raises:
+        ReleaseRefused: a condition does not hold; the message names it.
+        NotFound: no such render of this brand.
+    """
+    cleared = _check(render_id, brand_id)
+    render = cleared.render
+    if State(render.state) is State.RELEASED:
+        return render  # idempotent: the same message twice releases once
+    stored, manifest = _publish(cleared)
+    try:
+        with transaction() as session:
+            # The authority again, in the transaction that releases: a withdrawal that committed first wins.
+            _check_authority(session, render)
+            won = session.execute(
+                update(RenderRow)
+                .where(
+                    RenderRow.id == render.id,
+                    RenderRow.state == State.APPROVED,
+                    RenderRow.sealed_sha256 == render.sealed_sha256,
+                )
+                .values(state=State.RELEASED, published_sha256=stored.sha256, changed_at=now())
+            )
+            if not isinstance(won, CursorResult) or won.rowcount != 1:
+                raise ReleaseRefused("the render was decided otherwise meanwhile", where=render.id)
+            session.add(
+                AssetRow(
+                    sha256=stored.sha256,
+                    brand_id=render.brand_id,
+                    render_id=render.id,
+                    role=AssetRole.PUBLISHED,
+                    essence=render.essence,
+                    parent=render.sealed_sha256,
+                    size=stored.size,
+                )
+            )
+            save_manifest(
+                session, brand_id=render.brand_id, asset_sha256=stored.sha256, manifest=manifest
+            )
+            append(
+                session,
+                Event.RENDER_ASSET_RELEASED,
+                render.id,
+                {"published_sha256": stored.sha256, "essence": render.essence or "", "actor": actor_id},
+            )
+    except BaseException:
+        blobs().delete(stored.sha256, AssetRole.PUBLISHED)
+        raise
+    with reading() as session:
+        released = session.get(RenderRow, render.id)
+    if released is None:
+        raise NotFound("no such render", where=render_id)
+    return released
+
+
+def _check(render_id: str, brand_id: str) -> _Cleared:
+    """Every condition that can be checked before the published file is made."""
+    with reading() as session:
+        render = session.get(RenderRow, render_id)
+        if render is None or render.brand_id != brand_id:
+            raise NotFound("no such render", where=render_id, next_step="check the id")
+        if State(render.state) is State.RELEASED:
+            return _Cleared(render, [])
+        if State(render.state) is not State.APPROVED:
+            raise ReleaseRefused(
+                f"only an approved render is released; this one is {render.state}",
+                where=render_id,
+                next_step="have it reviewed",
+            )
+        check_move(State(render.state), State.RELEASED, where=render_id)
+        approvals = _check_approvals(session, render)
+        _check_receipts(session, render)
+        _check_authority(session, render)
+    _check_parts(render)
+    return _Cleared(render, approvals)
+
+
+def _check_approvals(session: Session, render: RenderRow) -> list[Approval]:
+    approvals = [
+        approval
+        for approval in approvals_for(session, render.sealed_sha256 or "")
+        if approval.verdict == "approve" and approval.reviewer_id != render.maker_id
+    ]
+    people = {approval.reviewer_id for approval in approvals}
+    if len(people) < approvals_needed(session, render):
+        raise ReleaseRefused(
+            "the approvals are not complete", where=render.id, next_step="have it reviewed by one more person"
+        )
+    return approvals
+
+
+def _check_receipts(session: Session, render: RenderRow) -> None:
+    """Every required receipt is present, signed, over this essence, under the campaign's gate set."""
+    campaign = session.get(CampaignRow, render.campaign_id)
+    if campaign is None or render.essence is None:
+        raise ReleaseRefused("the render has no campaign or no essence", where=render.id)
+    gate_set = load_gate_set(campaign.gate_set)
+    if gate_set.sha256 != render.gate_set_sha256:
+        raise ReleaseRefused(
+            "the gate set changed after this render was examined",
+            where=render.id,
+            next_step="make the render again, so that it is examined by the gates in force",
+        )
+    receipts: dict[str, Receipt] = {
+        receipt.decision.result.gate: receipt
+        for receipt in receipts_for(session, render.essence)
+        if receipt.gate_set_sha256 == gate_set.sha256
+    }
+    missing = [name for name in gate_set.required() if name not in receipts]
+    if missing:
+        raise ReleaseRefused(f"receipts are missing: {', '.join(missing)}", where=render.id)
+    blocking = [name for name in gate_set.required() if receipts[name].decision.verdict is Verdict.BLOCK]
+    if blocking:
+        raise ReleaseRefused(f"blocked by {', '.join(blocking)}", where=render.id)
+
+
+def _check_authority(session: Session, render: RenderRow) -> None:
+    """The authority is valid at this moment, for this use (trust step 1 again)."""
+    campaign = session.get(CampaignRow, render.campaign_id)
+    persona = campaign and session.get(PersonaRow, campaign.persona_id)
+    if campaign is None or persona is None:
+        raise ReleaseRefused("the render has no campaign or no persona", where=render.id)
+    decision = covers(
+        get_authority(session, persona.authority_id),
+        Use(
+            brand_id=render.brand_id,
+            campaign_id=campaign.id,
+            topic=campaign.topic,
+            language=campaign.language,
+            territory=campaign.territory,
+            channel=campaign.channel,
+            at=now(),
+            script_mode="template",
+        ),
+    )
+    if decision.verdict is Verdict.BLOCK:
+        reasons = "; ".join(finding.message for finding in decision.findings)
+        raise ReleaseRefused(f"the authority does not cover this use now: {reasons}", where=render.id)
+
+
+def _check_parts(render: RenderRow) -> None:
+    """A development part releases in a demonstration only; a null part never."""
+    signer = load_signer()
+    if signer.development and get_settings().environment == "production":
+        raise ReleaseRefused(
+            "the credential would be signed by a development CA",
+            where=render.id,
+            next_step="set up a production signer (docs/credentials.md)",
+        )
+
+
+def _publish(cleared: _Cleared) -> tuple[StoredBlob, bytes]:
+    """Make the published file and verify it independently, while no door leads to it."""
+    render = cleared.render
+    sealed = blobs().get_file(render.sealed_sha256 or "", AssetRole.SEALED)
+    # Trust step 10 again, on the bytes as they are stored now.
+    _verified(sealed, render)
+    with workspace() as folder:
+        out = folder / "published.mp4"
+        facts = ApprovalFacts(
+            manner=cleared.approvals[0].manner,
+            approvals_sha256=tuple(sorted(approval.sha256 for approval in cleared.approvals)),
+        )
+        credential = publish(sealed, out, facts, load_signer())
+        if essence(out).sha256 != render.essence or media_boxes(out) != media_boxes(sealed):
+            raise ReleaseRefused("publishing changed the media", where=render.id)
+        _verified(out, render)
+        return blobs().put_file(out, AssetRole.PUBLISHED), credential.manifest
+
+
+def _verified(path: object, render: RenderRow) -> None:
+    report = verify(path, registry=DatabaseRegistry())  # type: ignore[arg-type]
+    if report.verdict != "unreleased" or not report.trusted or report.problems:
+        raise ReleaseRefused(
+            f"the independent reader answers '{report.verdict}'", where=render.id, code="verification_failed"
+        )

@@ -1,0 +1,44 @@
+"""What the verifier may ask about our assets: release state, digests and the stored fingerprint, and no more."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.database import reading
+from core.tables import AssetRow
+from pipeline.states import State
+from pipeline.tables import RenderRow
+from provenance.models import RegistryEntry
+from provenance.service import load_fingerprint
+
+
+class DatabaseRegistry:
+    """Implements provenance's Registry over the pipeline's tables; each question is one short snapshot."""
+
+    def find_mark(self, mark_id: int) -> RegistryEntry | None:
+        with reading() as session:
+            return _entry(session, session.scalar(select(RenderRow).where(RenderRow.mark_id == mark_id)))
+
+    def find_asset(self, sha256: str) -> RegistryEntry | None:
+        with reading() as session:
+            asset = session.get(AssetRow, sha256)
+            return _entry(session, session.get(RenderRow, asset.render_id) if asset else None)
+
+    def find_essence(self, essence: str) -> RegistryEntry | None:
+        with reading() as session:
+            return _entry(session, session.scalar(select(RenderRow).where(RenderRow.essence == essence)))
+
+
+def _entry(session: Session, render: RenderRow | None) -> RegistryEntry | None:
+    if render is None or render.essence is None or render.mark_id is None:
+        return None
+    state = State(render.state)
+    release = state.value if state in (State.RELEASED, State.RECALLED) else "unreleased"
+    return RegistryEntry(
+        asset_sha256=render.published_sha256 or render.sealed_sha256 or render.examined_sha256 or "",
+        essence=render.essence,
+        mark_id=render.mark_id,
+        release=release,
+        fingerprint=load_fingerprint(session, render.essence),
+    )

@@ -1,0 +1,219 @@
+"""What the console, the API and the command line call: brands, campaigns, renders, imports.
+
+Each function is one transaction. Nothing here runs a stage: a new render is a row and a message.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError as DuplicateRow
+from sqlalchemy.orm import Session
+
+from audit.ledger import Event, append
+from core.blobs import blobs
+from core.database import now, reading, transaction
+from core.errors import Conflict, NotFound
+from core.ids import new_id
+from core.labels import load_label_profile
+from core.media.probe import probe
+from core.tables import BrandRow
+from generate.templates import check_schema, validate_fields
+from pipeline import outbox
+from pipeline.states import State, check_move
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+
+
+def create_brand(name: str, *, rule_pack: str = "consumer-products") -> BrandRow:
+    """A customer."""
+    row = BrandRow(id=new_id("brd"), name=name, rule_pack=rule_pack)
+    with transaction() as session:
+        session.add(row)
+        append(session, Event.BRAND_ACCOUNT_CREATED, row.id, {})
+    return row
+
+
+def create_campaign(
+    *,
+    brand_id: str,
+    persona_id: str,
+    name: str,
+    template: str,
+    field_schema: dict[str, Any],
+    territory: str,
+    channel: str,
+    topic: str,
+    language: str = "en",
+    risk_class: str = "standard",
+    label_profile: str | None = None,
+    release_on_approval: bool = True,
+) -> CampaignRow:
+    """A campaign; its label profile is its territory's unless another is named.
+
+    Raises:
+        InputError: the template or the field schema is broken, or the territory has no label profile.
+    """
+    check_schema(template, field_schema)
+    profile = load_label_profile(label_profile or territory)
+    with transaction() as session:
+        brand = _owned(session, BrandRow, brand_id, brand_id)
+        _owned(session, PersonaRow, persona_id, brand_id)
+        row = CampaignRow(
+            id=new_id("cmp"),
+            brand_id=brand_id,
+            persona_id=persona_id,
+            name=name,
+            template=template,
+            field_schema=field_schema,
+            territory=territory,
+            channel=channel,
+            topic=topic,
+            language=language,
+            risk_class=risk_class,
+            rule_pack=brand.rule_pack,
+            label_profile=profile.name,
+            release_on_approval=release_on_approval,
+        )
+        session.add(row)
+        append(session, Event.CAMPAIGN_DEFINITION_CREATED, row.id, {"territory": territory, "channel": channel})
+    return row
+
+
+def request_render(
+    campaign_id: str,
+    fields: dict[str, Any],
+    *,
+    brand_id: str,
+    maker_id: str,
+    supersedes: str | None = None,
+    request_key: str | None = None,
+) -> RenderRow:
+    """Ask for one personalised video. The same ``request_key`` again answers with the first render.
+
+    Raises:
+        InputError: a field is missing, unknown or not what the schema allows; nothing was stored.
+    """
+    with reading() as session:
+        campaign = _owned(session, CampaignRow, campaign_id, brand_id)
+    validate_fields(campaign.field_schema, fields)
+    row = RenderRow(
+        id=new_id("rnd"),
+        brand_id=brand_id,
+        campaign_id=campaign_id,
+        maker_id=maker_id,
+        supersedes=supersedes,
+        request_key=request_key,
+        origin="made",
+        fields=fields,
+    )
+    return _store(row)
+
+
+def import_video(
+    video: Path,
+    campaign_id: str,
+    *,
+    brand_id: str,
+    maker_id: str,
+    script: str | None = None,
+    request_key: str | None = None,
+) -> RenderRow:
+    """A finished video made elsewhere enters and passes the same gates.
+
+    Args:
+        script: what the presenter is meant to say; None skips the transcript's comparison, and is flagged.
+
+    Raises:
+        MediaError: the file cannot be read or breaks a limit; nothing was stored.
+    """
+    probe(video)
+    with reading() as session:
+        _owned(session, CampaignRow, campaign_id, brand_id)
+    stored = blobs().put_file(video, "source")
+    row = RenderRow(
+        id=new_id("rnd"),
+        brand_id=brand_id,
+        campaign_id=campaign_id,
+        maker_id=maker_id,
+        request_key=request_key,
+        origin="import",
+        fields={},
+        script=script,
+        source_sha256=stored.sha256,
+    )
+    return _store(row)
+
+
+def _store(row: RenderRow) -> RenderRow:
+    try:
+        with transaction() as session:
+            session.add(row)
+            session.flush()
+            append(session, Event.RENDER_REQUEST_CREATED, row.id, {"origin": row.origin})
+            outbox.hint(session, row.id, State.DRAFT)
+        return row
+    except DuplicateRow:
+        with reading() as session:
+            first = session.scalar(
+                select(RenderRow).where(
+                    RenderRow.brand_id == row.brand_id, RenderRow.request_key == row.request_key
+                )
+            )
+        if first is None or row.request_key is None:
+            raise
+        return first
+
+
+def retry(render_id: str, *, brand_id: str) -> RenderRow:
+    """Send a failed render back to the stage that failed."""
+    with transaction() as session:
+        row = _owned(session, RenderRow, render_id, brand_id)
+        if row.state != State.FAILED or not row.reason:
+            raise Conflict("only a failed render can be retried", where=render_id, next_step="reload it")
+        back = State(row.reason["retry"])
+        check_move(State.FAILED, back, where=render_id)
+        row.state, row.reason, row.attempts, row.changed_at = back, None, 0, now()
+        append(session, Event.RENDER_STATE_RETRIED, row.id, {"state": back.value})
+        outbox.hint(session, row.id, back)
+        return row
+
+
+def get_render(render_id: str, *, brand_id: str) -> RenderRow:
+    """One render of this brand. Raises NotFound for another brand's, as if it did not exist."""
+    with reading() as session:
+        return _owned(session, RenderRow, render_id, brand_id)
+
+
+def list_renders(*, brand_id: str, states: tuple[State, ...] = (), limit: int = 100) -> list[RenderRow]:
+    """Renders of a brand, oldest first."""
+    statement = select(RenderRow).where(RenderRow.brand_id == brand_id)
+    if states:
+        statement = statement.where(RenderRow.state.in_(states))
+    with reading() as session:
+        return list(session.scalars(statement.order_by(RenderRow.created_at).limit(min(limit, 1000))))
+
+
+def list_campaigns(*, brand_id: str) -> list[CampaignRow]:
+    """Campaigns of a brand, newest first."""
+    with reading() as session:
+        return list(
+            session.scalars(
+                select(CampaignRow)
+                .where(CampaignRow.brand_id == brand_id)
+                .order_by(CampaignRow.created_at.desc())
+            )
+        )
+
+
+Row = TypeVar("Row", BrandRow, PersonaRow, CampaignRow, RenderRow)
+
+
+def _owned(session: Session, table: type[Row], key: str, brand_id: str) -> Row:
+    """A row of this brand; another brand's looks as if it did not exist."""
+    row = session.get(table, key)
+    owner = None if row is None else (row.id if isinstance(row, BrandRow) else row.brand_id)
+    if row is None or owner != brand_id:
+        raise NotFound(f"no such {table.__tablename__.removesuffix('s')}", where=key, next_step="check the id")
+    return row

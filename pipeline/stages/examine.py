@@ -1,0 +1,82 @@
+"""Trust step 8: the gates examine the encoded bytes, and each verdict becomes a signed receipt."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from audit.receipts import issue
+from core.blobs import blobs
+from core.errors import IntegrityError
+from core.gates import load_gate_set
+from core.models import Brief, Finding, Verdict
+from core.secrets import derived_key
+from detect.service import examine
+from pipeline.jobs import Job, Outcome
+from pipeline.onboarding import load_material
+from pipeline.states import State
+from policy.service import check_text
+from provenance.fingerprint import Fingerprinter
+from provenance.mark import MarkReader
+from provenance.service import save_fingerprint
+
+
+def run(job: Job) -> Outcome:
+    """A blocking gate ends the render; a flagged one goes on to a person, with its findings."""
+    render, campaign = job.render, job.campaign
+    if render.examined_sha256 is None or render.essence is None:
+        raise IntegrityError("the render has no encoded asset", where=render.id)
+    gate_set = load_gate_set(campaign.gate_set)
+    fingerprinter = Fingerprinter()
+    examination = examine(
+        blobs().get_file(render.examined_sha256),
+        brief=Brief(
+            script=render.script,
+            language=campaign.language,
+            persona=load_material(job.persona),
+            label_profile=campaign.label_profile,
+            mark_id=render.mark_id,
+        ),
+        gate_set=gate_set,
+        mark_reader=MarkReader(derived_key("mark"), expected_id=render.mark_id),
+        check_text=lambda heard: _heard(job, heard),
+        watchers=[fingerprinter],
+        progress=job.progress,
+    )
+    # The receipts are over the essence: what was examined must be what was encoded.
+    if examination.essence != render.essence:
+        raise IntegrityError("the examined bytes are not those that were encoded", where=render.id)
+    fingerprint = fingerprinter.fingerprint(examination.sound16k)
+    verdict = Verdict.worst([examination.verdict, *_script_verdicts(render.script_findings)])
+
+    def record(session: Session) -> None:
+        for decision in examination.decisions:
+            issue(session, essence=examination.essence, decision=decision, gate_set_sha256=gate_set.sha256)
+        save_fingerprint(
+            session, essence=examination.essence, brand_id=render.brand_id, fingerprint=fingerprint
+        )
+
+    values = {"verdict": verdict.value, "gate_set_sha256": gate_set.sha256}
+    if verdict is Verdict.BLOCK:
+        blocking = [d.result.gate for d in examination.decisions if d.verdict is Verdict.BLOCK]
+        return Outcome(
+            State.BLOCKED,
+            values=values,
+            record=record,
+            reason={"code": "gates", "message": f"blocked by {', '.join(blocking)}", "findings": blocking},
+        )
+    return Outcome(State.EXAMINED, values=values, record=record)
+
+
+def _heard(job: Job, text: str) -> list[Finding]:
+    """The rule packs over what was heard (trust step 3's rules, on the spoken words)."""
+    report = check_text(
+        text,
+        pack=job.campaign.rule_pack,
+        territory=job.campaign.territory,
+        language=job.campaign.language,
+    )
+    return list(report.findings)
+
+
+def _script_verdicts(findings: list[dict[str, str]]) -> list[Verdict]:
+    return [Verdict(finding["severity"]) for finding in findings if finding["severity"] != "note"]

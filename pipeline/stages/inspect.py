@@ -1,0 +1,25 @@
+"""Trust step 10: an independent reader verifies the sealed file before any person sees it."""
+
+from __future__ import annotations
+
+from core.blobs import blobs
+from core.errors import IntegrityError
+from pipeline.jobs import Job, Outcome
+from pipeline.registry import DatabaseRegistry
+from pipeline.states import State
+from provenance.verify import verify
+
+
+def run(job: Job) -> Outcome:
+    """The only good answer about a sealed file is `unreleased`, with a trusted credential and no problem."""
+    if job.render.sealed_sha256 is None:
+        raise IntegrityError("the render has no sealed asset", where=job.render.id)
+    report = verify(blobs().get_file(job.render.sealed_sha256), registry=DatabaseRegistry())
+    if report.verdict != "unreleased" or not report.trusted or report.problems:
+        raise IntegrityError(
+            f"the independent reader answers '{report.verdict}' about the sealed file",
+            where=job.render.id,
+            next_step="compare the signer's anchors with the reader's, then retry the render",
+            code="verification_failed",
+        )
+    return Outcome(State.IN_REVIEW)

@@ -1,0 +1,117 @@
+"""Tables of the pipeline: personas, campaigns, renders, and the cache of stage results."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import Base, now
+
+
+class PersonaRow(Base):
+    """Who appears: a reference clip examined at onboarding, and the authority that allows its use."""
+
+    __tablename__ = "personas"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200), info={"personal": "the persona's display name"})
+    authority_id: Mapped[str] = mapped_column(String(40))
+    voice: Mapped[str] = mapped_column(String(60))
+    reference_sha256: Mapped[str] = mapped_column(String(64))
+    material_sha256: Mapped[str] = mapped_column(
+        String(64), info={"personal": "digest of face and voice templates, kept for the identity gates only"}
+    )
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class CampaignRow(Base):
+    """Brand + persona + template + territory + channel: what its renders have in common."""
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    persona_id: Mapped[str] = mapped_column(ForeignKey("personas.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    template: Mapped[str] = mapped_column(Text)
+    field_schema: Mapped[dict[str, Any]] = mapped_column()
+    language: Mapped[str] = mapped_column(String(20), default="en")
+    territory: Mapped[str] = mapped_column(String(20))
+    channel: Mapped[str] = mapped_column(String(40))
+    topic: Mapped[str] = mapped_column(String(100))
+    rule_pack: Mapped[str] = mapped_column(String(100))
+    label_profile: Mapped[str] = mapped_column(String(60))
+    risk_class: Mapped[str] = mapped_column(String(20), default="standard")
+    gate_set: Mapped[str] = mapped_column(String(60), default="standard")
+    release_on_approval: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class RenderRow(Base):
+    """One video to be made or examined. Never edited: a change is a new render that names the old."""
+
+    __tablename__ = "renders"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    maker_id: Mapped[str] = mapped_column(String(40))
+    supersedes: Mapped[str | None] = mapped_column(ForeignKey("renders.id"))
+    request_key: Mapped[str | None] = mapped_column(String(100))
+    state: Mapped[str] = mapped_column(String(20), default="draft")
+
+    # What it is made from: fields of a template, or a finished video (an import).
+    origin: Mapped[str] = mapped_column(String(10), default="made")
+    fields: Mapped[dict[str, Any]] = mapped_column(info={"personal": "a recipient's fields"})
+    script: Mapped[str | None] = mapped_column(Text, info={"personal": "the composed text names a recipient"})
+    script_findings: Mapped[list[Any]] = mapped_column(default=list, info={"personal": "quotes the script"})
+    source_sha256: Mapped[str | None] = mapped_column(String(64))
+
+    # What was made, each named by its digest.
+    speech_sha256: Mapped[str | None] = mapped_column(String(64))
+    mark_id: Mapped[int | None] = mapped_column(BigInteger)
+    essence: Mapped[str | None] = mapped_column(String(64), index=True)
+    seconds: Mapped[float | None] = mapped_column(Float)
+    examined_sha256: Mapped[str | None] = mapped_column(String(64))
+    sealed_sha256: Mapped[str | None] = mapped_column(String(64))
+    published_sha256: Mapped[str | None] = mapped_column(String(64))
+
+    # What was found: the verdict of step 8, and why it ended where it ended.
+    verdict: Mapped[str | None] = mapped_column(String(10))
+    gate_set_sha256: Mapped[str | None] = mapped_column(String(64))
+    reason: Mapped[dict[str, Any] | None] = mapped_column()
+
+    # The lease on the current stage; times are seconds of the database's clock.
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(100))
+    lease_started: Mapped[float | None] = mapped_column(Float)
+    lease_until: Mapped[float | None] = mapped_column(Float)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    progress: Mapped[float] = mapped_column(Float, default=0.0)
+    timings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    changed_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (
+        Index("ix_renders_queue", "brand_id", "state", "created_at"),
+        Index("ix_renders_waiting", "state", "lease_until"),
+        # An intake that is sent twice makes one render.
+        Index("uq_renders_request", "brand_id", "request_key", unique=True),
+    )
+
+
+class StageResultRow(Base):
+    """A pure stage's result under the keyed digest of its inputs: work that was done is not done again."""
+
+    __tablename__ = "stage_results"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    stage: Mapped[str] = mapped_column(String(20))
+    result: Mapped[dict[str, Any]] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(default=now)
