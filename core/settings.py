@@ -27,8 +27,14 @@ class MediaSettings(BaseSettings):
     max_pixels: int = Field(3840 * 2160, description="Most pixels in one frame.")
     max_frame_rate: float = Field(120.0, description="Highest frame rate, frames a second.")
     max_streams: int = Field(8, description="Most streams in a container.")
+    min_side: int = Field(16, description="Fewest pixels on the shorter side of the picture.")
     child_memory_mb: int = Field(3000, description="Address space of a decoding child, MB.")
-    child_seconds: float = Field(900.0, description="Longest life of a decoding child, CPU seconds.")
+    child_seconds: float = Field(
+        900.0, description="CPU seconds of a decoding child for ten minutes of video; grows with max_seconds."
+    )
+    stall_seconds: float = Field(
+        30.0, description="A decoding child that says nothing for this long is ended, seconds."
+    )
 
 
 class WebSettings(BaseSettings):
@@ -91,6 +97,15 @@ class Settings(BaseSettings):
         "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
     )
     trust_anchors: str = Field("", description="PEM file of extra C2PA trust anchors.")
+    signing_key: str = Field(
+        "", description="PEM file of the ES256 claim-signing key. Empty: the development authority's."
+    )
+    signing_chain: str = Field(
+        "", description="PEM file of the claim-signing certificate and its intermediates."
+    )
+    signing_anchors: str = Field(
+        "", description="PEM file of the root under which this installation's credentials are trusted."
+    )
     threads: int = Field(2, description="Threads that one process may use for models and codecs.")
 
     media: MediaSettings = Field(default_factory=MediaSettings)

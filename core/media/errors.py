@@ -1,0 +1,70 @@
+"""The words for each way in which a media file can be refused. The child sends codes; the words are here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from core.errors import MediaError
+from core.settings import MediaSettings
+
+_ANOTHER = "export the video again (MP4 with H.264 and AAC is safest) and try that file"
+
+
+def media_error(code: str, path: Path, facts: dict[str, Any], limits: MediaSettings) -> MediaError:
+    """The error for a code. Unknown codes become ``unreadable``: the child does not choose our words."""
+    found = facts.get("found")
+    number = float(found) if isinstance(found, int | float) else 0.0
+    size = f"{int(facts.get('width') or 0)}x{int(facts.get('height') or 0)}"
+    texts: dict[str, tuple[str, str]] = {
+        "missing_file": ("there is no such file, or it may not be read", "check the path"),
+        "empty_file": ("the file is empty", "upload it again; the last transfer did not finish"),
+        "not_a_video": ("this is not a video that can be read", _ANOTHER),
+        "no_video": ("the file has no picture track", "hand in a video; sound alone cannot be examined"),
+        "truncated": (
+            "the file ends before its content does",
+            "upload it again; the last transfer did not finish",
+        ),
+        "too_long": (
+            f"the video is {number:.0f} s long; the limit is {limits.max_seconds:.0f} s",
+            "shorten it, or raise GREENROOM_MEDIA_MAX_SECONDS",
+        ),
+        "too_large": (
+            f"the file has {number / 1e6:.0f} MB; the limit is {limits.max_bytes / 1e6:.0f} MB",
+            "compress it, or raise GREENROOM_MEDIA_MAX_BYTES",
+        ),
+        "too_many_pixels": (
+            f"the picture is {size}; the limit is {limits.max_pixels} pixels",
+            "export it at 3840x2160 or smaller",
+        ),
+        "too_small": (
+            f"the picture is {size}; each side must have at least {limits.min_side} pixels",
+            "export it larger",
+        ),
+        "too_many_streams": (
+            f"the file has {number:.0f} tracks; the limit is {limits.max_streams}",
+            "export it with one picture and one sound track",
+        ),
+        "frame_rate": (
+            f"the video has {number:.0f} frames a second; the limit is {limits.max_frame_rate:.0f}",
+            "export it at 60 frames a second or fewer",
+        ),
+        "codec": ("the picture is coded in a way that is not supported", _ANOTHER),
+        "no_frames": ("no picture in the file can be decoded", _ANOTHER),
+        "damaged": ("too much of the file is damaged", _ANOTHER),
+        "size_changes": ("the picture changes its size in mid-file", "export it at one size"),
+        "too_much_memory": (
+            f"decoding needs more than {limits.child_memory_mb} MB",
+            "export it smaller, or raise GREENROOM_MEDIA_CHILD_MEMORY_MB",
+        ),
+        "decoder_died": ("the decoder broke off on this file", _ANOTHER),
+        "stalled": (
+            f"the decoder made no progress for {limits.stall_seconds:.0f} s and was stopped",
+            _ANOTHER,
+        ),
+        "unreadable": ("the file cannot be decoded", _ANOTHER),
+    }
+    if code not in texts:
+        code = "unreadable"
+    what, next_step = texts[code]
+    return MediaError(what, where=path.name, next_step=next_step, code=code)
