@@ -1,0 +1,1 @@
+"""What the system sees and hears: the face track, words, phones, and the embedders of face and voice."""

@@ -1,0 +1,7 @@
+"""What can go wrong while measuring; a gate that cannot measure abstains and says why."""
+
+from __future__ import annotations
+
+
+class Abstain(Exception):  # noqa: N818  (it is an answer, not an error)
+    """Raised by a gate that cannot measure this subject: the text is the reason, in words for a reviewer."""

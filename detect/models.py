@@ -1,0 +1,144 @@
+"""The shapes of an examination: its subject, the gate protocol, the outcome (trust step 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.media.decode import sound, sound_blocks
+from core.media.models import Essence, Frame, MediaInfo
+from core.models import Brief, Finding, GateDecision, GateResult, Verdict
+from core.perception.models import Face, FaceTrack, Transcript
+from core.settings import MediaSettings
+from detect.errors import Abstain
+
+CheckText = Callable[[str], Sequence[Finding]]
+"""The policy over a heard text: findings whose spans are characters of that text."""
+
+
+@dataclass
+class Subject:
+    """What is examined, complete: gates get it in ``result``, after they saw every frame.
+
+    Attributes:
+        path: the video.
+        info: what the probe found.
+        track: the one face track.
+        brief: what the campaign knows of this render; None in ``analyze``.
+        check_text: the rule packs over a heard text, passed in by the caller; None without policy.
+    """
+
+    path: Path
+    info: MediaInfo
+    track: FaceTrack
+    brief: Brief | None = None
+    check_text: CheckText | None = None
+    limits: MediaSettings | None = None
+    _heard: Transcript | None = field(default=None, repr=False)
+
+    @cached_property
+    def sound16k(self) -> NDArray[np.float32]:
+        """The sound as 16 kHz mono, float32 (n,) in [-1, 1]; empty without a sound track. Decoded once."""
+        if self.info.audio is None:
+            return np.empty(0, np.float32)
+        return sound(self.path, 16000, self.limits)
+
+    def sound_blocks(self) -> Iterator[NDArray[np.float32]]:
+        """The sound at the file's own rate (``info.audio.sample_rate``), blocks of float32 (n, channels)."""
+        return iter(sound_blocks(self.path, self.limits))
+
+    def speech(self) -> NDArray[np.float32]:
+        """:attr:`sound16k`, or raises :class:`Abstain` where there is none."""
+        if len(self.sound16k) == 0:
+            raise Abstain("the video has no sound")
+        return self.sound16k
+
+    def transcript(self) -> Transcript:
+        """What is heard, recognised once. Raises :class:`Abstain` where there is no sound."""
+        if self._heard is None:
+            from core.perception.speech import transcribe
+
+            language = self.brief.language if self.brief is not None else None
+            self._heard = transcribe(self.speech(), language=language)
+        return self._heard
+
+    @property
+    def heard(self) -> Transcript | None:
+        """The transcript where some gate already asked for it, else None."""
+        return self._heard
+
+
+class Gate(Protocol):
+    """One check. One object an examination: it sees every frame, then answers.
+
+    A gate that cannot measure raises :class:`detect.errors.Abstain` from ``result``. Whatever else it raises, from
+    ``see`` too, becomes an abstain with the reason: fail closed, and never the end of the other gates.
+    Contract: bounded memory (no list of images), no reference to a frame's image kept, the same answer for the same
+    bytes.
+    """
+
+    name: str
+    version: str
+
+    def see(self, frame: Frame, face: Face | None) -> None:
+        """Every presented frame once, in order; ``face`` is the tracked face, None where there is none."""
+
+    def result(self, subject: Subject) -> GateResult:
+        """The measure. Called once, after the last frame."""
+
+
+@runtime_checkable
+class Beginning(Protocol):
+    """A gate that wants to know what it will see. Called once, before the first frame."""
+
+    def begin(self, info: MediaInfo, brief: Brief | None) -> None: ...
+
+
+class MarkReading(Protocol):
+    """What a mark reader read: see ``provenance.mark``, which detect may not import."""
+
+    @property
+    def present(self) -> bool: ...
+    @property
+    def mark_id(self) -> int | None: ...
+    @property
+    def p_false(self) -> float: ...
+
+
+class MarkReader(Protocol):
+    """Reads the invisible mark while the frames go by."""
+
+    def see(self, frame: Frame, face: Face | None) -> None: ...
+    def reading(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The outcome: one decision a gate, and the worst of them.
+
+    Attributes:
+        decisions: what the receipts sign, in the gate set's order.
+        verdict: the worst decision that counts; a required gate that is missing is a block.
+        gate_set_sha256: hash of the gate set that decided.
+        transcript: what was heard, where a gate needed it.
+    """
+
+    info: MediaInfo
+    essence: Essence
+    decisions: list[GateDecision]
+    verdict: Verdict
+    track: FaceTrack
+    transcript: Transcript | None
+    gate_set_sha256: str
+
+    def findings(self) -> list[Finding]:
+        """Every finding of every gate, gravest first."""
+        order = {"block": 0, "review": 1, "note": 2}
+        every = [finding for decision in self.decisions for finding in decision.result.findings]
+        return sorted(every, key=lambda finding: order[finding.severity])
