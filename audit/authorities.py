@@ -1,0 +1,403 @@
+"""Authorities: what allows a persona to be rendered (trust step 1).
+
+A consent (a real person) or a provenance statement (a presenter who does not exist). Each version is
+signed and never edited: a change is a new version that supersedes the old, a status is a new row. The
+record here says what was agreed; whether a use is inside it is asked of ``policy.consent``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from audit import keys
+from audit.errors import AuthorityNotGranted, ForgedAuthority, RenderLimitReached
+from audit.events import Event
+from audit.ledger.entries import append, append_row, timestamp
+from audit.models import (
+    Authority,
+    AuthorityDocument,
+    AuthorityStatus,
+    Consent,
+    Effect,
+    ProvenanceStatement,
+    Scope,
+    StatusChange,
+)
+from audit.tables import AuthorityRenderRow, AuthorityRow, AuthorityStatusRow
+from core.canonical import canonical_json
+from core.database import now
+from core.errors import Conflict, InputError, NotFound
+from core.ids import new_id
+
+ApprovalMode = Literal["final_cut", "script", "none"]
+
+
+def create_consent(
+    session: Session,
+    *,
+    brand_id: str,
+    persona_id: str,
+    consent: Consent,
+    scope: Scope,
+    evidence: Mapping[str, str],
+    actor: str,
+    approval_mode: ApprovalMode = "none",
+    supersedes: str | None = None,
+) -> Authority:
+    """Record what a real person agreed to. ``evidence`` names SHA-256 digests (recording, passcode, paper).
+
+    Raises InputError without evidence: a consent that nobody can show was never given.
+    """
+    if not evidence:
+        raise InputError(
+            "a consent needs evidence", where="evidence", next_step="add the digest of the recorded statement"
+        )
+    return _create(
+        session,
+        event=Event.CONSENT_CREATED,
+        actor=actor,
+        supersedes=supersedes,
+        brand_id=brand_id,
+        persona_id=persona_id,
+        kind="consent",
+        scope=scope,
+        approval_mode=approval_mode,
+        consent=consent,
+        evidence=dict(evidence),
+    )
+
+
+def create_provenance_statement(
+    session: Session,
+    *,
+    brand_id: str,
+    persona_id: str,
+    statement: ProvenanceStatement,
+    scope: Scope,
+    actor: str,
+    evidence: Mapping[str, str] | None = None,
+    approval_mode: ApprovalMode = "none",
+    supersedes: str | None = None,
+) -> Authority:
+    """Record what a presenter who does not exist was made from, and what its owner allows."""
+    return _create(
+        session,
+        event=Event.PROVENANCE_CREATED,
+        actor=actor,
+        supersedes=supersedes,
+        brand_id=brand_id,
+        persona_id=persona_id,
+        kind="provenance",
+        scope=scope,
+        approval_mode=approval_mode,
+        provenance=statement,
+        evidence=dict(evidence or {}),
+    )
+
+
+def _create(
+    session: Session, *, event: Event, actor: str, supersedes: str | None, **content: Any
+) -> Authority:
+    authority_id = new_id("aut")
+    record_id, version = authority_id, 1
+    if supersedes is not None:
+        old = get_authority(session, supersedes)
+        if old.superseded_by is not None:
+            raise Conflict(
+                "this version of the authority is superseded already",
+                where=supersedes,
+                next_step=f"supersede {old.superseded_by} instead",
+            )
+        same = (old.document.brand_id, old.document.persona_id, old.document.kind)
+        if same != (content["brand_id"], content["persona_id"], content["kind"]):
+            raise InputError(
+                "a new version keeps brand, persona and kind",
+                where=supersedes,
+                next_step="create a separate authority",
+            )
+        record_id, version = old.document.record_id, old.document.version + 1
+    try:
+        document = AuthorityDocument(
+            id=authority_id,
+            record_id=record_id,
+            version=version,
+            supersedes=supersedes,
+            made_at=timestamp(now()),
+            **content,
+        )
+    except ValidationError as error:
+        raise InputError(f"the authority is not complete: {error}", where=content["kind"]) from error
+    plain = document.model_dump(mode="json")
+    signature = keys.sign(keys.RECEIPTS, canonical_json(plain))
+    row = AuthorityRow(
+        id=authority_id,
+        record_id=record_id,
+        version=version,
+        supersedes=supersedes,
+        brand_id=document.brand_id,
+        persona_id=document.persona_id,
+        kind=document.kind,
+        document=plain,
+        key_id=signature.key_id,
+        signature=signature.value,
+        created_at=now(),
+    )
+    facts = {
+        "brand_id": document.brand_id,
+        "persona_id": document.persona_id,
+        "record_id": record_id,
+        "version": version,
+        "supersedes": supersedes,
+        "kind": document.kind,
+        "actor": actor,
+    }
+    append_row(session, event, authority_id, row, facts)
+    if supersedes is not None:
+        _append_superseded(session, supersedes, authority_id, record_id)
+    _add_status(
+        session,
+        authority_id,
+        ordinal=1,
+        status=AuthorityStatus.GRANTED,
+        reason="created",
+        effect=Effect.NONE,
+        actor=actor,
+    )
+    return get_authority(session, authority_id)
+
+
+def _append_superseded(session: Session, old_id: str, new_id_: str, record_id: str) -> None:
+    """Say in the ledger, under the old version's name, that another one took its place."""
+    append(session, Event.AUTHORITY_SUPERSEDED, old_id, {"authority_id": new_id_, "record_id": record_id})
+
+
+def get_authority(session: Session, authority_id: str) -> Authority:
+    """The authority as it stands now, every signature checked.
+
+    Raises:
+        NotFound: no such authority.
+        ForgedAuthority: the document or a status is not what was signed.
+    """
+    row = session.get(AuthorityRow, authority_id)
+    if row is None:
+        raise NotFound("there is no such authority", where=authority_id)
+    document = _verified(row)
+    statuses = session.scalars(
+        select(AuthorityStatusRow)
+        .where(AuthorityStatusRow.authority_id == authority_id)
+        .order_by(AuthorityStatusRow.ordinal)
+    ).all()
+    history = tuple(_verified_status(status) for status in statuses)
+    if not history or [status.ordinal for status in statuses] != list(range(1, len(statuses) + 1)):
+        raise ForgedAuthority("the status history of the authority has a gap", where=authority_id)
+    superseded_by = session.scalar(select(AuthorityRow.id).where(AuthorityRow.supersedes == authority_id))
+    return Authority(
+        document=document,
+        status=history[-1].status,
+        history=history,
+        superseded_by=superseded_by,
+        renders_counted=_counted(session, document.record_id),
+    )
+
+
+def authorities_of(session: Session, persona_id: str) -> list[Authority]:
+    """Every version of every authority of a persona, oldest first."""
+    ids = session.scalars(
+        select(AuthorityRow.id).where(AuthorityRow.persona_id == persona_id).order_by(AuthorityRow.created_at)
+    ).all()
+    return [get_authority(session, authority_id) for authority_id in ids]
+
+
+def set_status(
+    session: Session,
+    authority_id: str,
+    status: AuthorityStatus | str,
+    reason: str,
+    actor: str,
+    *,
+    effect: Effect | str = Effect.STOP,
+) -> Authority:
+    """Suspend, revoke, expire or grant again, with a reason and the effect on what is released.
+
+    A revoked or expired authority is never granted again: that takes a new version. Raises Conflict then,
+    and InputError without a reason.
+    """
+    wanted = AuthorityStatus(status)
+    current = get_authority(session, authority_id)
+    if not reason.strip():
+        raise InputError("a change of status needs a reason", where=authority_id, next_step="say why")
+    if current.status in (AuthorityStatus.REVOKED, AuthorityStatus.EXPIRED) and wanted is not current.status:
+        raise Conflict(
+            f"a {current.status} authority stays {current.status}",
+            where=authority_id,
+            next_step="record a new consent that supersedes this one",
+        )
+    _add_status(
+        session,
+        authority_id,
+        ordinal=len(current.history) + 1,
+        status=wanted,
+        reason=reason.strip()[:2000],
+        effect=Effect(effect),
+        actor=actor,
+    )
+    return get_authority(session, authority_id)
+
+
+def count_render(session: Session, authority_id: str, render_id: str) -> int:
+    """Count one render against the authority, once; returns its ordinal (from 1), the same when repeated.
+
+    The count runs over all versions of the record: a new version does not start a new allowance. The
+    unique rows make it exact: of two transactions that take the same ordinal, one commits.
+
+    Raises:
+        AuthorityNotGranted: the authority is not granted, or superseded.
+        RenderLimitReached: ``max_renders`` is used up, or was never stated.
+    """
+    # PostgreSQL: the row lock makes the others wait. SQLite: BEGIN IMMEDIATE has done it already.
+    session.execute(select(AuthorityRow.id).where(AuthorityRow.id == authority_id).with_for_update())
+    authority = get_authority(session, authority_id)
+    if authority.status is not AuthorityStatus.GRANTED or authority.superseded_by is not None:
+        state = "superseded" if authority.superseded_by else authority.status.value
+        raise AuthorityNotGranted(
+            f"the authority is {state}", where=authority_id, next_step="use the authority that is in force"
+        )
+    record_id = authority.document.record_id
+    known = session.get(AuthorityRenderRow, (record_id, render_id))
+    if known is not None:
+        return known.ordinal
+    limit = authority.scope.max_renders
+    if limit is None or (isinstance(limit, int) and authority.renders_counted >= limit):
+        raise RenderLimitReached(
+            f"the authority allows {limit if limit is not None else 'no'} renders and all are used",
+            where=authority_id,
+            next_step="ask for a new consent with a higher number",
+        )
+    row = AuthorityRenderRow(
+        record_id=record_id,
+        render_id=render_id,
+        authority_id=authority_id,
+        ordinal=authority.renders_counted + 1,
+        created_at=now(),
+    )
+    append_row(
+        session,
+        Event.AUTHORITY_RENDER_COUNTED,
+        authority_id,
+        row,
+        {"render_id": render_id, "ordinal": row.ordinal, "record_id": record_id},
+    )
+    return row.ordinal
+
+
+def authority_receipt(session: Session, authority_id: str) -> dict[str, Any]:
+    """The signed receipt that goes to the person: the document, its signature, and the status now."""
+    authority = get_authority(session, authority_id)
+    row = session.get_one(AuthorityRow, authority_id)
+    return {
+        "document": row.document,
+        "signature": {"algorithm": "ed25519", "key_id": row.key_id, "value": row.signature},
+        "status": authority.status.value,
+    }
+
+
+def verify_authority_receipt(receipt: Mapping[str, Any]) -> AuthorityDocument:
+    """Check a receipt that someone hands back. Raises :class:`ForgedAuthority` when we did not sign it."""
+    try:
+        signature = keys.Signature(receipt["signature"]["key_id"], receipt["signature"]["value"])
+        document = AuthorityDocument.model_validate(receipt["document"])
+        data = canonical_json(receipt["document"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ForgedAuthority("the receipt cannot be read", next_step="ask for a new copy") from error
+    if not keys.verify(keys.RECEIPTS, signature, data):
+        raise ForgedAuthority("the receipt was not signed here", where=document.id)
+    return document
+
+
+def _add_status(
+    session: Session,
+    authority_id: str,
+    *,
+    ordinal: int,
+    status: AuthorityStatus,
+    reason: str,
+    effect: Effect,
+    actor: str,
+) -> None:
+    row = AuthorityStatusRow(
+        authority_id=authority_id,
+        ordinal=ordinal,
+        status=status.value,
+        reason=reason,
+        effect=effect.value,
+        actor=actor,
+        created_at=now(),
+    )
+    signature = keys.sign(keys.RECEIPTS, _status_bytes(row))
+    row.key_id, row.signature = signature.key_id, signature.value
+    append_row(
+        session,
+        Event.AUTHORITY_STATUS_CHANGED,
+        authority_id,
+        row,
+        {"status": status.value, "effect": effect.value, "ordinal": ordinal, "actor": actor},
+    )
+
+
+def _status_bytes(row: AuthorityStatusRow) -> bytes:
+    return canonical_json(
+        {
+            "type": "greenroom.authority_status.v1",
+            "authority_id": row.authority_id,
+            "ordinal": row.ordinal,
+            "status": row.status,
+            "reason": row.reason,
+            "effect": row.effect,
+            "actor": row.actor,
+            "time": timestamp(row.created_at),
+        }
+    )
+
+
+def _verified(row: AuthorityRow) -> AuthorityDocument:
+    signature = keys.Signature(row.key_id, row.signature)
+    if not keys.verify(keys.RECEIPTS, signature, canonical_json(row.document)):
+        raise ForgedAuthority("the authority is not what was signed", where=row.id)
+    document = AuthorityDocument.model_validate(row.document)
+    columns = (row.id, row.record_id, row.version, row.supersedes, row.brand_id, row.persona_id, row.kind)
+    signed = (
+        document.id,
+        document.record_id,
+        document.version,
+        document.supersedes,
+        document.brand_id,
+        document.persona_id,
+        document.kind,
+    )
+    if columns != signed:
+        raise ForgedAuthority("the authority's columns differ from its signed document", where=row.id)
+    return document
+
+
+def _verified_status(row: AuthorityStatusRow) -> StatusChange:
+    if not keys.verify(keys.RECEIPTS, keys.Signature(row.key_id, row.signature), _status_bytes(row)):
+        raise ForgedAuthority("a status of the authority is not what was signed", where=row.authority_id)
+    return StatusChange(
+        status=AuthorityStatus(row.status),
+        reason=row.reason,
+        effect=Effect(row.effect),
+        actor=row.actor,
+        time=row.created_at,
+    )
+
+
+def _counted(session: Session, record_id: str) -> int:
+    rows = (
+        select(func.count()).select_from(AuthorityRenderRow).where(AuthorityRenderRow.record_id == record_id)
+    )
+    return session.scalar(rows) or 0

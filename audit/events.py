@@ -1,0 +1,68 @@
+"""The vocabulary of the ledger: every event there is, as ``subject:object:verb``.
+
+One enum. An event that is no longer written stays listed: old entries must remain readable.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """What the ledger can say. The value is what is written; never rename one."""
+
+    # authorities (trust step 1)
+    CONSENT_CREATED = "authority:consent:created"
+    PROVENANCE_CREATED = "authority:provenance:created"
+    AUTHORITY_SUPERSEDED = "authority:version:superseded"
+    AUTHORITY_STATUS_CHANGED = "authority:status:changed"
+    AUTHORITY_RENDER_COUNTED = "authority:render:counted"
+
+    # customers and what they set up
+    BRAND_CREATED = "brand:record:created"
+    BRAND_CHANGED = "brand:record:changed"
+    PERSONA_CREATED = "persona:record:created"
+    REFERENCE_ENROLLED = "persona:reference:enrolled"
+    CAMPAIGN_CREATED = "campaign:record:created"
+    CAMPAIGN_CHANGED = "campaign:record:changed"
+    PACK_PUBLISHED = "policy:pack:published"
+    GATE_SET_PUBLISHED = "gate:set:published"
+
+    # the life of a render (trust steps 2 to 13)
+    RENDER_CREATED = "render:record:created"
+    VIDEO_IMPORTED = "render:video:imported"
+    SCRIPT_COMPOSED = "render:script:composed"
+    POLICY_CHECKED = "render:policy:checked"
+    SPEECH_MADE = "render:speech:made"
+    MARK_ALLOCATED = "render:mark:allocated"
+    CANDIDATE_ENCODED = "render:candidate:encoded"
+    RECEIPT_ISSUED = "render:receipt:issued"
+    RENDER_EXAMINED = "render:gates:decided"
+    ASSET_SEALED = "render:asset:sealed"
+    ASSET_VERIFIED = "render:asset:verified"
+    REVIEW_OPENED = "render:review:opened"
+    APPROVAL_RECORDED = "render:approval:recorded"
+    RENDER_APPROVED = "render:review:approved"
+    RENDER_REJECTED = "render:review:rejected"
+    ASSET_RELEASED = "render:asset:released"
+    ASSET_RECALLED = "render:asset:recalled"
+    RENDER_BLOCKED = "render:state:blocked"
+    RENDER_FAILED = "render:state:failed"
+    RENDER_RETRIED = "render:state:retried"
+    STATE_CHANGED = "render:state:changed"
+    ASSET_VIEWED = "render:asset:viewed"
+
+    # delivery
+    LINK_MADE = "delivery:link:made"
+    LINK_REVOKED = "delivery:link:revoked"
+    ASSET_DELIVERED = "delivery:asset:delivered"
+
+    # people, keys, custody
+    USER_CREATED = "user:account:created"
+    USER_CHANGED = "user:account:changed"
+    KEY_CREATED = "key:signing:created"
+    KEY_ROTATED = "key:signing:rotated"
+    EVIDENCE_EXPORTED = "evidence:pack:exported"
+    HOLD_PLACED = "custody:hold:placed"
+    HOLD_LIFTED = "custody:hold:lifted"
+    SUBJECT_ERASED = "custody:subject:erased"
