@@ -1,0 +1,186 @@
+"""Typed fields of a script: what a recipient's data may look like (trust step 2: data, never template or prompt).
+
+A schema is JSON Schema (draft 2020-12) of an object. Four types of field:
+``{"type": "string", "format": "name"}``, ``{"type": "string", "format": "place"}``,
+``{"type": "number"}`` or ``{"type": "integer"}`` with bounds, and ``{"type": "string", "enum": [...]}`` (a choice).
+A plain ``{"type": "string"}`` needs its ``maxLength`` or gets 200. ``default`` fills an absent field.
+"""
+
+from __future__ import annotations
+
+import re
+import re._parser as regex_parser  # the parser that re itself uses: patterns are judged by structure
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+
+from generate.errors import FieldError, TemplateError
+
+LONGEST_FIELD = 500  # characters, whatever the schema says
+LONGEST_BY_FORMAT = {"name": 60, "place": 80}
+LONGEST_PLAIN = 200
+MOST_FIELDS = 50
+LONGEST_PATTERN = 200
+LARGEST_NUMBER = 1e15
+
+_MARKUP = re.compile(r"[<>{}\[\]\\`|]|&#?\w+;")
+_IN_NAME = {"name": " .'’‘-", "place": " .,'’‘-()/"}
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_JOINERS = frozenset("\u200c\u200d")  # needed inside Indic and Persian words
+_KEYS = frozenset(
+    ["type", "format", "enum", "const", "maxLength", "minLength", "pattern", "minimum", "maximum", "default"]
+    + ["exclusiveMinimum", "exclusiveMaximum", "multipleOf", "title", "description", "examples"]
+)
+
+FieldValue = str | int | float
+
+
+def check_schema(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The fields' schemas by name.
+
+    Raises:
+        TemplateError: not an object schema, too many fields, a type that is no field type, or a pattern that
+            can run away on a crafted value.
+    """
+
+    def wrong(what: str, where: str = "fields' schema") -> TemplateError:
+        return TemplateError(what, where=where, next_step="correct the schema", code="template_schema")
+
+    properties = schema.get("properties", {})
+    if schema.get("type", "object") != "object" or not isinstance(properties, Mapping):
+        raise wrong("the schema of the fields does not describe an object")
+    if len(properties) > MOST_FIELDS:
+        raise wrong(f"a template has at most {MOST_FIELDS} fields")
+    for name, field in properties.items():
+        where = f"field '{name}'"
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(name)):
+            raise wrong("a field's name is lower case letters, digits and _", where[:60])
+        if not isinstance(field, Mapping) or field.get("type") not in ("string", "number", "integer"):
+            raise wrong("a field is a string, a number or an integer", where)
+        if unknown := set(field) - _KEYS:
+            raise wrong(f"the schema keyword '{sorted(unknown)[0]}' is not used for fields", where)
+        if field.get("format", "name") not in LONGEST_BY_FORMAT:
+            raise wrong("the format of a field is 'name' or 'place'", where)
+        if "pattern" in field and not _tame(str(field["pattern"])):
+            raise wrong("the pattern is too long, broken, or repeats a repetition", where)
+    try:
+        jsonschema.Draft202012Validator.check_schema(dict(schema))
+    except jsonschema.SchemaError as error:
+        raise wrong(f"the schema is not valid JSON Schema: {error.message[:120]}") from error
+    unfilled = [name for name in schema.get("required", []) if name not in properties]
+    if unfilled:
+        raise wrong("a required field is not described", f"field '{str(unfilled[0])[:40]}'")
+    return {str(name): dict(field) for name, field in properties.items()}
+
+
+def check_fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, FieldValue]:
+    """The values, NFC-normalised, with defaults filled in.
+
+    Raises:
+        FieldError: a missing or unknown field; a value of another type, too long, outside its bounds or choices;
+            markup, template syntax, control characters or direction overrides in it. Never quotes the value.
+    """
+    fields = check_schema(schema)
+    for name in values:
+        if name not in fields:
+            raise FieldError(
+                "the template has no such field",
+                where=f"field '{str(name)[:40]}'",
+                next_step=f"use only: {', '.join(sorted(fields)) or 'no fields at all'}",
+                code="field_unknown",
+            )
+    checked: dict[str, FieldValue] = {}
+    for name, field in fields.items():
+        if name in values:
+            checked[name] = _checked(name, field, values[name])
+        elif "default" in field:
+            checked[name] = _checked(name, field, field["default"])
+        elif name in schema.get("required", list(fields)):
+            raise FieldError(
+                "a required field is missing",
+                where=f"field '{name}'",
+                next_step="give it a value for this recipient, or a default in the template's schema",
+                code="field_missing",
+            )
+    return checked
+
+
+def _checked(name: str, field: Mapping[str, Any], value: Any) -> FieldValue:
+    def wrong(what: str, next_step: str, code: str) -> FieldError:
+        return FieldError(what, where=f"field '{name}'", next_step=next_step, code=code)
+
+    if field["type"] != "string":
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
+            raise wrong("the value is no number", "send a plain number", "field_type")
+        _validate(field, value, wrong)
+        return value
+    if not isinstance(value, str):
+        raise wrong("the value is no text", "send a string", "field_type")
+    format_ = field.get("format")
+    longest = min(
+        int(field.get("maxLength", LONGEST_FIELD)), LONGEST_BY_FORMAT.get(format_ or "", LONGEST_FIELD)
+    )
+    if "maxLength" not in field and "enum" not in field and format_ is None:
+        longest = LONGEST_PLAIN
+    if len(value) > longest:
+        raise wrong(
+            f"the value has {len(value):,} characters, more than {longest}", "shorten it", "field_too_long"
+        )
+    text = unicodedata.normalize("NFC", value)
+    for character in text:
+        if character in _BIDI:
+            raise wrong(
+                "the value turns the direction of writing", "remove the invisible marks", "field_direction"
+            )
+        if unicodedata.category(character)[0] == "C" and character not in _JOINERS:
+            raise wrong("the value holds control characters", "send one line of plain text", "field_control")
+        if unicodedata.category(character) in ("Zl", "Zp"):
+            raise wrong("the value holds line breaks", "send one line of plain text", "field_control")
+    if _MARKUP.search(text):
+        raise wrong("the value holds markup or template syntax", "send plain text", "field_markup")
+    if not text.strip():
+        raise wrong("the value is empty", "fill it in, or leave it out if it has a default", "field_empty")
+    if format_ in _IN_NAME:
+        strange = [
+            c
+            for c in text
+            if unicodedata.category(c)[0] not in "LM" and c not in _IN_NAME[format_] and c not in _JOINERS
+        ]
+        if any(not (format_ == "place" and c.isdigit()) for c in strange):
+            raise wrong(
+                f"this is no {format_}", "use letters, spaces, hyphens and apostrophes", "field_format"
+            )
+    _validate(field, text, wrong)
+    return text
+
+
+def _validate(field: Mapping[str, Any], value: FieldValue, wrong: Any) -> None:
+    error = next(iter(jsonschema.Draft202012Validator(dict(field)).iter_errors(value)), None)
+    if error is not None:
+        rule = str(error.validator)
+        allowed = str(field.get(rule, ""))[:120]
+        raise wrong(f"the value breaks the rule '{rule}'", f"allowed: {allowed}", "field_rule")
+
+
+def _tame(pattern: str) -> bool:
+    """No repetition inside a repetition: such patterns can take exponential time on a crafted value."""
+    if len(pattern) > LONGEST_PATTERN:
+        return False
+    try:
+        parsed = regex_parser.parse(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return False
+
+    def calm(node: Any, inside: bool) -> bool:
+        if isinstance(node, regex_parser.SubPattern):
+            return all(calm(item, inside) for item in node)
+        if isinstance(node, tuple | list):
+            repeats = bool(node) and str(node[0]) in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+            if repeats and inside:
+                return False
+            return all(calm(item, inside or repeats) for item in node)
+        return True
+
+    return calm(parsed, False)
