@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.blobs import blobs
+from policy.consent import Use, covers
+from provenance.service import save_manifest
+from provenance.verify import verify
 from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
@@ -16,7 +20,6 @@ from audit.approvals import Approval, approvals_for
 from audit.authorities import get_authority
 from audit.ledger import Event, append
 from audit.receipts import Receipt, receipts_for
-from core.blobs import blobs
 from core.database import now, reading, transaction
 from core.errors import NotFound
 from core.gates import load_gate_set
@@ -30,11 +33,8 @@ from pipeline.registry import DatabaseRegistry
 from pipeline.review import approvals_needed
 from pipeline.states import State, check_move
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
-from policy.consent import Use, covers
 from provenance.credential import ApprovalFacts, publish
-from provenance.service import save_manifest
 from provenance.signer import load_signer
-from provenance.verify import verify
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,7 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
                     size=stored.size,
                 )
             )
-            save_manifest(
-                session, brand_id=render.brand_id, asset_sha256=stored.sha256, manifest=manifest
-            )
+            save_manifest(session, brand_id=render.brand_id, asset_sha256=stored.sha256, manifest=manifest)
             append(
                 session,
                 Event.RENDER_ASSET_RELEASED,

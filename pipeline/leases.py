@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -42,6 +43,7 @@ class Claim:
     render_id: str
     stage: StageSpec
     fence: int
+    watcher: Callable[[float], None] | None = None  # shows the progress where a person looks on
     _last_renewal: float = 0.0
 
     def progress(self, fraction: float) -> None:
@@ -51,6 +53,8 @@ class Claim:
             LeaseLost: the lease was taken over, or the stage is past its hard deadline.
         """
         settings = get_settings().pipeline
+        if self.watcher is not None:
+            self.watcher(fraction)
         if time.monotonic() - self._last_renewal < min(2.0, settings.lease_seconds / 4):
             return
         with transaction() as session:
@@ -63,9 +67,7 @@ class Claim:
                         RenderRow.fence == self.fence,
                         RenderRow.lease_started > clock - settings.stage_deadline_seconds,
                     )
-                    .values(
-                        lease_until=clock + settings.lease_seconds, progress=max(0.0, min(1.0, fraction))
-                    )
+                    .values(lease_until=clock + settings.lease_seconds, progress=max(0.0, min(1.0, fraction)))
                 )
             )
         if not renewed:

@@ -8,18 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from core.blobs import blobs
+from core.perception.embed import face_embedding, voice_embedding
 from sqlalchemy.orm import Session
 
 from audit.authorities import get_authority
 from audit.ledger import Event, append
-from core.blobs import blobs
 from core.database import transaction
 from core.errors import InputError
 from core.ids import new_id
 from core.media.decode import Frame, sound
 from core.media.probe import probe
 from core.models import PersonaMaterial
-from core.perception.embed import face_embedding, voice_embedding
 from core.perception.models import Face
 from core.perception.watch import watch
 from core.settings import get_settings

@@ -12,7 +12,6 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from core.database import now, reading, transaction
-from core.settings import get_settings
 from core.tables import OutboxRow
 from pipeline.leases import database_seconds
 from pipeline.states import STAGE_AT, WAITING, State

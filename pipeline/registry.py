@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from provenance.service import load_fingerprint
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -10,7 +11,6 @@ from core.tables import AssetRow
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from provenance.models import RegistryEntry
-from provenance.service import load_fingerprint
 
 
 class DatabaseRegistry:

@@ -99,7 +99,12 @@ def _attempt(job: Job) -> Outcome:
 def _failed(job: Job, code: str, message: str) -> Outcome:
     return Outcome(
         State.FAILED,
-        reason={"code": code, "message": message, "stage": job.claim.stage.name, "retry": job.claim.stage.start},
+        reason={
+            "code": code,
+            "message": message,
+            "stage": job.claim.stage.name,
+            "retry": job.claim.stage.start,
+        },
     )
 
 

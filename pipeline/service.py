@@ -8,16 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
+from core.blobs import blobs
+from core.labels import load_label_profile
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError as DuplicateRow
 from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
-from core.blobs import blobs
 from core.database import now, reading, transaction
 from core.errors import Conflict, NotFound
 from core.ids import new_id
-from core.labels import load_label_profile
 from core.media.probe import probe
 from core.tables import BrandRow
 from generate.templates import check_schema, validate_fields
@@ -77,7 +77,9 @@ def create_campaign(
             release_on_approval=release_on_approval,
         )
         session.add(row)
-        append(session, Event.CAMPAIGN_DEFINITION_CREATED, row.id, {"territory": territory, "channel": channel})
+        append(
+            session, Event.CAMPAIGN_DEFINITION_CREATED, row.id, {"territory": territory, "channel": channel}
+        )
     return row
 
 
@@ -215,5 +217,7 @@ def _owned(session: Session, table: type[Row], key: str, brand_id: str) -> Row:
     row = session.get(table, key)
     owner = None if row is None else (row.id if isinstance(row, BrandRow) else row.brand_id)
     if row is None or owner != brand_id:
-        raise NotFound(f"no such {table.__tablename__.removesuffix('s')}", where=key, next_step="check the id")
+        raise NotFound(
+            f"no such {table.__tablename__.removesuffix('s')}", where=key, next_step="check the id"
+        )
     return row

@@ -58,7 +58,15 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.APPROVED: frozenset({State.RELEASED, State.REJECTED, State.BLOCKED, State.FAILED}),
     State.RELEASED: frozenset({State.RECALLED}),
     State.FAILED: frozenset(
-        {State.DRAFT, State.SCRIPTED, State.VOICED, State.ENCODED, State.EXAMINED, State.SEALED, State.APPROVED}
+        {
+            State.DRAFT,
+            State.SCRIPTED,
+            State.VOICED,
+            State.ENCODED,
+            State.EXAMINED,
+            State.SEALED,
+            State.APPROVED,
+        }
     ),
     State.BLOCKED: frozenset(),
     State.REJECTED: frozenset(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from core.blobs import blobs
+from provenance.service import save_manifest
 from sqlalchemy.orm import Session
 
 from audit.receipts import receipts_for
-from core.blobs import blobs
 from core.database import reading
 from core.errors import IntegrityError
 from core.gates import load_gate_set
@@ -16,7 +17,6 @@ from core.tables import AssetRow
 from pipeline.jobs import Job, Outcome, workspace
 from pipeline.states import State
 from provenance.credential import GateSummary, SealFacts, seal
-from provenance.service import save_manifest
 from provenance.signer import load_signer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.blobs import blobs
+
 from generate.voice import load_voice
 from pipeline.cache import remember, remembered, stage_key
 from pipeline.jobs import Job, Outcome, workspace

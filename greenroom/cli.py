@@ -1,0 +1,97 @@
+"""``greenroom``: the command line. People script against it: verbs, JSON and exit codes are stable.
+
+Exit codes: 0 yes or done, 1 the answer is no, 2 wrong use, 3 failed. With ``--json`` stdout carries one JSON
+document and nothing else; progress and logs go to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+from core.errors import GreenroomError
+from greenroom.output import Answer, print_answer, print_error
+
+COMMANDS = (
+    "demo",
+    "up",
+    "render",
+    "import_video",
+    "review",
+    "release",
+    "analyze",
+    "verify",
+    "watermark",
+    "policy",
+    "persona",
+    "campaign",
+    "ledger",
+    "pki",
+    "user",
+    "models",
+    "database",
+)
+
+FAILED = 3
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong use ends with 2 and, under --json, with a JSON document too."""
+
+    def error(self, message: str) -> NoReturn:
+        if "--json" in sys.argv:
+            print(
+                json.dumps(
+                    {"error": {"code": "usage", "what": message, "where": self.prog, "next": "--help"}}
+                )
+            )
+        self.print_usage(sys.stderr)
+        print(f"{self.prog}: {message}", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All verbs; each command module adds its own."""
+    parser = _Parser(prog="greenroom", description="QA and provenance for synthetic video.")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--json", action="store_true", help="print one JSON document on stdout and nothing else"
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    for name in COMMANDS:
+        import_module(f"greenroom.commands.{name}").add(verbs, shared)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; the return value is the exit code."""
+    args = build_parser().parse_args(argv)
+    logging.basicConfig(
+        level=os.environ.get("GREENROOM_LOG", "WARNING"), stream=sys.stderr, format="%(message)s"
+    )
+    try:
+        answer: Answer = args.run(args)
+    except GreenroomError as error:
+        print_error(error, as_json=args.json)
+        return FAILED
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return FAILED
+    print_answer(answer, as_json=args.json)
+    return answer.exit_code
+
+
+def command(verbs: Any, shared: argparse.ArgumentParser, name: str, help_text: str, run: Any) -> Any:
+    """A verb with the shared options; ``run(args) -> Answer``."""
+    parser = verbs.add_parser(name, parents=[shared], help=help_text, description=help_text)
+    parser.set_defaults(run=run)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

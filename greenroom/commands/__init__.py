@@ -1,0 +1,1 @@
+"""One file a verb: ``add(verbs, shared)`` declares it, its ``run`` answers."""

@@ -1,0 +1,63 @@
+"""``greenroom review list|approve|reject``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from greenroom.actors import actor, add_actor_options
+from greenroom.cli import command
+from greenroom.output import Answer
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    parser = command(verbs, shared, "review", "the queue, and a person's decision", run_list)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    queue = command(actions, shared, "list", "renders that wait for a person", run_list)
+    add_actor_options(queue)
+    approve = command(
+        actions, shared, "approve", "approve a sealed asset that you have seen in full", run_approve
+    )
+    reject = command(actions, shared, "reject", "reject with a reason", run_reject)
+    for action in (approve, reject):
+        action.add_argument("render_id")
+        action.add_argument("--asset", required=True, metavar="SHA256", help="the sealed asset that you saw")
+        add_actor_options(action)
+    reject.add_argument("--reason", required=True)
+
+
+def run_list(args: argparse.Namespace) -> Answer:
+    from pipeline.service import list_renders
+    from pipeline.states import State
+
+    who = actor(args, "view")
+    rows = list_renders(brand_id=who.brand_id, states=(State.IN_REVIEW,))
+    document = [
+        {"render": row.id, "verdict": row.verdict, "sealed_sha256": row.sealed_sha256} for row in rows
+    ]
+    lines = [
+        f"{row.id}  {'flagged' if row.verdict != 'pass' else 'clean':<8} {row.sealed_sha256}" for row in rows
+    ]
+    return Answer(document, "\n".join(lines) or "the queue is empty")
+
+
+def run_approve(args: argparse.Namespace) -> Answer:
+    from pipeline.review import approve
+
+    who = actor(args, "review")
+    state = approve(args.render_id, brand_id=who.brand_id, reviewer_id=who.id, sealed_sha256=args.asset)
+    return Answer({"render": args.render_id, "state": state.value}, f"{args.render_id}: {state.value}")
+
+
+def run_reject(args: argparse.Namespace) -> Answer:
+    from pipeline.review import reject
+
+    who = actor(args, "review")
+    state = reject(
+        args.render_id,
+        brand_id=who.brand_id,
+        reviewer_id=who.id,
+        sealed_sha256=args.asset,
+        reason=args.reason,
+    )
+    return Answer({"render": args.render_id, "state": state.value}, f"{args.render_id}: {state.value}")

@@ -1,0 +1,27 @@
+"""``greenroom up``"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from core.settings import get_settings
+from greenroom.cli import command
+from greenroom.database import migrate
+from greenroom.output import Answer
+from greenroom.supervisor import Supervisor
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    command(verbs, shared, "up", "serve the console and run workers until Ctrl-C", run)
+
+
+def run(_args: argparse.Namespace) -> Answer:
+    migrate()
+    supervisor = Supervisor()
+    supervisor.start()
+    web = get_settings().web
+    print(f"console and public verifier: http://{web.host}:{web.port}/   (Ctrl-C ends)", file=sys.stderr)
+    supervisor.watch()
+    return Answer({"stopped": True}, "")

@@ -1,0 +1,45 @@
+"""The relay process: sends the outbox, sweeps for stalled renders, sequences the ledger."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from types import FrameType
+
+from audit.ledger import sequence_pending
+from core.settings import get_settings
+from greenroom.worker import send
+from pipeline import outbox
+
+log = logging.getLogger("greenroom.relay")
+_POLL_SECONDS = 0.1
+
+
+def main() -> None:
+    """Until SIGTERM. An error is logged and the loop goes on: the rows are still there."""
+    running = True
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal running
+        running = False
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    last_sweep = 0.0
+    while running:
+        try:
+            busy = outbox.relay(send)
+            if time.monotonic() - last_sweep > get_settings().pipeline.sweep_seconds:
+                outbox.sweep(send)
+                last_sweep = time.monotonic()
+            busy += sequence_pending()
+        except Exception:
+            log.exception("relay")
+            busy = 0
+        if not busy:
+            time.sleep(_POLL_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The Celery worker's application: what each message makes happen. ``celery -A greenroom.worker worker -P solo``.
+
+Workers are separate processes with a solo pool: started fresh, never forked after torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from celery.signals import worker_init
+
+from delivery.tasks import on_approved
+from pipeline import outbox
+from pipeline.celery_app import make_app
+from pipeline.runner import advance
+
+app = make_app()
+
+HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
+    outbox.ADVANCE: lambda payload: advance(str(payload["render_id"])),
+    outbox.APPROVED: on_approved,
+    outbox.RECALLED: lambda _payload: None,  # doors read the row; channels of others will listen here
+}
+
+
+@app.task(name="greenroom.handle")  # type: ignore[untyped-decorator]
+def handle(topic: str, payload: dict[str, Any]) -> None:
+    """One message. An unknown topic raises: a message nobody understands must not vanish."""
+    HANDLERS[topic](payload)
+
+
+def send(topic: str, payload: dict[str, Any]) -> None:
+    """Hand a message to the broker, on the queue of its kind."""
+    handle.apply_async(args=[topic, payload], queue=str(payload.get("kind", "cpu")), retry=False)
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _threads(**_: Any) -> None:
+    """A worker uses the threads that settings allow, not one for each core for every library."""
+    import cv2
+    import torch
+
+    from core.settings import get_settings
+
+    torch.set_num_threads(get_settings().threads)
+    cv2.setNumThreads(get_settings().threads)
