@@ -1,0 +1,109 @@
+"""Who signs: the key may live in a file, a key service or a hardware module; only the digest's signer knows.
+
+The contract of :class:`Signer` is what a key management service offers: bytes in (the COSE Sig_structure of
+the claim, 1-2 KB, never the video), an ES256 signature out. Rotation is a new key and chain: old credentials
+stay valid through their timestamps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from core.settings import Settings, get_settings
+from provenance.errors import PkiError
+from provenance.pki import development_pki
+from provenance.timestamp import timestamp_url
+
+
+@runtime_checkable
+class Signer(Protocol):
+    """Signs claims with ES256 (ECDSA on P-256 with SHA-256).
+
+    A remote one holds the key elsewhere: implement ``sign`` with the service's "sign message" call, raise any
+    exception when it fails (it reaches the caller of ``seal`` unchanged), and give the public chain.
+    """
+
+    @property
+    def chain(self) -> str:
+        """PEM: the leaf, then its intermediates; never the root."""
+        ...
+
+    @property
+    def timestamp_url(self) -> str:
+        """RFC 3161 authority asked at signing."""
+        ...
+
+    @property
+    def development(self) -> bool:
+        """True when the certificate or the clock is a demonstration's; the credential then says so."""
+        ...
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature over ``data`` (the whole message, not its digest): 64 bytes, r || s."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileSigner:
+    """A key in a PEM file: for development, and for installations that accept that."""
+
+    key: ec.EllipticCurvePrivateKey
+    chain: str
+    timestamp_url: str
+    development: bool = False
+
+    @staticmethod
+    def load(key: Path, chain: Path, *, timestamp_url: str, development: bool = False) -> FileSigner:
+        """Read and cross-check both files.
+
+        Raises:
+            PkiError: unreadable, not P-256, or the key does not belong to the chain's leaf.
+        """
+        try:
+            private = serialization.load_pem_private_key(key.read_bytes(), None)
+            pem = chain.read_text(encoding="ascii")
+            leaf = x509.load_pem_x509_certificate(pem.encode())
+        except (OSError, ValueError, TypeError) as error:
+            raise PkiError(
+                f"the signing key or its certificate cannot be read ({type(error).__name__})",
+                where=f"{key} and {chain}",
+                next_step="check both files: PEM, the key without a passphrase",
+            ) from error
+        if not isinstance(private, ec.EllipticCurvePrivateKey) or private.curve.name != "secp256r1":
+            raise PkiError("the signing key is not on P-256", where=str(key), next_step="use an ES256 key")
+        if private.public_key() != leaf.public_key():
+            raise PkiError(
+                "the signing key does not belong to the certificate",
+                where=f"{key} and {chain}",
+                next_step="give the key that the first certificate of the chain was issued for",
+            )
+        return FileSigner(private, pem, timestamp_url, development)
+
+    def sign(self, data: bytes) -> bytes:
+        r, s = decode_dss_signature(self.key.sign(data, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def signer_of(settings: Settings | None = None) -> Signer:
+    """The signer that the settings name; without any, the development authority's (never in production).
+
+    Raises:
+        PkiError: nothing usable is configured.
+    """
+    settings = settings or get_settings()
+    if settings.signing_key:
+        return FileSigner.load(
+            Path(settings.signing_key),
+            Path(settings.signing_chain),
+            timestamp_url=timestamp_url(settings),
+            development=not settings.timestamp_url,
+        )
+    pki = development_pki(settings)
+    return FileSigner.load(pki.key, pki.chain, timestamp_url=timestamp_url(settings), development=True)
