@@ -112,7 +112,9 @@ def weight_folder(name: str) -> Path:
     folders = {weight_file(entry).parent for entry in files}
     if len(folders) != 1:
         raise WeightsError(
-            f"the files of '{name}' lie in different folders", where=name, next_step="run `greenroom models pull`"
+            f"the files of '{name}' lie in different folders",
+            where=name,
+            next_step="run `greenroom models pull`",
         )
     return folders.pop()
 
@@ -188,7 +190,9 @@ def pull_with_bar(names: Sequence[str] | None = None) -> list[WeightState]:
 def _entry(name: str) -> Weight:
     entry = registry().get(name)
     if entry is None:
-        raise WeightsError(f"the weights registry knows no '{name}'", where=name, next_step="see `greenroom models list`")
+        raise WeightsError(
+            f"the weights registry knows no '{name}'", where=name, next_step="see `greenroom models list`"
+        )
     return entry
 
 

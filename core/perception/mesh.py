@@ -8,6 +8,10 @@ with every frame would put its own jitter into the points.
 from __future__ import annotations
 
 import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -26,7 +30,10 @@ class MeshFollower:
     """A mesh with its crop. One object a video; use it as a context manager (it holds native memory)."""
 
     def __init__(self) -> None:
-        self._mesh: Any = _face_mesh()
+        with _quiet():
+            self._mesh: Any = _face_mesh()
+            # The graph opens its parts in its first run, with warnings of its own.
+            self._mesh.process(np.zeros((SMALL_CROP, SMALL_CROP, 3), np.uint8))
         self._crop: tuple[int, int, int] | None = None  # x, y, side; may reach outside the picture
 
     def __enter__(self) -> MeshFollower:
@@ -40,7 +47,8 @@ class MeshFollower:
     def start(self, image: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """Begin with the face inside ``box`` (x0 y0 x1 y1). Returns its points as :meth:`follow` does."""
         self._crop = _crop_around(box)
-        return self._settled(image)
+        with _quiet():
+            return self._settled(image)
 
     def follow(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """The face's points in the next frame: float32 (478, 3) in pixels, or None when it is lost."""
@@ -126,10 +134,29 @@ def _cut(image: NDArray[np.uint8], x: int, y: int, side: int) -> NDArray[np.uint
     return padded
 
 
+_stderr_lock = threading.Lock()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Native warnings about MediaPipe's own graph go nowhere: they name no fault that anyone here could mend.
+
+    The file descriptor is turned away, for some milliseconds, because the libraries write past ``sys.stderr``.
+    """
+    with _stderr_lock:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
+
+
 def _face_mesh() -> Any:
-    # Read by the native libraries when they load: errors only.
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from mediapipe.python.solutions.face_mesh import FaceMesh
 
     return FaceMesh(
