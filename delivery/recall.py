@@ -37,5 +37,10 @@ def recall(render_id: str, *, brand_id: str, actor_id: str, reason: str) -> None
         if not isinstance(moved, CursorResult) or moved.rowcount != 1:
             raise Conflict(f"only a released render is recalled; this one is {row.state}", where=render_id)
         # The reason may name a person: the ledger keeps that there was one, the row keeps the words.
-        append(session, Event.RENDER_ASSET_RECALLED, render_id, {"actor": actor_id})
+        append(
+            session,
+            Event.ASSET_RECALLED,
+            render_id,
+            {"actor": actor_id, "published_sha256": row.published_sha256},
+        )
         outbox.hint(session, render_id, State.RECALLED)

@@ -8,33 +8,38 @@ transaction. A lost race deletes the file.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from core.blobs import blobs
 from policy.consent import Use, covers
-from provenance.service import save_manifest
 from provenance.verify import verify
 from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
-from audit.approvals import Approval, approvals_for
+from audit.approvals import approvals_for
 from audit.authorities import get_authority
 from audit.ledger import Event, append
-from audit.receipts import Receipt, receipts_for
+from audit.models import Approval, Receipt
+from audit.receipts import receipts_for
+from core.blobs import blobs
+from core.canonical import digest_json
 from core.database import now, reading, transaction
 from core.errors import NotFound
 from core.gates import load_gate_set
-from core.media.essence import essence, media_boxes
 from core.models import AssetRole, StoredBlob, Verdict
 from core.settings import get_settings
 from core.tables import AssetRow
 from delivery.errors import ReleaseRefused
 from pipeline.jobs import workspace
+from pipeline.manifests import keep_manifest
 from pipeline.registry import DatabaseRegistry
 from pipeline.review import approvals_needed
 from pipeline.states import State, check_move
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
-from provenance.credential import ApprovalFacts, publish
-from provenance.signer import load_signer
+from provenance.credential import publish
+from provenance.models import ApprovalFacts, Credential
+from provenance.pki import export_anchors
+from provenance.service import save_manifest
+from provenance.signer import signer_of
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
     render = cleared.render
     if State(render.state) is State.RELEASED:
         return render  # idempotent: the same message twice releases once
-    stored, manifest = _publish(cleared)
+    stored, credential = _publish(cleared)
     try:
         with transaction() as session:
             # The authority again, in the transaction that releases: a withdrawal that committed first wins.
@@ -83,12 +88,12 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
                     size=stored.size,
                 )
             )
-            save_manifest(session, brand_id=render.brand_id, asset_sha256=stored.sha256, manifest=manifest)
+            save_manifest(session, brand_id=render.brand_id, credential=credential)
             append(
                 session,
-                Event.RENDER_ASSET_RELEASED,
+                Event.ASSET_RELEASED,
                 render.id,
-                {"published_sha256": stored.sha256, "essence": render.essence or "", "actor": actor_id},
+                {"published_sha256": stored.sha256, "essence": render.essence, "actor": actor_id},
             )
     except BaseException:
         blobs().delete(stored.sha256, AssetRole.PUBLISHED)
@@ -149,14 +154,19 @@ def _check_receipts(session: Session, render: RenderRow) -> None:
             next_step="make the render again, so that it is examined by the gates in force",
         )
     receipts: dict[str, Receipt] = {
-        receipt.decision.result.gate: receipt
-        for receipt in receipts_for(session, render.essence)
-        if receipt.gate_set_sha256 == gate_set.sha256
+        receipt.gate: receipt
+        for receipt in receipts_for(
+            session,
+            render.essence,
+            gate_set_sha256=gate_set.sha256,
+            brand_id=render.brand_id,
+            brief_sha256=render.brief_sha256 or "",
+        )
     }
     missing = [name for name in gate_set.required() if name not in receipts]
     if missing:
         raise ReleaseRefused(f"receipts are missing: {', '.join(missing)}", where=render.id)
-    blocking = [name for name in gate_set.required() if receipts[name].decision.verdict is Verdict.BLOCK]
+    blocking = [name for name in gate_set.required() if receipts[name].verdict is Verdict.BLOCK]
     if blocking:
         raise ReleaseRefused(f"blocked by {', '.join(blocking)}", where=render.id)
 
@@ -164,7 +174,7 @@ def _check_receipts(session: Session, render: RenderRow) -> None:
 def _check_authority(session: Session, render: RenderRow) -> None:
     """The authority is valid at this moment, for this use (trust step 1 again)."""
     campaign = session.get(CampaignRow, render.campaign_id)
-    persona = campaign and session.get(PersonaRow, campaign.persona_id)
+    persona = session.get(PersonaRow, campaign.persona_id) if campaign else None
     if campaign is None or persona is None:
         raise ReleaseRefused("the render has no campaign or no persona", where=render.id)
     decision = covers(
@@ -187,7 +197,7 @@ def _check_authority(session: Session, render: RenderRow) -> None:
 
 def _check_parts(render: RenderRow) -> None:
     """A development part releases in a demonstration only; a null part never."""
-    signer = load_signer()
+    signer = signer_of()
     if signer.development and get_settings().environment == "production":
         raise ReleaseRefused(
             "the credential would be signed by a development CA",
@@ -196,7 +206,7 @@ def _check_parts(render: RenderRow) -> None:
         )
 
 
-def _publish(cleared: _Cleared) -> tuple[StoredBlob, bytes]:
+def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
     """Make the published file and verify it independently, while no door leads to it."""
     render = cleared.render
     sealed = blobs().get_file(render.sealed_sha256 or "", AssetRole.SEALED)
@@ -205,18 +215,21 @@ def _publish(cleared: _Cleared) -> tuple[StoredBlob, bytes]:
     with workspace() as folder:
         out = folder / "published.mp4"
         facts = ApprovalFacts(
-            manner=cleared.approvals[0].manner,
-            approvals_sha256=tuple(sorted(approval.sha256 for approval in cleared.approvals)),
+            approval_sha256=digest_json([a.model_dump(mode="json") for a in cleared.approvals]),
+            manner="seen" if all(a.manner == "seen" for a in cleared.approvals) else "sampled",
+            approvals=len(cleared.approvals),
+            environment=get_settings().environment,
         )
-        credential = publish(sealed, out, facts, load_signer())
-        if essence(out).sha256 != render.essence or media_boxes(out) != media_boxes(sealed):
+        credential = publish(sealed, out, facts, signer_of(), anchors=export_anchors())
+        if credential.essence != render.essence:  # publish() proved the media boxes equal
             raise ReleaseRefused("publishing changed the media", where=render.id)
         _verified(out, render)
-        return blobs().put_file(out, AssetRole.PUBLISHED), credential.manifest
+        keep_manifest(credential, folder)
+        return blobs().put_file(out, AssetRole.PUBLISHED), credential
 
 
-def _verified(path: object, render: RenderRow) -> None:
-    report = verify(path, registry=DatabaseRegistry())  # type: ignore[arg-type]
+def _verified(path: Path, render: RenderRow) -> None:
+    report = verify(path, registry=DatabaseRegistry())
     if report.verdict != "unreleased" or not report.trusted or report.problems:
         raise ReleaseRefused(
             f"the independent reader answers '{report.verdict}'", where=render.id, code="verification_failed"

@@ -19,13 +19,13 @@ def on_approved(payload: dict[str, Any]) -> None:
     render_id = str(payload["render_id"])
     with reading() as session:
         render = session.get(RenderRow, render_id)
-        campaign = render and session.get(CampaignRow, render.campaign_id)
+        campaign = session.get(CampaignRow, render.campaign_id) if render else None
     if render is None or campaign is None or render.state != State.APPROVED:
         return
     if not campaign.release_on_approval:
         return
     try:
-        release(render_id, brand_id=render.brand_id, actor_id="policy:release-on-approval")
+        release(render_id, brand_id=render.brand_id, actor_id="sys_release-on-approval")
     except GreenroomError as error:
         # It stays approved: a person sees the reason when they release it by hand.
         log.warning("not released: %s %s", render_id, error.code)

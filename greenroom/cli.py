@@ -34,7 +34,6 @@ COMMANDS = (
     "pki",
     "user",
     "models",
-    "database",
 )
 
 FAILED = 3

@@ -50,8 +50,8 @@ def load_job(claim: Claim) -> Job:
     """The rows of a claimed render."""
     with reading() as session:
         render = session.get(RenderRow, claim.render_id)
-        campaign = render and session.get(CampaignRow, render.campaign_id)
-        persona = campaign and session.get(PersonaRow, campaign.persona_id)
+        campaign = session.get(CampaignRow, render.campaign_id) if render else None
+        persona = session.get(PersonaRow, campaign.persona_id) if campaign else None
         if render is None or campaign is None or persona is None:
             raise NotFound("the render, its campaign or its persona is gone", where=claim.render_id)
         return Job(claim, render, campaign, persona)

@@ -5,21 +5,28 @@ Face and voice templates are personal data: they are kept for the identity gates
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
-from core.blobs import blobs
-from core.perception.embed import face_embedding, voice_embedding
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from audit.authorities import get_authority
+from audit.authorities import create_consent, create_provenance_statement
 from audit.ledger import Event, append
-from core.database import transaction
+from audit.models import Authority, Consent, ProvenanceStatement, Scope
+from core.blobs import blobs
+from core.database import reading, transaction
 from core.errors import InputError
 from core.ids import new_id
-from core.media.decode import Frame, sound
+from core.media.decode import sound
+from core.media.models import Frame
 from core.media.probe import probe
 from core.models import PersonaMaterial
+from core.perception.embed import face_embedding, voice_embedding
 from core.perception.models import Face
 from core.perception.watch import watch
 from core.settings import get_settings
@@ -28,6 +35,7 @@ from pipeline.jobs import workspace
 from pipeline.tables import PersonaRow
 
 _FACES_KEPT = 24
+MakeAuthority = Callable[[Session, str], Authority]
 
 
 class _FaceCollector:
@@ -35,15 +43,20 @@ class _FaceCollector:
 
     def __init__(self, every: int):
         self.every = max(1, every)
-        self.embeddings: list[np.ndarray] = []
+        self.embeddings: list[Any] = []
 
     def see(self, frame: Frame, face: Face | None) -> None:
         if face is not None and frame.index % self.every == 0 and len(self.embeddings) < _FACES_KEPT:
             self.embeddings.append(face_embedding(frame.image, face.landmarks))
 
 
-def add_persona(*, brand_id: str, name: str, reference: Path, authority_id: str, voice: str) -> PersonaRow:
-    """Examine a reference clip and store the persona.
+def add_persona(
+    *, brand_id: str, name: str, reference: Path, voice: str, make_authority: MakeAuthority
+) -> PersonaRow:
+    """Examine a reference clip and store the persona with the authority that allows its use.
+
+    Args:
+        make_authority: called with the session and the new persona's id, in the transaction that stores both.
 
     Raises:
         InputError: the clip does not show one usable face, or has no sound; the lip-sync engine says which.
@@ -79,20 +92,82 @@ def add_persona(*, brand_id: str, name: str, reference: Path, authority_id: str,
         id=new_id("per"),
         brand_id=brand_id,
         name=name,
-        authority_id=authority_id,
         voice=voice,
         reference_sha256=stored.sha256,
         material_sha256=material_sha256,
     )
     with transaction() as session:
-        _record(session, row)
+        row.authority_id = make_authority(session, row.id).id
+        session.add(row)
+        append(session, Event.REFERENCE_ENROLLED, row.id, {"reference_sha256": row.reference_sha256})
     return row
 
 
-def _record(session: Session, row: PersonaRow) -> None:
-    get_authority(session, row.authority_id)  # raises when there is none: no persona without an authority
-    session.add(row)
-    append(session, Event.PERSONA_REFERENCE_ONBOARDED, row.id, {"reference_sha256": row.reference_sha256})
+def authority_from_file(path: Path, *, brand_id: str, actor: str) -> MakeAuthority:
+    """The maker of an authority that a YAML file states: ``kind``, ``scope`` and ``consent`` or ``statement``.
+
+    Raises:
+        InputError: the file does not say a complete authority.
+    """
+    try:
+        stated = AuthorityFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(
+            f"the authority file cannot be used: {error}",
+            where=path.name,
+            next_step="see docs/authorities.md",
+        ) from error
+
+    def make(session: Session, persona_id: str) -> Authority:
+        if stated.consent is not None:
+            return create_consent(
+                session,
+                brand_id=brand_id,
+                persona_id=persona_id,
+                consent=stated.consent,
+                scope=stated.scope,
+                evidence=stated.evidence,
+                approval_mode=stated.approval_mode,
+                actor=actor,
+            )
+        assert stated.statement is not None
+        return create_provenance_statement(
+            session,
+            brand_id=brand_id,
+            persona_id=persona_id,
+            statement=stated.statement,
+            scope=stated.scope,
+            evidence=stated.evidence,
+            approval_mode=stated.approval_mode,
+            actor=actor,
+        )
+
+    return make
+
+
+class AuthorityFile(BaseModel):
+    """What an authority file says: a consent, or a provenance statement for a presenter who does not exist."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scope: Scope
+    consent: Consent | None = None
+    statement: ProvenanceStatement | None = None
+    evidence: dict[str, str] = Field(default_factory=dict)
+    approval_mode: Literal[final_cut, script, none] = "none"
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> AuthorityFile:
+        if (self.consent is None) == (self.statement is None):
+            raise ValueError("state either `consent` or `statement`")
+        return self
+
+
+def list_personas(*, brand_id: str) -> list[PersonaRow]:
+    """Personas of a brand, oldest first."""
+    statement = select(PersonaRow).where(PersonaRow.brand_id == brand_id).order_by(PersonaRow.created_at)
+    with reading() as session:
+        return list(session.scalars(statement))
 
 
 def load_material(persona: PersonaRow) -> PersonaMaterial:

@@ -37,11 +37,12 @@ def approve(render_id: str, *, brand_id: str, reviewer_id: str, sealed_sha256: s
             verdict="approve",
             reason=note,
             manner="seen",
+            brand_id=brand_id,
         )
         given = [a for a in approvals_for(session, sealed_sha256) if a.verdict == "approve"]
         if len(given) < approvals_needed(session, row):
             return State.IN_REVIEW
-        _move(session, row, State.APPROVED, Event.RENDER_REVIEW_APPROVED)
+        _move(session, row, State.APPROVED, Event.RENDER_APPROVED)
         return State.APPROVED
 
 
@@ -58,8 +59,9 @@ def reject(render_id: str, *, brand_id: str, reviewer_id: str, sealed_sha256: st
             verdict="reject",
             reason=reason,
             manner="seen",
+            brand_id=brand_id,
         )
-        _move(session, row, State.REJECTED, Event.RENDER_REVIEW_REJECTED)
+        _move(session, row, State.REJECTED, Event.RENDER_REJECTED)
         return State.REJECTED
 
 
@@ -98,5 +100,5 @@ def _move(session: Session, row: RenderRow, state: State, event: Event) -> None:
     )
     if moved.rowcount != 1:  # type: ignore[attr-defined]
         raise Conflict("the render was decided by someone else", where=row.id, next_step="reload the page")
-    append(session, event, row.id, {"sealed_sha256": row.sealed_sha256 or ""})
+    append(session, event, row.id, {"sealed_sha256": row.sealed_sha256, "state": state.value})
     outbox.hint(session, row.id, state)

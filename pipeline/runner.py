@@ -30,14 +30,14 @@ STAGE_FUNCTIONS: dict[str, Callable[[Job], Outcome]] = {
 
 # Where a render is now, in the ledger's vocabulary.
 EVENTS: dict[State, Event] = {
-    State.SCRIPTED: Event.RENDER_SCRIPT_PASSED,
-    State.VOICED: Event.RENDER_VOICE_SPOKEN,
-    State.ENCODED: Event.RENDER_PICTURE_ENCODED,
-    State.EXAMINED: Event.RENDER_GATES_PASSED,
-    State.SEALED: Event.RENDER_CREDENTIAL_SEALED,
-    State.IN_REVIEW: Event.RENDER_CREDENTIAL_VERIFIED,
-    State.BLOCKED: Event.RENDER_STATE_BLOCKED,
-    State.FAILED: Event.RENDER_STATE_FAILED,
+    State.SCRIPTED: Event.POLICY_CHECKED,
+    State.VOICED: Event.SPEECH_MADE,
+    State.ENCODED: Event.CANDIDATE_ENCODED,
+    State.EXAMINED: Event.RENDER_EXAMINED,
+    State.SEALED: Event.ASSET_SEALED,
+    State.IN_REVIEW: Event.REVIEW_OPENED,
+    State.BLOCKED: Event.RENDER_BLOCKED,
+    State.FAILED: Event.RENDER_FAILED,
 }
 
 
@@ -122,9 +122,9 @@ def _record(job: Job, outcome: Outcome, seconds: float) -> None:
             **outcome.values,
         )
         outcome.record(session)
-        facts = {"state": outcome.state.value}
+        facts: dict[str, object] = {"state": outcome.state.value, "attempt": job.render.attempts}
         if outcome.reason:
-            facts["code"] = str(outcome.reason.get("code", ""))
+            facts["reason_code"] = str(outcome.reason.get("code", "")) or None
         if essence := outcome.values.get("essence"):
             facts["essence"] = essence
         append(session, EVENTS[outcome.state], job.render.id, facts)

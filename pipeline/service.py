@@ -6,21 +6,23 @@ Each function is one transaction. Nothing here runs a stage: a new render is a r
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from core.blobs import blobs
-from core.labels import load_label_profile
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError as DuplicateRow
 from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
+from core.blobs import blobs
 from core.database import now, reading, transaction
 from core.errors import Conflict, NotFound
 from core.ids import new_id
+from core.labels import load_label_profile
 from core.media.probe import probe
 from core.tables import BrandRow
-from generate.templates import check_schema, validate_fields
+from generate.fields import check_fields
+from generate.templates import check_template
 from pipeline import outbox
 from pipeline.states import State, check_move
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
@@ -31,32 +33,35 @@ def create_brand(name: str, *, rule_pack: str = "consumer-products") -> BrandRow
     row = BrandRow(id=new_id("brd"), name=name, rule_pack=rule_pack)
     with transaction() as session:
         session.add(row)
-        append(session, Event.BRAND_ACCOUNT_CREATED, row.id, {})
+        append(session, Event.BRAND_CREATED, row.id, {})
     return row
 
 
-def create_campaign(
-    *,
-    brand_id: str,
-    persona_id: str,
-    name: str,
-    template: str,
-    field_schema: dict[str, Any],
-    territory: str,
-    channel: str,
-    topic: str,
-    language: str = "en",
-    risk_class: str = "standard",
-    label_profile: str | None = None,
-    release_on_approval: bool = True,
-) -> CampaignRow:
-    """A campaign; its label profile is its territory's unless another is named.
+class CampaignSpec(BaseModel):
+    """What a campaign file says. The label profile is the territory's unless another is named."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(max_length=200)
+    template: str
+    fields: dict[str, Any] = Field(description="JSON Schema of the template's fields.")
+    territory: str = Field(max_length=20)
+    channel: str = Field(max_length=40)
+    topic: str = Field(max_length=100)
+    language: str = "en"
+    risk_class: Literal[standard, high] = "standard"
+    label_profile: str | None = None
+    release_on_approval: bool = True
+
+
+def create_campaign(*, brand_id: str, persona_id: str, spec: CampaignSpec) -> CampaignRow:
+    """A campaign of a persona.
 
     Raises:
         InputError: the template or the field schema is broken, or the territory has no label profile.
     """
-    check_schema(template, field_schema)
-    profile = load_label_profile(label_profile or territory)
+    check_template(spec.template, spec.fields)
+    profile = load_label_profile(spec.label_profile or spec.territory)
     with transaction() as session:
         brand = _owned(session, BrandRow, brand_id, brand_id)
         _owned(session, PersonaRow, persona_id, brand_id)
@@ -64,21 +69,22 @@ def create_campaign(
             id=new_id("cmp"),
             brand_id=brand_id,
             persona_id=persona_id,
-            name=name,
-            template=template,
-            field_schema=field_schema,
-            territory=territory,
-            channel=channel,
-            topic=topic,
-            language=language,
-            risk_class=risk_class,
+            name=spec.name,
+            template=spec.template,
+            field_schema=spec.fields,
+            territory=spec.territory,
+            channel=spec.channel,
+            topic=spec.topic,
+            language=spec.language,
+            risk_class=spec.risk_class,
             rule_pack=brand.rule_pack,
             label_profile=profile.name,
-            release_on_approval=release_on_approval,
+            gate_set="standard",
+            release_on_approval=spec.release_on_approval,
         )
         session.add(row)
         append(
-            session, Event.CAMPAIGN_DEFINITION_CREATED, row.id, {"territory": territory, "channel": channel}
+            session, Event.CAMPAIGN_CREATED, row.id, {"territory": spec.territory, "channel": spec.channel}
         )
     return row
 
@@ -99,7 +105,7 @@ def request_render(
     """
     with reading() as session:
         campaign = _owned(session, CampaignRow, campaign_id, brand_id)
-    validate_fields(campaign.field_schema, fields)
+    check_fields(campaign.field_schema, fields)
     row = RenderRow(
         id=new_id("rnd"),
         brand_id=brand_id,
@@ -153,7 +159,8 @@ def _store(row: RenderRow) -> RenderRow:
         with transaction() as session:
             session.add(row)
             session.flush()
-            append(session, Event.RENDER_REQUEST_CREATED, row.id, {"origin": row.origin})
+            event = Event.VIDEO_IMPORTED if row.origin == "import" else Event.RENDER_CREATED
+            append(session, event, row.id, {"campaign_id": row.campaign_id, "maker_id": row.maker_id})
             outbox.hint(session, row.id, State.DRAFT)
         return row
     except DuplicateRow:
@@ -177,7 +184,7 @@ def retry(render_id: str, *, brand_id: str) -> RenderRow:
         back = State(row.reason["retry"])
         check_move(State.FAILED, back, where=render_id)
         row.state, row.reason, row.attempts, row.changed_at = back, None, 0, now()
-        append(session, Event.RENDER_STATE_RETRIED, row.id, {"state": back.value})
+        append(session, Event.RENDER_RETRIED, row.id, {"state": back.value})
         outbox.hint(session, row.id, back)
         return row
 

@@ -83,6 +83,7 @@ class RenderRow(Base):
     # What was found: the verdict of step 8, and why it ended where it ended.
     verdict: Mapped[str | None] = mapped_column(String(10))
     gate_set_sha256: Mapped[str | None] = mapped_column(String(64))
+    brief_sha256: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[dict[str, Any] | None] = mapped_column()
 
     # The lease on the current stage; times are seconds of the database's clock.

@@ -69,7 +69,7 @@ def create_account(*, brand_id: str, email: str, role: str, password: str) -> Ac
         if session.scalar(select(AccountRow).where(AccountRow.email == address)):
             raise Conflict("this address has an account already", where="email", next_step="sign in")
         session.add(row)
-        append(session, Event.USER_ACCOUNT_CREATED, row.id, {"role": role})
+        append(session, Event.USER_CREATED, row.id, {"role": role, "brand_id": brand_id})
     return row
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from core.blobs import blobs
 from detect.service import examine
 from policy.service import check_text
 from provenance.fingerprint import Fingerprinter
-from provenance.service import save_fingerprint
 from sqlalchemy.orm import Session
 
 from audit.receipts import issue
+from core.blobs import blobs
+from core.canonical import digest_json
 from core.errors import IntegrityError
 from core.gates import load_gate_set
 from core.models import Brief, Finding, Verdict
@@ -18,14 +18,26 @@ from pipeline.jobs import Job, Outcome
 from pipeline.onboarding import load_material
 from pipeline.states import State
 from provenance.mark import MarkReader
+from provenance.service import save_fingerprint
 
 
 def run(job: Job) -> Outcome:
     """A blocking gate ends the render; a flagged one goes on to a person, with its findings."""
     render, campaign = job.render, job.campaign
-    if render.examined_sha256 is None or render.essence is None:
+    essence = render.essence
+    if render.examined_sha256 is None or essence is None:
         raise IntegrityError("the render has no encoded asset", where=render.id)
     gate_set = load_gate_set(campaign.gate_set)
+    # What the gates measured against: one file with two scripts has two transcript receipts.
+    brief_sha256 = digest_json(
+        {
+            "script": render.script,
+            "language": campaign.language,
+            "persona": job.persona.material_sha256,
+            "label": campaign.label_profile,
+            "mark": render.mark_id,
+        }
+    )
     fingerprinter = Fingerprinter()
     examination = examine(
         blobs().get_file(render.examined_sha256),
@@ -43,19 +55,24 @@ def run(job: Job) -> Outcome:
         progress=job.progress,
     )
     # The receipts are over the essence: what was examined must be what was encoded.
-    if examination.essence != render.essence:
+    if examination.essence.sha256 != essence:
         raise IntegrityError("the examined bytes are not those that were encoded", where=render.id)
     fingerprint = fingerprinter.fingerprint(examination.sound16k)
     verdict = Verdict.worst([examination.verdict, *_script_verdicts(render.script_findings)])
 
     def record(session: Session) -> None:
         for decision in examination.decisions:
-            issue(session, essence=examination.essence, decision=decision, gate_set_sha256=gate_set.sha256)
-        save_fingerprint(
-            session, essence=examination.essence, brand_id=render.brand_id, fingerprint=fingerprint
-        )
+            issue(
+                session,
+                essence=essence,
+                decision=decision,
+                gate_set_sha256=gate_set.sha256,
+                brand_id=render.brand_id,
+                brief_sha256=brief_sha256,
+            )
+        save_fingerprint(session, essence=essence, brand_id=render.brand_id, fingerprint=fingerprint)
 
-    values = {"verdict": verdict.value, "gate_set_sha256": gate_set.sha256}
+    values = {"verdict": verdict.value, "gate_set_sha256": gate_set.sha256, "brief_sha256": brief_sha256}
     if verdict is Verdict.BLOCK:
         blocking = [d.result.gate for d in examination.decisions if d.verdict is Verdict.BLOCK]
         return Outcome(

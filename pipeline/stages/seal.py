@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from core.blobs import blobs
-from provenance.service import save_manifest
 from sqlalchemy.orm import Session
 
 from audit.receipts import receipts_for
+from core.blobs import blobs
 from core.database import reading
 from core.errors import IntegrityError
 from core.gates import load_gate_set
-from core.media.essence import essence
 from core.models import AssetRole
 from core.settings import get_settings
 from core.tables import AssetRow
 from pipeline.jobs import Job, Outcome, workspace
+from pipeline.manifests import keep_manifest
 from pipeline.states import State
-from provenance.credential import GateSummary, SealFacts, seal
-from provenance.signer import load_signer
+from provenance.credential import seal
+from provenance.models import GateFact, Ingredient, SealFacts
+from provenance.pki import export_anchors
+from provenance.service import save_manifest
+from provenance.signer import signer_of
 
 
 def run(job: Job) -> Outcome:
@@ -27,36 +29,41 @@ def run(job: Job) -> Outcome:
         raise IntegrityError("the render has no examined asset", where=render.id)
     gate_set = load_gate_set(job.campaign.gate_set)
     with reading() as session:
-        receipts = receipts_for(session, render.essence)
+        receipts = receipts_for(
+            session,
+            render.essence,
+            gate_set_sha256=gate_set.sha256,
+            brand_id=render.brand_id,
+            brief_sha256=render.brief_sha256 or "",
+        )
     facts = SealFacts(
-        title=f"{render.id}.mp4",
-        origin=render.origin,
-        mark_id=render.mark_id,
+        gate_set=gate_set.name,
+        gate_set_sha256=gate_set.sha256,
         gates=tuple(
-            GateSummary(
-                name=receipt.decision.result.gate,
+            GateFact(
+                gate=receipt.gate,
                 version=receipt.decision.result.version,
-                verdict=receipt.decision.verdict,
+                verdict=receipt.verdict.value,
                 receipt_sha256=receipt.sha256,
             )
             for receipt in receipts
-            if receipt.gate_set_sha256 == gate_set.sha256
         ),
-        gate_set_sha256=gate_set.sha256,
+        mark_id=render.mark_id,
+        source_type="compositeWithTrainedAlgorithmicMedia",
+        ingredients=_ingredients(job),
+        parent=blobs().get_file(render.source_sha256) if render.source_sha256 else None,
         territory=job.campaign.territory,
         label_profile=job.campaign.label_profile,
         environment=get_settings().environment,
-        reference_sha256=job.persona.reference_sha256 if render.origin == "made" else None,
-        speech_sha256=render.speech_sha256,
-        source=blobs().get_file(render.source_sha256) if render.source_sha256 else None,
     )
     job.progress(0.2)
     with workspace() as folder:
         out = folder / "sealed.mp4"
-        credential = seal(blobs().get_file(render.examined_sha256), out, facts, load_signer())
-        if essence(out).sha256 != render.essence:
-            raise IntegrityError("sealing changed the essence", where=render.id)
+        credential = seal(  # proves that the essence stays the same
+            blobs().get_file(render.examined_sha256), out, facts, signer_of(), anchors=export_anchors()
+        )
         stored = blobs().put_file(out, AssetRole.SEALED)
+        keep_manifest(credential, folder)
 
     def record(session: Session) -> None:
         session.add(
@@ -70,8 +77,19 @@ def run(job: Job) -> Outcome:
                 size=stored.size,
             )
         )
-        save_manifest(
-            session, brand_id=render.brand_id, asset_sha256=stored.sha256, manifest=credential.manifest
-        )
+        save_manifest(session, brand_id=render.brand_id, credential=credential)
 
     return Outcome(State.SEALED, values={"sealed_sha256": stored.sha256}, record=record)
+
+
+def _ingredients(job: Job) -> tuple[Ingredient, ...]:
+    """What a made render was made from: the reference itself, so that a credential of its own is preserved."""
+    if job.render.origin != "made":
+        return ()
+    reference = Ingredient(
+        "reference clip of the presenter",
+        job.persona.reference_sha256,
+        path=blobs().get_file(job.persona.reference_sha256),
+    )
+    speech = Ingredient("synthetic speech", job.render.speech_sha256 or "", media_type="audio/wav")
+    return (reference, speech)

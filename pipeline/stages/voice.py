@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from core.blobs import blobs
-
 from generate.voice import load_voice
 from pipeline.cache import remember, remembered, stage_key
 from pipeline.jobs import Job, Outcome, workspace
@@ -18,7 +17,7 @@ def run(job: Job) -> Outcome:
     key = stage_key(
         job.render.brand_id,
         "voice",
-        f"{voice.name}:{voice.version}",
+        voice.name,
         {"text": job.render.script, "language": job.campaign.language},
     )
     known = remembered(key)

@@ -1,0 +1,25 @@
+"""``greenroom ledger verify``: recompute the whole log and name what does not agree."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from greenroom.cli import command
+from greenroom.output import Answer
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    parser = command(verbs, shared, "ledger", "the append-only log", run_verify)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    command(actions, shared, "verify", "recompute everything; exit 1 when something was changed", run_verify)
+
+
+def run_verify(_args: argparse.Namespace) -> Answer:
+    from audit.ledger import sequence_pending, verify_ledger
+    from greenroom.database import migrate
+
+    migrate()
+    sequence_pending()
+    report = verify_ledger()
+    return Answer(report.as_dict(), report.text(), yes=report.good)
