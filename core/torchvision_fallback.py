@@ -8,6 +8,8 @@ Remove it when a CPU wheel of torchvision is published.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 _libraries: list[torch.library.Library] = []  # a Library that is collected takes its operators with it
@@ -19,7 +21,8 @@ def install() -> bool:
         return True
     if _binary_operators_load():
         return False
-    library = torch.library.Library("torchvision", "DEF")
+    make: Any = torch.library.Library  # untyped in torch
+    library = make("torchvision", "DEF")
     library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.impl("nms", nms, "CPU")
@@ -70,7 +73,8 @@ def _binary_operators_load() -> bool:
         return True  # no torchvision: nothing to mend
     for library in sorted(Path(spec.origin).parent.glob("_C*.so")):
         try:
-            torch.ops.load_library(str(library))
+            load: Any = torch.ops.load_library
+            load(str(library))
         except OSError:
             return False
     return hasattr(torch.ops.torchvision, "nms")

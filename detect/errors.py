@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Abstain(Exception):  # noqa: N818  (it is an answer, not an error)
+class Abstain(Exception):
     """Raised by a gate that cannot measure this subject: the text is the reason, in words for a reviewer."""

@@ -121,7 +121,7 @@ def _mel(samples: Samples) -> NDArray[np.float32]:
     out = []
     for part in np.array_split(windows, max(1, len(windows) // 4096)):
         out.append((np.abs(np.fft.rfft(part * hann, axis=1)) ** 2) @ _filters().T)
-    return np.concatenate(out).astype(np.float32)
+    return np.asarray(np.concatenate(out), dtype=np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -96,7 +96,8 @@ class MeshFollower:
 def box_of(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """x0 y0 x1 y1 around mesh points (n, 2 or 3)."""
     xy = points[:, :2]
-    return np.concatenate([xy.min(axis=0), xy.max(axis=0)]).astype(np.float32)
+    box: NDArray[np.float32] = np.concatenate([xy.min(axis=0), xy.max(axis=0)])
+    return box
 
 
 def _crop_around(box: NDArray[np.float32]) -> tuple[int, int, int]:

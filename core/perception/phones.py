@@ -91,9 +91,9 @@ def pronounce(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _g2p() -> Any:
-    from hibari.g2p import G2P
-
     from core.weights import weight_file
 
     weight_file("hibari-g2p-us")  # the digest decides; the package then reads the same installed file
+    from hibari.g2p import G2P
+
     return G2P()

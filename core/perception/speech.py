@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def _lay_over(samples: Samples, script: list[str]) -> list[Word]:
     known = [(-1, 0.0, heard[0].t0 if heard else 0.0)]
     known += [(i, *span) for i, span in enumerate(times) if span is not None]
     known.append((len(script), end, end))
-    for (before, _, left), (after, right, _) in zip(known, known[1:], strict=False):
+    for (before, _, left), (after, right, _) in pairwise(known):
         missing = after - before - 1
         for k in range(missing):
             width = max(0.0, right - left) / missing
