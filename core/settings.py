@@ -82,6 +82,9 @@ class Settings(BaseSettings):
     blob_url: str = Field(
         "", description="obstore URL (file:// or s3://). Empty: a folder in the home folder."
     )
+    blob_cache_bytes: int = Field(
+        20_000_000_000, description="Local copies of remote blobs are dropped past this size, bytes."
+    )
     broker_url: str = Field(
         "", description="Celery broker URL. Empty: the filesystem transport in the home folder."
     )

@@ -1,8 +1,8 @@
 """The confined child: the only process in which libav touches bytes that came from outside.
 
-Started by :mod:`core.media.confined` as ``python -m core.media.child REQUEST``; never imported by first-party
-code. It gets the file as an open descriptor, so it needs no path and opens none, and writes messages to another
-descriptor. It imports av and numpy and nothing of Greenroom beyond its own jobs, so that it starts in 0.15 s.
+Started by :mod:`core.media.confined` as ``python -m core.media.child REQUEST``. It gets the file as an open
+descriptor, so it needs no path, and writes messages to another descriptor. It imports av and numpy and nothing
+of Greenroom beyond its own jobs, so that it starts in 0.15 s.
 
 A message is ``<cIQ`` (kind, length of the head, length of the body), the head, the body:
     b"I" JSON facts · b"F" a picture (head ``<qqq``: index and time as a fraction) · b"A" sound (head ``<qq``:

@@ -20,8 +20,30 @@ from core.media.child import Refused, Wire
 # could name other files, and rare decoders are where the defects are: neither is here.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv"
 VIDEO_CODECS = frozenset(
-    "h264 hevc av1 libdav1d vp8 vp9 libvpx libvpx-vp9 mpeg4 mpeg2video mpeg1video mjpeg prores dnxhd ffv1 rawvideo "
-    "h263 msmpeg4v3 msmpeg4v2 flv theora".split()
+    # fmt: off
+    [
+        "h264",
+        "hevc",
+        "av1",
+        "libdav1d",
+        "vp8",
+        "vp9",
+        "libvpx",
+        "libvpx-vp9",
+        "mpeg4",
+        "mpeg2video",
+        "mpeg1video",
+        "mjpeg",
+        "prores",
+        "dnxhd",
+        "ffv1",
+        "rawvideo",
+        "h263",
+        "msmpeg4v3",
+        "msmpeg4v2",
+        "flv",
+    ]
+    # fmt: on
 )
 SCANNED_PACKETS = 1500  # a minute at 25 a second: enough to see an uneven frame clock
 DECODE_ERRORS = 100  # more broken packets than this, and the file is called damaged
@@ -77,12 +99,8 @@ class Media:
     @property
     def duration(self) -> Fraction:
         """Seconds of the longer track, as the container declares them."""
-        return max(
-            [stream_seconds(s) for s in (self.video, self.audio) if s is not None] + [self._container()]
-        )
-
-    def _container(self) -> Fraction:
-        return Fraction(self.container.duration or 0, 1_000_000)
+        tracks = [stream_seconds(s) for s in (self.video, self.audio) if s is not None]
+        return max([*tracks, Fraction(self.container.duration or 0, 1_000_000)])
 
     @property
     def rate(self) -> Fraction:
@@ -122,7 +140,7 @@ class Media:
 def stream_seconds(stream: Any) -> Fraction:
     if stream.duration is None or stream.time_base is None:
         return Fraction(0)
-    return Fraction(stream.duration) * stream.time_base
+    return Fraction(stream.duration) * Fraction(stream.time_base)
 
 
 def check_size(width: int, height: int, limits: dict[str, Any]) -> None:
@@ -133,13 +151,15 @@ def check_size(width: int, height: int, limits: dict[str, Any]) -> None:
 
 
 def display_matrix(frame: Any) -> tuple[int, int, int, int]:
-    """(a, b, c, d) of the display matrix, each -1, 0 or 1: x' = a x + c y, y' = b x + d y (ISO 14496-12 6.2.2)."""
+    """(a, b, c, d) of the display matrix, each -1, 0 or 1.
+
+    x' = a x + c y, y' = b x + d y (ISO 14496-12 6.2.2). Turns by other angles than quarters count as none.
+    """
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return 1, 0, 0, 1
     values = struct.unpack("<9i", bytes(data)[:36])
     a, b, c, d = (max(-1, min(1, round(values[i] / 65536))) for i in (0, 1, 3, 4))
-    # Turns by other angles than quarters are left as they are stored.
     return (a, b, c, d) if abs(a) == abs(d) and abs(b) == abs(c) and abs(a) + abs(b) == 1 else (1, 0, 0, 1)
 
 
@@ -186,7 +206,7 @@ def probe(request: dict[str, Any], wire: Wire) -> None:
     base = video.time_base or Fraction(1, 1000)
     steps = np.diff(np.array(times, np.float64)) * float(base)
     middle = float(np.median(steps)) if len(steps) else 0.0
-    # Uneven: more than one step in fifty is off the usual one by over a fifth (and by more than clock rounding).
+    # Uneven: over one step in fifty is off the usual one by over a fifth, and by more than clock rounding.
     uneven = np.abs(steps - middle) > max(0.2 * middle, 1.5 * float(base)) if len(steps) else np.zeros(0)
     duration = stream_seconds(video)
     if ended and times:
@@ -255,9 +275,10 @@ def pictures(request: dict[str, Any], wire: Wire) -> None:
             src_colorspace=colour_matrix(frame),
             src_color_range=2 if full else 1,
             dst_color_range=2,
+            threads=1,
         )
         plane = bgr.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         image = rows[: frame.height, : frame.width * 3].reshape(frame.height, frame.width, 3)
         image = upright(image, matrix)
         head = struct.pack("<qqqii", index, time.numerator, time.denominator, image.shape[1], image.shape[0])
@@ -265,7 +286,7 @@ def pictures(request: dict[str, Any], wire: Wire) -> None:
 
 
 def sound(request: dict[str, Any], wire: Wire) -> None:
-    """Sound as float32, (n, channels) interleaved, at ``rate`` (None: the file's) with its start on the time axis."""
+    """Sound as float32 (n, channels) at ``rate`` (None: the file's), each block with its start in seconds."""
     media = Media(request)
     audio = media.audio
     if audio is None:

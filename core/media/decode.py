@@ -1,4 +1,4 @@
-"""Pictures and sound out of a foreign file, in a stream: no more than a few frames are in memory at any time."""
+"""Pictures and sound out of a foreign file, in a stream: only a few frames are in memory at any time."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ def _frame(message: Message, expected: int) -> Frame:
     index, numerator, denominator, width, height = struct.unpack("<qqqii", message.head)
     if message.kind != b"F" or index != expected:
         raise ValueError("a picture out of order")
-    image = np.frombuffer(message.body, np.uint8).reshape(height, width, 3)
-    return Frame(index, Fraction(numerator, denominator), image)
+    return Frame(index, Fraction(numerator, denominator), message.body.reshape(height, width, 3))
 
 
 def sound_blocks(path: Path, limits: MediaSettings | None = None) -> Iterator[Samples]:
@@ -52,7 +51,7 @@ def sound_blocks(path: Path, limits: MediaSettings | None = None) -> Iterator[Sa
 
 
 def sound(path: Path, rate: int = 16_000, limits: MediaSettings | None = None) -> Samples:
-    """All sound as float32 mono (n,), in [-1, 1], sample n at n / rate; empty where there is no sound track."""
+    """All sound as float32 mono (n,) in [-1, 1], sample n at n / rate; empty where there is no sound track."""
     blocks = [b[:, 0] for _, b in _on_the_axis(path, limits or get_settings().media, rate, mono=True)]
     return np.clip(np.concatenate(blocks), -1.0, 1.0) if blocks else np.zeros(0, np.float32)
 
@@ -73,7 +72,7 @@ def _on_the_axis(
                     continue
                 numerator, denominator = struct.unpack("<qq", message.head)
                 start = Fraction(numerator, denominator)
-                block = np.frombuffer(message.body, np.float32).reshape(-1, channels)
+                block = message.body.view(np.float32).reshape(-1, channels)
             except (ValueError, KeyError, TypeError, struct.error, ZeroDivisionError) as error:
                 raise media_error("unreadable", path, {}, limits) from error
             # Jitter of a clock in milliseconds is no gap; 20 ms is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -9,20 +10,22 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 
 from core.media.models import Image, Samples
 
 SOUND_RATE = 48_000
 _BT709, _LIMITED, _FULL = 1, 1, 2
+# Rounding to nearest and chroma from all source columns: worth a tenth of a millisecond a picture.
+_ACCURATE = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 
 
 class VideoWriter:
     """Writes H.264 (yuv420p, BT.709, limited range) and AAC (48 kHz) into an MP4 with its index in front.
 
-    The file appears under ``path`` when the block ends well, and not at all otherwise. The same input gives the
-    same bytes on the same builds and ``threads``. Memory is bounded by the encoder's look-ahead, provided that
-    pictures and sound come in step (within a few seconds of each other).
+    The file appears under ``path`` when the block ends well, and not at all otherwise. The same input gives
+    the same bytes on the same builds and ``threads``. Memory is bounded by the encoder's look-ahead, provided
+    that pictures and sound come in step (within a few seconds of each other).
 
     Args:
         width, height: of the pictures; both even.
@@ -94,6 +97,8 @@ class VideoWriter:
         frame = self._reformatter.reformat(
             frame,
             format="yuv420p",
+            interpolation=_ACCURATE,
+            threads=1,
             dst_colorspace=_BT709,
             src_color_range=_FULL,
             dst_color_range=_LIMITED,
@@ -136,10 +141,8 @@ class VideoWriter:
 
     def abort(self) -> None:
         """Leave nothing behind."""
-        try:
+        with contextlib.suppress(av.FFmpegError, ValueError):
             self._container.close()
-        except (av.FFmpegError, ValueError):
-            pass
         self._part.unlink(missing_ok=True)
 
     def __enter__(self) -> VideoWriter:

@@ -13,8 +13,8 @@ from core.settings import MediaSettings, get_settings
 
 
 def essence(path: Path, limits: MediaSettings | None = None) -> Essence:
-    """SHA-256 over each track's codec parameters (codec, extradata, size or rate and layout, colour, time base)
-    and packets (pts, dts, size, bytes), in track order.
+    """SHA-256 over each track's codec parameters (codec, extradata, size or rate and layout, colour, time
+    base) and packets (pts, dts, size, bytes), in track order.
 
     Sealing and publishing add boxes and shift offsets; the essence stays. Any byte of any packet changes it.
 

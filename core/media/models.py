@@ -1,4 +1,4 @@
-"""What a media file is made of. Time is rational seconds from the presentation's zero, never a frame count."""
+"""What a media file is made of. Time is rational seconds from the presentation's zero, not a frame count."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Frame:
     Attributes:
         index: 0, 1, 2, … of the presented frames; the same for every reader of the same essence.
         time: seconds at which it is presented, from the file's own clock (never ``index / rate``).
-        image: uint8 BGR, (height, width, 3), upright: the display matrix has been applied. It is the caller's to
-            change.
+        image: uint8 BGR, (height, width, 3), upright: the display matrix has been applied. The caller may
+            change it.
     """
 
     index: int
@@ -32,7 +32,7 @@ class Frame:
 class VideoStream:
     """The picture track. ``width`` and ``height`` are those of the upright picture.
 
-    ``rotation`` is how far the stored picture is turned clockwise to stand upright: 0, 90, 180 or 270 degrees.
+    ``rotation`` is how far the stored picture is turned clockwise to stand upright: 0, 90, 180 or 270.
     ``frames`` is None where the container does not say. ``variable`` says that the frame clock is uneven.
     """
 
@@ -58,7 +58,7 @@ class AudioStream:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What :func:`core.media.probe.probe` found. ``size`` in bytes, ``duration`` of the longer track, seconds."""
+    """What ``core.media.probe`` found: ``size`` in bytes, ``duration`` of the longer track in seconds."""
 
     container: str
     size: int

@@ -17,9 +17,9 @@ def probe(path: Path, limits: MediaSettings | None = None) -> MediaInfo:
     """What the file is. One picture is decoded, so a sound container around rubbish is refused here.
 
     Raises:
-        MediaError: with ``code`` missing_file, empty_file, too_large, truncated, not_a_video, no_video, too_long,
-            too_many_pixels, too_small, too_many_streams, frame_rate, codec, no_frames, damaged, decoder_died or
-            stalled.
+        MediaError: with ``code`` missing_file, empty_file, too_large, truncated, not_a_video, no_video,
+            too_long, too_many_pixels, too_small, too_many_streams, frame_rate, codec, no_frames, damaged,
+            decoder_died or stalled.
     """
     limits = limits or get_settings().media
     messages = converse("probe", path, limits)
