@@ -154,7 +154,7 @@ class AuthorityFile(BaseModel):
     consent: Consent | None = None
     statement: ProvenanceStatement | None = None
     evidence: dict[str, str] = Field(default_factory=dict)
-    approval_mode: Literal[final_cut, script, none] = "none"
+    approval_mode: Literal["final_cut", "script", "none"] = "none"
 
     @model_validator(mode="after")
     def _one_of_them(self) -> AuthorityFile:

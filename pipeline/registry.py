@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from provenance.service import load_fingerprint
+from typing import Literal
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -11,6 +12,7 @@ from core.tables import AssetRow
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from provenance.models import RegistryEntry
+from provenance.service import load_fingerprint
 
 
 class DatabaseRegistry:
@@ -34,7 +36,11 @@ def _entry(session: Session, render: RenderRow | None) -> RegistryEntry | None:
     if render is None or render.essence is None or render.mark_id is None:
         return None
     state = State(render.state)
-    release = state.value if state in (State.RELEASED, State.RECALLED) else "unreleased"
+    release: Literal["released", "recalled", "unreleased"] = "unreleased"
+    if state is State.RELEASED:
+        release = "released"
+    elif state is State.RECALLED:
+        release = "recalled"
     return RegistryEntry(
         asset_sha256=render.published_sha256 or render.sealed_sha256 or render.examined_sha256 or "",
         essence=render.essence,

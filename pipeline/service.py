@@ -49,7 +49,7 @@ class CampaignSpec(BaseModel):
     channel: str = Field(max_length=40)
     topic: str = Field(max_length=100)
     language: str = "en"
-    risk_class: Literal[standard, high] = "standard"
+    risk_class: Literal["standard", "high"] = "standard"
     label_profile: str | None = None
     release_on_approval: bool = True
 
@@ -202,6 +202,12 @@ def list_renders(*, brand_id: str, states: tuple[State, ...] = (), limit: int = 
         statement = statement.where(RenderRow.state.in_(states))
     with reading() as session:
         return list(session.scalars(statement.order_by(RenderRow.created_at).limit(min(limit, 1000))))
+
+
+def get_campaign(campaign_id: str, *, brand_id: str) -> CampaignRow:
+    """One campaign of this brand. Raises NotFound for another brand's."""
+    with reading() as session:
+        return _owned(session, CampaignRow, campaign_id, brand_id)
 
 
 def list_campaigns(*, brand_id: str) -> list[CampaignRow]:

@@ -1,0 +1,49 @@
+"""HTML from templates: autoescaped, with the few words and shapes that every page needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from core.settings import get_settings
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """One page. ``visitor`` is None unless the caller passes it."""
+    values.setdefault("visitor", None)
+    html = _TEMPLATES.get_template(template).render(
+        request=request, demonstration=get_settings().environment != "production", **values
+    )
+    return HTMLResponse(html, status_code=status)
+
+
+def _data(value: Any) -> Markup:
+    """JSON for a data block. ``<`` is escaped, so that no string can end the block (a manifest can hold anything)."""
+    text = json.dumps(value).replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return Markup(text)  # noqa: S704 - escaped above
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s"
+
+
+def _words(value: str | None) -> str:
+    """A code as words: ``lip_sync`` reads ``lip sync``."""
+    return (value or "").replace("_", " ")
+
+
+_TEMPLATES.filters.update(data=_data, seconds=_seconds, words=_words)

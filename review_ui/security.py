@@ -1,0 +1,136 @@
+"""The web's outer walls: response headers, the session cookie, CSRF, and a bound on every request body."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Form, Request
+from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.errors import Forbidden, GreenroomError
+from core.settings import get_settings
+from review_ui.accounts import require, sign_in, signed_in
+from review_ui.tables import AccountRow
+
+COOKIE = "greenroom_session"
+
+# No inline script, nothing from elsewhere, no framing: what a manifest or a field says can never become code.
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class SignInNeeded(GreenroomError):
+    """Nobody is signed in; pages answer with the sign-in page."""
+
+    code = "sign_in_needed"
+    http_status = 401
+
+
+class TooLarge(GreenroomError):
+    """A request body is over the limit."""
+
+    code = "too_large"
+    http_status = 413
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who is signed in, and the token that their forms carry."""
+
+    account: AccountRow
+    csrf: str
+
+    def may(self, right: str) -> bool:
+        try:
+            require(self.account, right)
+        except Forbidden:
+            return False
+        return True
+
+
+def visitor(request: Request) -> Visitor:
+    """The signed-in visitor. Raises SignInNeeded."""
+    found = signed_in(request.cookies.get(COOKIE, ""))
+    if found is None:
+        raise SignInNeeded("please sign in", next_step="sign in, and you come back to this page")
+    account, session = found
+    return Visitor(account, session.csrf)
+
+
+def form_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor:
+    """The visitor behind a form. Raises Forbidden unless the form was served to this session."""
+    found = visitor(request)
+    if not secrets.compare_digest(csrf.encode(), found.csrf.encode()):
+        raise Forbidden(
+            "this form is out of date", next_step="go back, reload the page and try again", code="stale_form"
+        )
+    return found
+
+
+_basic = HTTPBasic(auto_error=False, description="An account's e-mail address and password.")
+
+
+def api_account(
+    request: Request, credentials: Annotated[HTTPBasicCredentials | None, Depends(_basic)]
+) -> AccountRow:
+    """The account behind an API call, by HTTP Basic. Cookies do not count: another site could send them."""
+    if credentials is None:
+        raise SignInNeeded("this call needs an account", next_step="send HTTP Basic credentials")
+    _, account = sign_in(credentials.username, credentials.password)
+    return account
+
+
+Signed = Annotated[Visitor, Depends(visitor)]
+Sent = Annotated[Visitor, Depends(form_visitor)]
+ApiAccount = Annotated[AccountRow, Depends(api_account)]
+
+
+class Walls:
+    """ASGI middleware: adds the headers to every answer and ends a request whose body grows over the limit."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = get_settings().web.upload_max_bytes
+        received = 0
+
+        async def bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise TooLarge(
+                    f"the upload is larger than {limit // 1_000_000} MB", next_step="send a smaller file"
+                )
+            return message
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(
+                        (name.encode(), value.encode())
+                        for name, value in HEADERS.items()
+                        if name.encode() not in present
+                    ),
+                ]
+            await send(message)
+
+        await self.app(scope, bounded, guarded)
