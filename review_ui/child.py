@@ -69,10 +69,9 @@ async def run_child(task: Task, path: Path) -> dict[str, Any]:
 
 def main(task: str, path: Path) -> None:
     """In the child."""
-    from provenance.verify import verify
-
     from pipeline.analyze import analyze
     from pipeline.registry import DatabaseRegistry
+    from provenance.verify import verify
 
     try:
         registry = DatabaseRegistry()
