@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -11,40 +12,46 @@ from fractions import Fraction
 from typing import Any
 
 import av
+import av.audio.codeccontext
+import av.audio.stream  # these and the next: av imports them when it meets such a track, but no file opens by then
 import av.logging
+import av.subtitles.codeccontext
+import av.subtitles.stream
+import av.video.codeccontext
+import av.video.stream
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from core.media.child import Refused, Wire
 
 # Self-contained formats and the codecs of cameras, editors and generators. A play list (HLS, concat, DASH)
 # could name other files, and rare decoders are where the defects are: neither is here.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv"
-VIDEO_CODECS = frozenset(
-    # fmt: off
-    [
-        "h264",
-        "hevc",
-        "av1",
-        "libdav1d",
-        "vp8",
-        "vp9",
-        "libvpx",
-        "libvpx-vp9",
-        "mpeg4",
-        "mpeg2video",
-        "mpeg1video",
-        "mjpeg",
-        "prores",
-        "dnxhd",
-        "ffv1",
-        "rawvideo",
-        "h263",
-        "msmpeg4v3",
-        "msmpeg4v2",
-        "flv",
-    ]
-    # fmt: on
-)
+_CODECS_NOW = {
+    "h264",
+    "hevc",
+    "av1",
+    "libdav1d",
+    "vp8",
+    "vp9",
+    "libvpx",
+    "libvpx-vp9",
+    "prores",
+    "dnxhd",
+    "ffv1",
+}
+_CODECS_OLD = {
+    "mpeg4",
+    "mpeg2video",
+    "mpeg1video",
+    "mjpeg",
+    "h263",
+    "msmpeg4v2",
+    "msmpeg4v3",
+    "flv",
+    "rawvideo",
+}
+VIDEO_CODECS = _CODECS_NOW | _CODECS_OLD
 SCANNED_PACKETS = 1500  # a minute at 25 a second: enough to see an uneven frame clock
 DECODE_ERRORS = 100  # more broken packets than this, and the file is called damaged
 
@@ -117,10 +124,8 @@ class Media:
         for packet in self.container.demux(self.video):
             try:
                 decoded = packet.decode()
-            except av.FFmpegError:
-                broken += 1
-                if broken > DECODE_ERRORS:
-                    raise Refused("damaged") from None
+            except av.FFmpegError as error:
+                broken = tolerate(error, broken)
                 continue
             for frame in decoded:
                 time = frame.pts * frame.time_base - self.origin if frame.pts is not None else None
@@ -135,6 +140,15 @@ class Media:
                 index, previous = index + 1, time
         if index == 0:
             raise Refused("no_frames")
+
+
+def tolerate(error: av.FFmpegError, broken: int) -> int:
+    """Count one more packet that does not decode; too many, or no memory, end the work."""
+    if error.errno == errno.ENOMEM:
+        raise Refused("too_much_memory") from None
+    if broken >= DECODE_ERRORS:
+        raise Refused("damaged") from None
+    return broken + 1
 
 
 def stream_seconds(stream: Any) -> Fraction:
@@ -257,8 +271,6 @@ def colour_matrix(frame: Any) -> int:
 
 def pictures(request: dict[str, Any], wire: Wire) -> None:
     """Every presented picture as upright BGR."""
-    from av.video.reformatter import VideoReformatter
-
     media = Media(request)
     reformatter = VideoReformatter()
     size: tuple[int, int] | None = None
@@ -312,10 +324,8 @@ def sound(request: dict[str, Any], wire: Wire) -> None:
     for packet in media.container.demux(audio):
         try:
             decoded = packet.decode()
-        except av.FFmpegError:
-            broken += 1
-            if broken > DECODE_ERRORS:
-                raise Refused("damaged") from None
+        except av.FFmpegError as error:
+            broken = tolerate(error, broken)
             continue
         for frame in decoded:
             send(resampler.resample(frame))
