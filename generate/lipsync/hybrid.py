@@ -1,0 +1,112 @@
+"""The default engine: articulation from speech, real mouths by unit selection, bent to the predicted shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from core.perception.models import Phone
+from generate.lipsync.body import walk
+from generate.lipsync.models import Image, Prepared, Progress, picture_count
+from generate.lipsync.points import LOWER, OF_MOUTH
+from generate.lipsync.pose import Array
+from generate.lipsync.prepare import Parts, prepare
+from generate.lipsync.render import Mouth, draw
+from generate.lipsync.units import select
+from generate.models import Speech
+
+Index = NDArray[np.intp]
+SHARPEN = 0.35  # makes up for the one resampling that the mouth goes through
+
+
+class HybridLipSync:
+    """See the package's docstring. CPU only, no downloads, deterministic."""
+
+    engine = "greenroom-hybrid 1"
+
+    def prepare(self, reference: Path, cache: Path, progress: Progress | None = None) -> Prepared:
+        return prepare(reference, cache, self.engine, progress)
+
+    def animate(
+        self, prepared: Prepared, speech: Speech, *, head: float = 0.0, tail: float = 0.0
+    ) -> Iterator[Image]:
+        parts = _parts(prepared, self.engine)
+        count = picture_count(prepared, speech, head, tail)
+        body = walk(parts.run, parts.motion, count, float(prepared.fps))
+        return render(parts, padded(speech, head, tail), body, float(prepared.fps))
+
+
+def render(parts: Parts, speech: Speech, body: Index, fps: float) -> Iterator[Image]:
+    """Pictures of ``speech`` on the given frames of the reference, one for each."""
+    wanted = parts.articulation.predict(speech, fps, len(body))
+    chosen = parts.units[_select(parts, wanted, body)]
+    manner = _manner(parts, chosen, body)
+    for n, frame in enumerate(body):
+        yield _picture(parts, n, int(frame), chosen, wanted, manner)
+
+
+def padded(speech: Speech, head: float, tail: float) -> Speech:
+    """The same speech with silence before and after it, seconds."""
+    before, after = round(head * speech.rate), round(tail * speech.rate)
+    samples = np.pad(speech.samples, (before, after))
+    phones = tuple(Phone(p.symbol, p.t0 + head, p.t1 + head) for p in speech.phones)
+    if phones:
+        end = head + speech.seconds + tail
+        phones = (Phone("SIL", 0.0, head), *phones, Phone("SIL", phones[-1].t1, end))
+    return replace(speech, samples=samples, phones=phones)
+
+
+def _parts(prepared: Prepared, engine: str) -> Parts:
+    if prepared.engine != engine or not isinstance(prepared.parts, Parts):
+        raise ValueError(f"prepared by {prepared.engine}, not by {engine}: prepare the reference again")
+    return prepared.parts
+
+
+def _select(parts: Parts, wanted: Array, body: Index) -> Index:
+    shape = parts.shape
+    heads = np.concatenate([parts.pose.angles()[:, :2], 100 * np.log(parts.pose.scale)[:, None] / 2], axis=1)
+    units = parts.units
+    blur = np.clip(1 - parts.sharpness[units] / np.median(parts.sharpness[units]), 0, 1)
+    return select(
+        (wanted - shape.mean) / shape.spread,
+        heads[body],
+        (parts.own[units] - shape.mean) / shape.spread,
+        heads[units],
+        2.0 * blur,
+    )
+
+
+def _manner(parts: Parts, chosen: Index, body: Index) -> Array:
+    """(n, p, 3) what a picture's lower face has besides its gestures: the mouth's from the unit, the rest the body's."""
+    own = parts.canonical[:, LOWER] - np.tensordot(parts.own - parts.shape.mean, parts.shape.basis, axes=1)
+    share = OF_MOUTH[:, None]
+    manner: Array = gaussian_filter1d(share * own[chosen], 1.5, axis=0) + (1 - share) * own[body]
+    return manner
+
+
+def _picture(parts: Parts, n: int, frame: int, chosen: Index, wanted: Array, manner: Array) -> Image:
+    shape = parts.shape
+    target = parts.pose.to_pixels(shape.move(manner[n], wanted[n] - shape.mean), frame)
+    mouths = [_mouth(parts, int(chosen[n]), 1.0)]
+    if n and abs(int(chosen[n]) - int(chosen[n - 1])) > 1:
+        following = int(chosen[n - 1]) + 1
+        if following in parts.units:
+            mouths = [_mouth(parts, int(chosen[n]), 0.6), _mouth(parts, following, 0.4)]
+    return draw(
+        parts.bodies[frame],
+        parts.points[frame, :, :2],
+        target,
+        float(parts.pose.scale[frame]),
+        mouths,
+        SHARPEN,
+    )
+
+
+def _mouth(parts: Parts, unit: int, share: float) -> Mouth:
+    x, y = parts.corners[unit]
+    return Mouth(parts.mouths[unit], (int(x), int(y)), parts.points[unit, :, :2], share)

@@ -1,0 +1,132 @@
+"""Speech as the lips see it: at each picture, what the phones around it ask for, and how the sound is.
+
+Phones ask through dominance functions: each has a target for each gesture and a weight that falls off with the
+distance from its middle, so neighbours colour one another (Cohen and Massaro, "Modeling coarticulation in synthetic
+visual speech", 1993).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.perception.models import Phone
+
+Array = NDArray[np.float64]
+
+# What a phone asks of the lips: open 0..1 (of the person's own range), wide -1 (rounded) .. 1 (spread), and how
+# firmly (a t lets its neighbours decide; a p does not). After the viseme groups of Jeffers and Barley (1971).
+TARGETS: dict[str, tuple[float, float, float, float]] = {
+    # symbol: open, firmness of open, wide, firmness of wide
+    "SIL": (0.12, 0.5, 0.0, 0.3),
+    "P": (0.0, 3.0, 0.0, 0.3), "B": (0.0, 3.0, 0.0, 0.3), "M": (0.0, 3.0, 0.0, 0.3),
+    "F": (0.12, 2.0, 0.1, 0.5), "V": (0.12, 2.0, 0.1, 0.5),
+    "W": (0.18, 1.2, -1.0, 2.0), "R": (0.32, 0.7, -0.5, 1.0), "Y": (0.3, 0.6, 0.5, 0.8),
+    "TH": (0.35, 0.9, 0.1, 0.4), "DH": (0.35, 0.7, 0.1, 0.3), "L": (0.45, 0.6, 0.1, 0.3),
+    "T": (0.33, 0.6, 0.1, 0.3), "D": (0.33, 0.6, 0.1, 0.3), "N": (0.35, 0.6, 0.1, 0.3),
+    "S": (0.3, 0.9, 0.3, 0.6), "Z": (0.3, 0.9, 0.3, 0.6),
+    "SH": (0.35, 0.9, -0.6, 1.2), "ZH": (0.35, 0.9, -0.6, 1.2), "CH": (0.35, 0.9, -0.6, 1.2), "JH": (0.35, 0.9, -0.6, 1.2),
+    "K": (0.42, 0.4, 0.0, 0.2), "G": (0.42, 0.4, 0.0, 0.2), "NG": (0.42, 0.4, 0.0, 0.2), "HH": (0.5, 0.3, 0.0, 0.1),
+    "AA": (0.95, 1.2, 0.0, 0.6), "AE": (0.95, 1.2, 0.5, 0.8), "AH": (0.65, 0.8, 0.0, 0.4), "AO": (0.8, 1.1, -0.5, 1.0),
+    "AW": (0.9, 1.1, -0.1, 0.7), "AY": (0.9, 1.1, 0.3, 0.7), "EH": (0.75, 1.0, 0.4, 0.7), "ER": (0.45, 0.8, -0.4, 0.9),
+    "EY": (0.65, 1.0, 0.6, 0.9), "IH": (0.5, 0.8, 0.4, 0.7), "IY": (0.4, 0.9, 0.9, 1.1), "OW": (0.55, 1.0, -0.8, 1.3),
+    "OY": (0.65, 1.0, -0.5, 1.0), "UH": (0.45, 0.8, -0.5, 0.9), "UW": (0.28, 1.0, -1.0, 1.6),
+}  # fmt: skip
+CLOSED = frozenset({"P", "B", "M"})
+TUCKED = frozenset({"F", "V"})
+# The lips move before the sound: they reach a vowel's target near its middle but leave for the next one early.
+LEAD_SECONDS = 0.02
+
+CLASSES: tuple[frozenset[str], ...] = tuple(
+    frozenset(group.split())
+    for group in (
+        "P B M", "F V", "W", "UW UH", "OW OY AO", "R ER", "SH ZH CH JH", "S Z", "TH DH", "T D N L", "K G NG HH",
+        "IY Y", "IH EY EH", "AE AY", "AA AW", "AH", "SIL",
+    )
+)  # fmt: skip
+
+
+def asked(phones: Sequence[Phone], times: Array) -> Array:
+    """(n, 2) open 0..1 and wide -1..1 at ``times`` (n,) seconds, by dominance."""
+    if not phones:
+        return np.tile([TARGETS["SIL"][0], 0.0], (len(times), 1))
+    table = np.array([TARGETS.get(phone.symbol, TARGETS["AH"]) for phone in phones])
+    middle = np.array([(phone.t0 + phone.t1) / 2 for phone in phones]) - LEAD_SECONDS
+    half = np.array([max(phone.t1 - phone.t0, 0.03) / 2 for phone in phones])
+    out = np.empty((len(times), 2))
+    # A phone 0.6 s away has nothing to say: work on the near ones only, so a long script costs linear time.
+    first = np.searchsorted([phone.t1 for phone in phones], times - 0.6)
+    last = np.searchsorted([phone.t0 for phone in phones], times + 0.6)
+    for row, (time, a, b) in enumerate(zip(times, first, last, strict=True)):
+        a = min(a, len(phones) - 1)
+        near = slice(a, max(b, a + 1))
+        away = np.abs(time - middle[near]) / (half[near] + 0.035)
+        for column, (target, firmness) in enumerate(((0, 1), (2, 3))):
+            weight = table[near, firmness] * np.exp(-(away**1.5)) + 1e-9
+            out[row, column] = (weight * table[near, target]).sum() / weight.sum()
+    return out
+
+
+def classes(phones: Sequence[Phone], times: Array) -> Array:
+    """(n, 17) how much of the 80 ms around each time belongs to each class of phones."""
+    out = np.zeros((len(times), len(CLASSES)))
+    if not phones:
+        return out
+    kind = {symbol: number for number, group in enumerate(CLASSES) for symbol in group}
+    for phone in phones:
+        a, b = np.searchsorted(times, [phone.t0 - 0.04, phone.t1 + 0.04])
+        near = times[a:b]
+        overlap = np.minimum(near + 0.04, phone.t1) - np.maximum(near - 0.04, phone.t0)
+        out[a:b, kind.get(phone.symbol, 15)] += np.clip(overlap, 0, None) / 0.08
+    return out
+
+
+def held(phones: Sequence[Phone], times: Array, symbols: frozenset[str]) -> Array:
+    """(n,) 0..1: how surely one of ``symbols`` is being made at each time; 1 in the phone, short ramps beside it."""
+    out = np.zeros(len(times))
+    for phone in phones:
+        if phone.symbol in symbols:
+            a, b = np.searchsorted(times, [phone.t0 - 0.08, phone.t1 + 0.08])
+            near = times[a:b]
+            outside = np.maximum(phone.t0 - near, near - phone.t1)
+            # The nearest picture to the middle is always a full closure, however short the phone.
+            out[a:b] = np.maximum(out[a:b], np.clip(1 - np.maximum(outside, 0) / 0.06, 0, 1))
+    return out
+
+
+BANDS = 24
+_WINDOW, _HOP = 400, 160  # 25 ms and 10 ms at 16 kHz
+
+
+def sound_features(samples: NDArray[np.float32], times: Array) -> Array:
+    """(n, 25) log energies of 24 mel bands (speaker level removed) and loudness, at ``times``.
+
+    Args:
+        samples: float32 mono at 16 kHz.
+    """
+    padded = np.pad(samples.astype(np.float64), (_WINDOW // 2, _WINDOW // 2 + _HOP))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
+    bank = _mel_bank()
+    bands = np.empty((len(frames), BANDS))
+    for start in range(0, len(frames), 3000):  # half a minute at a time
+        part = np.abs(np.fft.rfft(frames[start : start + 3000] * np.hanning(_WINDOW), 512)) ** 2
+        bands[start : start + 3000] = part @ bank.T
+    level = bands.mean() + 1e-12
+    logs = np.log(bands / level + 1e-4)
+    loud = np.log(bands.sum(axis=1, keepdims=True) / (level * BANDS) + 1e-4)
+    logs = np.concatenate([logs - logs.mean(axis=0), loud], axis=1)
+    clock = np.arange(len(frames)) * _HOP / 16_000
+    return np.stack([np.interp(times, clock, column) for column in logs.T], axis=1)
+
+
+def _mel_bank() -> Array:
+    def mel(hz: Array | float) -> Array:
+        return 2595 * np.log10(1 + np.asarray(hz, np.float64) / 700)
+
+    points = 700 * (10 ** (np.linspace(mel(80), mel(7600), BANDS + 2) / 2595) - 1)
+    freq = np.fft.rfftfreq(512, 1 / 16_000)
+    rise = (freq - points[:-2, None]) / (points[1:-1] - points[:-2])[:, None]
+    fall = (points[2:, None] - freq) / (points[2:] - points[1:-1])[:, None]
+    return np.clip(np.minimum(rise, fall), 0, None)
