@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 _MOST_BOXES = 10_000
+_LARGEST_MOOV = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,68 @@ def is_truncated(path: Path) -> bool:
         except BrokenBoxes:
             return True
     return boxes[-1].end > size or "moov" not in {box.kind for box in boxes}
+
+
+def media_digests(file: BinaryIO) -> dict[str, str]:
+    """SHA-256 of the payloads of ``ftyp``, ``moov`` and ``mdat``; the second of a kind is ``mdat#2``.
+
+    In ``moov`` the chunk offsets (``stco``, ``co64``) are first counted from the start of the media data: a box
+    that is put before it, as a credential is, moves all of them and changes nothing else.
+
+    Raises BrokenBoxes when the file is not a whole MP4.
+    """
+    size = os.fstat(file.fileno()).st_size
+    boxes = list(top_level(file))
+    if not boxes or boxes[-1].end > size:
+        raise BrokenBoxes("the file ends inside a box")
+    media = [box for box in boxes if box.kind == "mdat"]
+    digests: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for box in boxes:
+        if box.kind not in ("ftyp", "moov", "mdat"):
+            continue
+        counts[box.kind] = counts.get(box.kind, 0) + 1
+        name = box.kind if counts[box.kind] == 1 else f"{box.kind}#{counts[box.kind]}"
+        if box.kind == "moov":
+            digests[name] = hashlib.sha256(_with_relative_offsets(file, box, media)).hexdigest()
+        else:
+            digests[name] = digest_range(file, box.start, box.end)
+    return digests
+
+
+def _with_relative_offsets(file: BinaryIO, moov: Box, media: list[Box]) -> bytes:
+    if moov.end - moov.start > _LARGEST_MOOV:
+        raise BrokenBoxes("the index is larger than any real one")
+    file.seek(moov.start)
+    payload = bytearray(file.read(moov.end - moov.start))
+    for kind, start, end in _offset_tables(payload, 0, len(payload), 0):
+        number = np.dtype(">u4" if kind == b"stco" else ">u8")
+        # FullBox: version and flags, then the count, then the offsets (ISO 14496-12 8.7.5).
+        count = min(
+            (end - start - 8) // number.itemsize, int.from_bytes(payload[start + 4 : start + 8], "big")
+        )
+        table = np.frombuffer(payload, number, max(0, count), start + 8)
+        relative, before = table.astype(np.uint64), 0
+        for box in media:
+            inside = (table >= box.start) & (table < box.end)
+            relative[inside] = table[inside] - np.uint64(box.start) + np.uint64(before)
+            before += box.end - box.start
+        payload[start + 8 : start + 8 + table.nbytes] = relative.astype(number).tobytes()
+    return bytes(payload)
+
+
+def _offset_tables(payload: bytearray, start: int, end: int, depth: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start, end) of the payload of each chunk offset table below moov."""
+    position, seen = start, 0
+    while position + 8 <= end and seen < _MOST_BOXES:
+        length, kind = struct.unpack_from(">I4s", payload, position)
+        if length < 8 or position + length > end:
+            raise BrokenBoxes("a box reaches beyond its parent")
+        if kind in (b"stco", b"co64") and length >= 16:
+            yield kind, position + 8, position + length
+        elif kind in (b"trak", b"mdia", b"minf", b"stbl") and depth < 4:
+            yield from _offset_tables(payload, position + 8, position + length, depth + 1)
+        position, seen = position + length, seen + 1
 
 
 def digest_range(file: BinaryIO, start: int, end: int) -> str:
