@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from core.gates import GateSet, Threshold
 from core.media.decode import sound, sound_blocks
 from core.media.models import Essence, Frame, MediaInfo
 from core.models import Brief, Finding, GateDecision, GateResult, Verdict
@@ -32,6 +33,7 @@ class Subject:
         track: the one face track.
         brief: what the campaign knows of this render; None in ``analyze``.
         check_text: the rule packs over a heard text, passed in by the caller; None without policy.
+        gate_set: the thresholds, for gates that name the seconds beyond theirs.
     """
 
     path: Path
@@ -40,6 +42,7 @@ class Subject:
     brief: Brief | None = None
     check_text: CheckText | None = None
     limits: MediaSettings | None = None
+    gate_set: GateSet | None = None
     _heard: Transcript | None = field(default=None, repr=False)
 
     @cached_property
@@ -58,6 +61,11 @@ class Subject:
         if len(self.sound16k) == 0:
             raise Abstain("the video has no sound")
         return self.sound16k
+
+    def threshold(self, gate: str) -> Threshold | None:
+        """The gate's threshold, None where the set has none for it."""
+        entry = self.gate_set.gates.get(gate) if self.gate_set is not None else None
+        return entry.threshold if entry is not None else None
 
     def transcript(self) -> Transcript:
         """What is heard, recognised once. Raises :class:`Abstain` where there is no sound."""

@@ -71,7 +71,7 @@ def examine(
             progress(min(SEEN_SHARE, SEEN_SHARE * seconds / length))
 
     track = watch(path, seen, limits, seen_until)
-    subject = Subject(path, info, track, brief, check_text, limits)
+    subject = Subject(path, info, track, brief, check_text, limits, gate_set)
     decisions = []
     for done, gate in enumerate(guarded, 1):
         decisions.append(gate.decide(subject, gate_set))

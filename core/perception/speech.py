@@ -56,14 +56,19 @@ def transcribe(samples16k: Samples, language: str | None = "en", prompt: str | N
             vad_parameters={"min_silence_duration_ms": 700, "speech_pad_ms": 300},
         )
         code = code or info.language
-        words += [
-            Word(
-                word.word.strip(), start + float(word.start), start + float(word.end), float(word.probability)
-            )
-            for segment in segments
-            for word in segment.words or ()
-        ]
+        for segment in segments:
+            for word in segment.words or ():
+                text, t0, t1 = word.word.strip(), start + float(word.start), start + float(word.end)
+                if words and not word.word.startswith(" ") and not words[-1].text.endswith(("?", "!")):
+                    words[-1] = _joined(words[-1], Word(text, t0, t1, float(word.probability)))
+                elif text:
+                    words.append(Word(text, t0, t1, float(word.probability)))
     return Transcript(language=code or "", words=tuple(words), text=" ".join(word.text for word in words))
+
+
+def _joined(a: Word, b: Word) -> Word:
+    """One written word that the recogniser's timing cut in two ("$12" and ".50")."""
+    return Word(a.text + b.text, a.t0, b.t1, min(a.probability, b.probability))
 
 
 def align(samples16k: Samples, words: Sequence[Word] | Sequence[str] | str) -> list[Phone]:
