@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from core.blobs import blobs
 from itsdangerous import BadData, URLSafeSerializer
 
+from core.blobs import blobs
 from core.database import now, reading
 from core.errors import NotFound
 from core.models import AssetRole

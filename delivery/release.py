@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from policy.consent import Use, covers
-from provenance.verify import verify
 from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
@@ -35,11 +33,13 @@ from pipeline.registry import DatabaseRegistry
 from pipeline.review import approvals_needed
 from pipeline.states import State, check_move
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from policy.consent import Use, covers
 from provenance.credential import publish
 from provenance.models import ApprovalFacts, Credential
 from provenance.pki import export_anchors
 from provenance.service import save_manifest
 from provenance.signer import signer_of
+from provenance.verify import verify
 
 
 @dataclass(frozen=True)

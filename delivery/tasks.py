@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from core.database import reading
+from core.database import reading, transaction
 from core.errors import GreenroomError
 from delivery.release import release
 from pipeline.states import State
@@ -27,5 +27,9 @@ def on_approved(payload: dict[str, Any]) -> None:
     try:
         release(render_id, brand_id=render.brand_id, actor_id="sys_release-on-approval")
     except GreenroomError as error:
-        # It stays approved: a person sees the reason when they release it by hand.
+        # It stays approved with the reason: a person sees it, and may release by hand once it is mended.
         log.warning("not released: %s %s", render_id, error.code)
+        with transaction() as session:
+            row = session.get(RenderRow, render_id)
+            if row is not None and row.state == State.APPROVED:
+                row.reason = {"code": error.code, "message": str(error)}

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from detect.service import Examination, examine
-from provenance.verify import VerifyReport, verify
-
 from core.canonical import digest_file
 from core.gates import GateSet, load_gate_set
 from core.models import Finding, GateDecision, Verdict
 from core.settings import get_settings
+from detect.service import Examination, examine
 from pipeline.registry import DatabaseRegistry
+from provenance.verify import VerifyReport, verify
 
 
 def analyze(video: Path, *, progress: Callable[[float], None] | None = None) -> dict[str, Any]:

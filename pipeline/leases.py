@@ -83,17 +83,18 @@ def claim(render_id: str) -> Claim | None:
         if row is None or State(row.state) not in STAGE_AT:
             return None
         clock = database_seconds(session)
+        stage, fence = STAGE_AT[State(row.state)], row.fence + 1  # before the update refreshes the row
         taken = _count(
             session.execute(
                 update(RenderRow)
                 .where(
                     RenderRow.id == render_id,
                     RenderRow.state == row.state,
-                    RenderRow.fence == row.fence,
+                    RenderRow.fence == fence - 1,
                     or_(RenderRow.lease_until.is_(None), RenderRow.lease_until < clock),
                 )
                 .values(
-                    fence=RenderRow.fence + 1,
+                    fence=fence,
                     attempts=RenderRow.attempts + 1,
                     lease_owner=owner_name(),
                     lease_started=clock,
@@ -104,7 +105,7 @@ def claim(render_id: str) -> Claim | None:
         )
         if not taken:
             return None
-        return Claim(render_id, STAGE_AT[State(row.state)], row.fence + 1)
+        return Claim(render_id, stage, fence)
 
 
 def settle(session: Session, claim: Claim, **values: Any) -> None:

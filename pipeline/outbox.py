@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from core.database import now, reading, transaction
 from core.tables import OutboxRow
 from pipeline.leases import database_seconds
 from pipeline.states import STAGE_AT, WAITING, State
-from pipeline.tables import RenderRow
+from pipeline.tables import CampaignRow, RenderRow
 
 Send = Callable[[str, dict[str, Any]], None]
 
@@ -62,8 +62,17 @@ def sweep(send: Send, *, limit: int = 200) -> list[str]:
         clock = database_seconds(session)
         stalled = session.execute(
             select(RenderRow.id, RenderRow.state)
+            .join(CampaignRow, CampaignRow.id == RenderRow.campaign_id)
             .where(
-                RenderRow.state.in_([*WAITING, State.APPROVED]),
+                or_(
+                    RenderRow.state.in_(WAITING),
+                    # A release that was refused has its reason on the row and waits for a person.
+                    and_(
+                        RenderRow.state == State.APPROVED,
+                        RenderRow.reason.is_(None),
+                        CampaignRow.release_on_approval,
+                    ),
+                ),
                 or_(RenderRow.lease_until.is_(None), RenderRow.lease_until < clock),
             )
             .order_by(RenderRow.created_at)

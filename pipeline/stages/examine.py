@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from detect.service import examine
-from policy.service import check_text
-from provenance.fingerprint import Fingerprinter
 from sqlalchemy.orm import Session
 
 from audit.receipts import issue
@@ -14,9 +11,12 @@ from core.errors import IntegrityError
 from core.gates import load_gate_set
 from core.models import Brief, Finding, Verdict
 from core.secrets import derived_key
+from detect.service import examine
 from pipeline.jobs import Job, Outcome
 from pipeline.onboarding import load_material
 from pipeline.states import State
+from policy.service import check_text
+from provenance.fingerprint import Fingerprinter
 from provenance.mark import MarkReader
 from provenance.service import save_fingerprint
 

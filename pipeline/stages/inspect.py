@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from core.blobs import blobs
-from provenance.verify import verify
-
 from core.errors import IntegrityError
 from pipeline.jobs import Job, Outcome
 from pipeline.registry import DatabaseRegistry
 from pipeline.states import State
+from provenance.verify import verify
 
 
 def run(job: Job) -> Outcome:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.blobs import blobs
-from core.labels import load_label_profile
-from generate.service import make_candidate, relabel
-from provenance.service import allocate_mark
 from sqlalchemy.orm import Session
 
+from core.blobs import blobs
 from core.database import transaction
 from core.errors import IntegrityError
+from core.labels import load_label_profile
 from core.media.essence import essence
 from core.media.probe import probe
 from core.models import AssetRole
@@ -20,9 +18,11 @@ from core.settings import get_settings
 from core.tables import AssetRow
 from generate.lipsync import load_lipsync
 from generate.models import Speech
+from generate.service import make_candidate, relabel
 from pipeline.jobs import Job, Outcome, workspace
 from pipeline.states import State
 from provenance.mark import MarkEmbedder
+from provenance.service import allocate_mark
 
 
 def run(job: Job) -> Outcome:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from policy.consent import Use, covers
-from policy.service import check_text
 from sqlalchemy.orm import Session
 
 from audit.authorities import count_render, get_authority
@@ -13,6 +11,8 @@ from core.tables import BrandRow
 from generate.templates import ComposedScript, compose_script
 from pipeline.jobs import Job, Outcome
 from pipeline.states import State
+from policy.consent import Use, covers
+from policy.service import check_text
 
 
 def run(job: Job) -> Outcome:

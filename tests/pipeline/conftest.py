@@ -1,0 +1,68 @@
+"""Rows to work on: a brand, a persona, a campaign, and renders in any state; no model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.database import transaction
+from core.ids import new_id
+from core.tables import BrandRow
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+
+MakeRender = Callable[..., RenderRow]
+
+
+@pytest.fixture
+def make_render(home: Path) -> MakeRender:
+    brand, persona, campaign = new_id("brd"), new_id("per"), new_id("cmp")
+    with transaction() as session:
+        session.add(BrandRow(id=brand, name="Test brand"))
+        session.flush()
+        session.add(
+            PersonaRow(
+                id=persona,
+                brand_id=brand,
+                name="A presenter who does not exist",
+                authority_id="aut_none",
+                voice="hibari",
+                reference_sha256="0" * 64,
+                material_sha256="0" * 64,
+            )
+        )
+        session.flush()
+        session.add(
+            CampaignRow(
+                id=campaign,
+                brand_id=brand,
+                persona_id=persona,
+                name="Test",
+                template="Hello.",
+                field_schema={"type": "object", "properties": {}},
+                territory="in",
+                channel="link",
+                topic="product_update",
+                rule_pack="consumer-products",
+                label_profile="in",
+            )
+        )
+
+    def make(**values: Any) -> RenderRow:
+        row = RenderRow(
+            **{
+                "id": new_id("rnd"),
+                "brand_id": brand,
+                "campaign_id": campaign,
+                "maker_id": "usr_maker",
+                "fields": {},
+                **values,
+            }
+        )
+        with transaction() as session:
+            session.add(row)
+        return row
+
+    return make

@@ -1,0 +1,73 @@
+"""Messages leave after the transaction, and again until the work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.database import reading, transaction
+from core.tables import OutboxRow
+from pipeline import outbox
+from pipeline.leases import claim
+from pipeline.states import State
+from pipeline.tables import RenderRow
+
+
+class Broker:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+        self.down = False
+
+    def send(self, topic: str, payload: dict[str, Any]) -> None:
+        if self.down:
+            raise ConnectionError
+        self.sent.append((topic, payload))
+
+
+def test_a_message_of_a_rolled_back_transaction_is_never_sent(home):
+    broker = Broker()
+    with pytest.raises(RuntimeError), transaction() as session:
+        outbox.post(session, outbox.ADVANCE, render_id="rnd_1")
+        raise RuntimeError
+    assert outbox.relay(broker.send) == 0
+
+
+def test_a_broker_that_is_down_loses_nothing(home):
+    broker = Broker()
+    broker.down = True
+    with transaction() as session:
+        outbox.post(session, outbox.ADVANCE, render_id="rnd_1")
+    assert outbox.relay(broker.send) == 0
+    broker.down = False
+    assert outbox.relay(broker.send) == 1
+    assert broker.sent == [(outbox.ADVANCE, {"render_id": "rnd_1"})]
+    assert outbox.relay(broker.send) == 0
+    with reading() as session:
+        row = session.query(OutboxRow).one()
+    assert row.attempts == 2 and row.sent_at is not None
+
+
+def test_the_sweeper_finds_renders_whose_messages_were_all_lost(make_render: Callable[..., RenderRow]):
+    waiting, reviewed = make_render(), make_render(state=State.IN_REVIEW)
+    broker = Broker()
+    assert outbox.sweep(broker.send) == [waiting.id]
+    assert reviewed.id not in str(broker.sent)
+
+
+def test_the_sweeper_leaves_a_render_alone_that_someone_works_on(make_render: Callable[..., RenderRow]):
+    claim(make_render().id)
+    assert outbox.sweep(Broker().send) == []
+
+
+def test_an_approved_render_is_offered_to_release_until_it_is_released(make_render: Callable[..., RenderRow]):
+    render = make_render(state=State.APPROVED)
+    broker = Broker()
+    outbox.sweep(broker.send)
+    assert broker.sent == [(outbox.APPROVED, {"render_id": render.id})]
+
+
+def test_a_release_that_was_refused_waits_for_a_person(make_render: Callable[..., RenderRow]):
+    make_render(state=State.APPROVED, reason={"code": "release_refused", "message": "..."})
+    assert outbox.sweep(Broker().send) == []
