@@ -42,7 +42,12 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
         SigningError: anything else; the signer's own exception is its cause.
     """
     urn = _new_urn()
-    manifest = sealed_manifest(urn, facts, demonstration=_demonstration(facts.environment, signer))
+    manifest = sealed_manifest(
+        urn,
+        facts,
+        ftyp_sha256=media_boxes(asset).get("ftyp", ""),
+        demonstration=_demonstration(facts.environment, signer),
+    )
 
     def build(builder: c2pa.Builder) -> None:
         if facts.parent is not None:

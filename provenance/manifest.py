@@ -13,6 +13,7 @@ from typing import Any
 from provenance.errors import ProvenanceError
 from provenance.models import (
     APPROVAL_ASSERTION,
+    CONTAINER_ASSERTION,
     GATES_ASSERTION,
     LABEL_ASSERTION,
     SOFT_BINDING,
@@ -25,8 +26,8 @@ SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 NOT_ALLOWED = {"use": "notAllowed"}
 
 
-def sealed_manifest(urn: str, facts: SealFacts, *, demonstration: bool) -> dict[str, Any]:
-    """The definition of a sealed video's manifest.
+def sealed_manifest(urn: str, facts: SealFacts, *, ftyp_sha256: str, demonstration: bool) -> dict[str, Any]:
+    """The definition of a sealed video's manifest; ``ftyp_sha256`` is the digest of the type box's payload.
 
     Raises:
         ProvenanceError: no gate verdicts at all, or a generated video without a mark.
@@ -60,6 +61,7 @@ def sealed_manifest(urn: str, facts: SealFacts, *, demonstration: bool) -> dict[
     assertions += [
         _created("cawg.training-mining", _training_mining()),
         _created(GATES_ASSERTION, _gates(facts, demonstration)),
+        _created(CONTAINER_ASSERTION, {"ftypSha256": ftyp_sha256}),
     ]
     if facts.label_profile:
         label = {"profile": facts.label_profile, "territory": facts.territory}

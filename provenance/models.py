@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -15,6 +15,8 @@ SOFT_BINDING = "com.greenroom.mark.1"
 GATES_ASSERTION = "com.greenroom.gates"
 APPROVAL_ASSERTION = "com.greenroom.approval"
 LABEL_ASSERTION = "com.greenroom.label"
+CONTAINER_ASSERTION = "com.greenroom.container"
+"""Digest of the type box, which the standard's hard binding leaves out."""
 
 Release = Literal["released", "recalled", "unreleased", "unknown_offline"]
 
@@ -158,6 +160,24 @@ class Problem:
         return found
 
 
+@dataclass(frozen=True)
+class Difference:
+    """Seconds in which a file does not show or say what the named asset does."""
+
+    t0: float
+    t1: float
+    what: Literal["picture", "face", "speech", "order"]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A fingerprint comparison: ``share`` of the file's seconds agree; every one of them is needed for a copy."""
+
+    agrees: bool
+    share: float
+    differences: tuple[Difference, ...] = ()
+
+
 VerifyVerdict = Literal[
     "unreadable",
     "recalled",
@@ -176,8 +196,10 @@ class VerifyReport:
     """The answer about one file; :meth:`as_dict` is the document that the command line and the API print.
 
     Attributes:
-        trusted: true only for ``intact`` and ``reencoded_copy``; for the latter only when released.
         sentence: the verdict for a layperson.
+        trusted: who made the file is proven and nothing contradicts it: a credential under our own anchors
+            that holds, or a copy that agrees throughout. An unreleased asset of ours can be trusted too.
+        release: of this file; ``unreleased`` also for what is not ours.
     """
 
     verdict: VerifyVerdict
@@ -187,12 +209,24 @@ class VerifyReport:
     credential: dict[str, Any]
     watermark: dict[str, Any]
     system: dict[str, Any]
-    problems: tuple[Problem, ...] = field(default_factory=tuple)
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def answer_is_yes(self) -> bool:
+        """True only for something intact, or a faithful copy, that is released."""
+        good = self.verdict in ("intact", "reencoded_copy")
+        return good and self.trusted and self.release == "released"
 
     @property
     def exit_code(self) -> int:
-        """0 only for something intact, or a faithful copy, that is released; else 1 (the answer is no)."""
-        return 0 if self.trusted and self.release == "released" else 1
+        """0 for yes, 1 for no."""
+        return 0 if self.answer_is_yes else 1
+
+    def problem_lines(self) -> list[str]:
+        """The problems for a terminal, with their seconds."""
+        return [
+            p.message if p.t0 is None else f"{p.message} ({p.t0:.1f} to {p.t1:.1f} s)" for p in self.problems
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,103 @@
+"""Read a file's credential without trusting the file, the library or its summary (trust step 10).
+
+A fresh child process with explicit anchors; then our own judgement over what it reports: the success codes that
+must be there, every failure anywhere, every ingredient, every manifest in the container. Nothing is shared with
+the signer but the names of assertions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from core.settings import MediaSettings, get_settings
+from provenance.models import Anchors
+from provenance.trust import library_settings
+
+_ROOT = Path(__file__).resolve().parents[1]
+LARGEST_REPLY = 32_000_000  # bytes of JSON
+SECONDS_BASE, SECONDS_PER_BYTE = 30.0, 2e-7  # a 100 MB file may take 50 s
+
+Status = Literal["found", "none", "unsupported", "broken", "crashed"]
+
+
+@dataclass(frozen=True)
+class RawReading:
+    """What the child said. ``trust_list``: own or others, whose anchors the settings held."""
+
+    status: Status
+    trust_list: Literal["own", "others"] = "own"
+    embedded: bool = False
+    error: str = ""
+    store: dict[str, Any] = field(default_factory=dict)
+
+
+def read_raw(path: Path, anchors: Anchors, limits: MediaSettings | None = None) -> RawReading:
+    """Run the library over a file in the confined child. A crash, a hang or a flood is ``crashed``."""
+    limits = limits or get_settings().media
+    lists = [library_settings(anchors.own)]
+    if anchors.others.strip():
+        lists.append(library_settings(anchors.own + "\n" + anchors.others))
+    with path.open("rb") as file:
+        seconds = SECONDS_BASE + SECONDS_PER_BYTE * os.fstat(file.fileno()).st_size
+        reader, writer = os.pipe()
+        try:
+            request = {
+                "file": file.fileno(),
+                "out": writer,
+                "memory_bytes": limits.child_memory_mb * 1_000_000,
+                "cpu_seconds": int(seconds) + 1,
+            }
+            child = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-m", "provenance.reader_child", json.dumps(request)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(file.fileno(), writer),
+                env={"PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1"},
+                cwd="/",
+            )
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+    try:
+        assert child.stdin is not None
+        with child.stdin:
+            child.stdin.write(json.dumps(lists).encode())
+        reply = json.loads(_collect(reader, time.monotonic() + seconds))
+        return RawReading(
+            reply["status"],
+            "others" if reply.get("list") == 1 else "own",
+            reply.get("embedded") is True,
+            str(reply.get("error", ""))[:60],
+            dict(reply.get("store") or {}),
+        )
+    except (OSError, ValueError, KeyError, TypeError, TimeoutError):
+        return RawReading("crashed")
+    finally:
+        os.close(reader)
+        child.kill()
+        child.wait()
+
+
+def _collect(reader: int, deadline: float) -> bytes:
+    reply = bytearray()
+    while True:
+        ready, _, _ = select.select([reader], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError
+        block = os.read(reader, 1 << 16)
+        if not block:
+            return bytes(reply)
+        reply += block
+        if len(reply) > LARGEST_REPLY:
+            raise ValueError("the reply is too long")

@@ -1,0 +1,64 @@
+"""The confined child in which the C2PA library reads a file that may be hostile (trust step 10).
+
+Started by :mod:`provenance.reader` as ``python -m provenance.reader_child REQUEST``; never imported. It gets the
+file as an open descriptor, the library's settings on stdin, and writes one JSON document to another descriptor:
+``{"status": "found|none|unsupported|broken", "list": index of the settings used, "store": the reader's JSON}``.
+It has no network, may write no file, and its memory and time are limited. A crash ends only this process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from core.media.child import confine
+
+
+def answer(request: dict[str, Any], settings: list[dict[str, Any]]) -> dict[str, Any]:
+    """Read under each list of anchors until one trusts the file; the last reading counts otherwise."""
+    import c2pa  # after the limits: even loading the library is confined
+
+    reading: dict[str, Any] = {"status": "none"}
+    for index, each in enumerate(settings):
+        context = c2pa.Context(c2pa.Settings.from_dict(each))
+        with os.fdopen(os.dup(request["file"]), "rb") as file:
+            file.seek(0)
+            try:
+                with c2pa.Reader(file, context=context) as reader:
+                    store = json.loads(reader.json())
+                    reading = {
+                        "status": "found",
+                        "list": index,
+                        "embedded": reader.is_embedded(),
+                        "store": store,
+                    }
+            except c2pa.C2paError.ManifestNotFound:
+                return {"status": "none"}
+            except c2pa.C2paError.NotSupported:
+                return {"status": "unsupported"}
+            except c2pa.C2paError as error:
+                return {"status": "broken", "error": type(error).__name__.strip("_")}
+        if store.get("validation_state") == "Trusted":
+            break
+    return reading
+
+
+def main(argument: str) -> int:
+    request = json.loads(argument)
+    settings = json.loads(sys.stdin.buffer.read())
+    confine(request["memory_bytes"], request["cpu_seconds"])
+    try:
+        reply = answer(request, settings)
+    except Exception as error:
+        # Not the text: it can quote the file.
+        reply = {"status": "broken", "error": type(error).__name__}
+    with os.fdopen(request["out"], "wb") as out:
+        out.write(json.dumps(reply).encode())
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1])
+    os._exit(code)
