@@ -30,8 +30,24 @@ _IN_NAME = {"name": " .'’‘-", "place": " .,'’‘-()/"}
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _JOINERS = frozenset("\u200c\u200d")  # needed inside Indic and Persian words
 _KEYS = frozenset(
-    ["type", "format", "enum", "const", "maxLength", "minLength", "pattern", "minimum", "maximum", "default"]
-    + ["exclusiveMinimum", "exclusiveMaximum", "multipleOf", "title", "description", "examples"]
+    [
+        "type",
+        "format",
+        "enum",
+        "const",
+        "maxLength",
+        "minLength",
+        "pattern",
+        "minimum",
+        "maximum",
+        "default",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "title",
+        "description",
+        "examples",
+    ]
 )
 
 FieldValue = str | int | float

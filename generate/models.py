@@ -36,6 +36,35 @@ class Speech:
     def seconds(self) -> float:
         return len(self.samples) / self.rate
 
+    def save(self, path: Path) -> None:
+        """Write as npz (numbers and text only)."""
+        np.savez_compressed(
+            path,
+            samples=self.samples,
+            rate=np.array(self.rate),
+            phones=np.array([phone.symbol for phone in self.phones], dtype="U4"),
+            phone_times=np.array([(phone.t0, phone.t1) for phone in self.phones]).reshape(-1, 2),
+            words=np.array([word.text for word in self.words], dtype=str),
+            word_times=np.array([(w.t0, w.t1, w.probability) for w in self.words]).reshape(-1, 3),
+            text=np.array(self.text),
+            voice=np.array(self.voice),
+        )
+
+    @staticmethod
+    def load(path: Path) -> Speech:
+        """Read what :meth:`save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            phones = zip(stored["phones"].tolist(), stored["phone_times"].tolist(), strict=True)
+            words = zip(stored["words"].tolist(), stored["word_times"].tolist(), strict=True)
+            return Speech(
+                samples=stored["samples"],
+                rate=int(stored["rate"]),
+                phones=tuple(Phone(symbol, *times) for symbol, times in phones),
+                text=str(stored["text"]),
+                words=tuple(Word(text, *times) for text, times in words),
+                voice=str(stored["voice"]),
+            )
+
 
 @dataclass(frozen=True)
 class Candidate:

@@ -19,6 +19,9 @@ from core.media.essence import essence
 from generate.errors import Cancelled
 from generate.lipsync.models import Image, LipSync, Prepared, picture_count
 from generate.models import Candidate, Speech
+from generate.relabel import relabel
+
+__all__ = ["make_candidate", "relabel"]
 
 HEAD_SECONDS = 0.3  # of picture before the first and after the last sound
 TAIL_SECONDS = 0.3

@@ -80,7 +80,7 @@ def compose_script(source: str, schema: Mapping[str, Any], fields: Mapping[str, 
             the schema does not describe.
         FieldError: a value is missing or is not what the schema says.
     """
-    _environment_checked(source, check_schema(schema))
+    check_template(source, schema)
     values = check_fields(schema, fields)
     environment = _environment()
     try:
@@ -125,7 +125,12 @@ def variables(source: str) -> dict[str, Any]:
     }
 
 
-def _environment_checked(source: str, known: Mapping[str, Any]) -> None:
+def check_template(source: str, schema: Mapping[str, Any]) -> None:
+    """Whether a template and the schema of its fields can be used together, before any recipient is known.
+
+    Raises TemplateError as :func:`compose_script` does.
+    """
+    known = check_schema(schema)
     for name in sorted(find_undeclared_variables(_parsed(source))):
         if name not in known:
             raise TemplateError(

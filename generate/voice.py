@@ -239,6 +239,24 @@ def _hibari() -> tuple[Any, Any]:
     return engine, onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
+def load_voice(name: str = "hibari") -> Voice:
+    """The voice of that name: ``hibari``, ``null``, or one that a package offers under ``greenroom.voices``.
+
+    Raises VoiceError for an unknown one.
+    """
+    made: dict[str, Any] = {"hibari": HibariVoice, "null": NullVoice}
+    plugins = {entry.name: entry for entry in metadata.entry_points(group="greenroom.voices")}
+    if name not in made and name not in plugins:
+        raise VoiceError(
+            f"there is no voice '{name[:40]}'",
+            where="voice",
+            next_step=f"use one of: {', '.join(sorted({*made, *plugins}))}",
+            code="voice_unknown",
+        )
+    voice: Voice = made[name]() if name in made else plugins[name].load()()
+    return voice
+
+
 class NullVoice:
     """Hums one tone a word at a steady pace: shows the flow, never releases. Warns each time."""
 

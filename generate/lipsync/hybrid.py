@@ -101,9 +101,9 @@ def _picture(parts: Parts, n: int, frame: int, chosen: Index, wanted: Array, man
         parts.bodies[frame],
         parts.points[frame, :, :2],
         target,
-        float(parts.pose.scale[frame]),
-        mouths,
-        SHARPEN,
+        scale=float(parts.pose.scale[frame]),
+        mouths=mouths,
+        sharpen=SHARPEN,
     )
 
 

@@ -8,6 +8,7 @@ editing", SIGGRAPH 2003). Inside the lips nothing is ever mixed: teeth come from
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,7 +42,7 @@ class Mouth:
 
 
 def draw(
-    body: Image, points: Array, target: Array, scale: float, mouths: list[Mouth], sharpen: float
+    body: Image, points: Array, target: Array, *, scale: float, mouths: list[Mouth], sharpen: float
 ) -> Image:
     """The finished picture.
 
@@ -65,13 +66,13 @@ def draw(
     where = backward_map(
         np.concatenate([target, points[ANCHORS], ring]),
         np.concatenate([points[LOWER], points[ANCHORS], ring]),
-        *(x0, y0, width, height),
+        (x0, y0, width, height),
     )
     hold = _hold(points, target, scale, corner, (height, width))
     rest = np.stack(
         np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), axis=2
     )
-    bent = bend(body[y0:y1, x0:x1], rest + (where - rest - np.float32([x0, y0])) * hold[..., None])
+    bent = bend(body[y0:y1, x0:x1], rest + (where - rest - corner.astype(np.float32)) * hold[..., None])
 
     patch = _patch(final[PATCH] - corner, scale, (height, width))
     lips = _filled(final[LIPS_OUTER] - corner, (height, width))
@@ -80,9 +81,9 @@ def draw(
         source = backward_map(
             np.concatenate([target, points[ANCHORS]]),
             np.concatenate([mouth.points[LOWER], mouth.points[ANCHORS]]),
-            *(x0, y0, width, height),
+            (x0, y0, width, height),
         )
-        layer = bend(mouth.image, source - np.float32(mouth.corner))
+        layer = bend(mouth.image, source - np.array(mouth.corner, np.float32))
         layers.append(layer.astype(np.float32) + _membrane(bent, layer, patch, lips, scale))
     joined = layers[0]
     if len(layers) > 1:
@@ -139,7 +140,7 @@ def _patch(outline: Array, scale: float, size: tuple[int, int]) -> Mask:
     return np.asarray(cv2.GaussianBlur(inner, (0, 0), sigma), np.float32)
 
 
-def _filled(outline: NDArray[np.floating], size: tuple[int, int]) -> Mask:
+def _filled(outline: NDArray[Any], size: tuple[int, int]) -> Mask:
     mask = np.zeros(size, np.float32)
     cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 1.0, shift=4)
     return mask

@@ -60,8 +60,8 @@ def asked(phones: Sequence[Phone], times: Array) -> Array:
     first = np.searchsorted([phone.t1 for phone in phones], times - 0.6)
     last = np.searchsorted([phone.t0 for phone in phones], times + 0.6)
     for row, (time, a, b) in enumerate(zip(times, first, last, strict=True)):
-        a = min(a, len(phones) - 1)
-        near = slice(a, max(b, a + 1))
+        begin = min(a, len(phones) - 1)
+        near = slice(begin, max(b, begin + 1))
         away = np.abs(time - middle[near]) / (half[near] + 0.035)
         for column, (target, firmness) in enumerate(((0, 1), (2, 3))):
             weight = table[near, firmness] * np.exp(-(away**1.5)) + 1e-9
@@ -118,7 +118,8 @@ def sound_features(samples: NDArray[np.float32], times: Array) -> Array:
     loud = np.log(bands.sum(axis=1, keepdims=True) / (level * BANDS) + 1e-4)
     logs = np.concatenate([logs - logs.mean(axis=0), loud], axis=1)
     clock = np.arange(len(frames)) * _HOP / 16_000
-    return np.stack([np.interp(times, clock, column) for column in logs.T], axis=1)
+    out: Array = np.stack([np.interp(times, clock, column) for column in logs.T], axis=1)
+    return out
 
 
 def _mel_bank() -> Array:
@@ -129,4 +130,5 @@ def _mel_bank() -> Array:
     freq = np.fft.rfftfreq(512, 1 / 16_000)
     rise = (freq - points[:-2, None]) / (points[1:-1] - points[:-2])[:, None]
     fall = (points[2:, None] - freq) / (points[2:] - points[1:-1])[:, None]
-    return np.clip(np.minimum(rise, fall), 0, None)
+    bank: Array = np.clip(np.minimum(rise, fall), 0, None)
+    return bank

@@ -22,14 +22,14 @@ def _kernel(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float3
     return d * np.log(d)
 
 
-def backward_map(
-    target: Array, source: Array, x0: int, y0: int, width: int, height: int
-) -> NDArray[np.float32]:
-    """(height, width, 2): for each pixel of the box at (x0, y0), where it comes from.
+def backward_map(target: Array, source: Array, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """(height, width, 2): for each pixel of the box, where it comes from.
 
     Args:
         target, source: (p, 2) the same points after and before the bending, in pixels of one frame.
+        box: x, y, width, height in pixels.
     """
+    x0, y0, width, height = box
     across, down = (max(2, -(-side // GRID) + 1) for side in (width, height))
     gx = x0 + np.linspace(0, width - 1, across)
     gy = y0 + np.linspace(0, height - 1, down)
@@ -54,7 +54,8 @@ def backward_map(
     # Align the grid's corners with the box's corner pixels (cv2.resize aligns pixel areas instead).
     u = np.linspace(0, across - 1, width, dtype=np.float32)
     v = np.linspace(0, down - 1, height, dtype=np.float32)
-    fine = cv2.remap(coarse, *np.meshgrid(u, v), cv2.INTER_LINEAR)
+    columns, rows = np.meshgrid(u, v)
+    fine = cv2.remap(coarse, columns, rows, cv2.INTER_LINEAR)
     return np.asarray(fine, dtype=np.float32)
 
 
