@@ -16,6 +16,8 @@ from policy.models import ScopeDecision, Use
 from policy.packs import territory_pack
 from policy.topics import SURE, topics, topics_of
 
+__all__ = ["ScopeDecision", "Use", "covers"]
+
 _MODES = {"exact": {"exact"}, "template": {"exact", "template"}, "free": {"exact", "template", "free"}}
 _CITATION = "Trust step 1: an authority covers this use"
 
@@ -46,7 +48,7 @@ def _standing(authority: Authority, _use: Use) -> Iterator[Finding]:
 
 def _who(authority: Authority, use: Use) -> Iterator[Finding]:
     scope = authority.scope
-    if authority.document.persona_id != use.persona_id:
+    if use.persona_id is not None and authority.document.persona_id != use.persona_id:
         yield _block("persona_not_covered", "The authority speaks of another persona.")
     if not _listed(use.brand_id, scope.brands):
         yield _block("brand_not_covered", "The authority does not name this brand.")
@@ -67,11 +69,8 @@ def _where(authority: Authority, use: Use) -> Iterator[Finding]:
         yield _block("language_not_covered", "The authority does not allow this language.")
     if not any(_territory_in(use.territory, allowed) for allowed in scope.territories):
         yield _block("territory_not_covered", "The authority does not allow this territory.")
-    if not use.channels:
-        yield _block("channel_not_covered", "The use names no channel.")
-    for channel in use.channels:
-        if not _listed(channel, scope.channels):
-            yield _block("channel_not_covered", f"The authority does not allow the channel '{channel[:40]}'.")
+    if not _listed(use.channel, scope.channels):
+        yield _block("channel_not_covered", "The authority does not allow this channel.")
 
 
 def _when(authority: Authority, use: Use) -> Iterator[Finding]:
@@ -79,15 +78,16 @@ def _when(authority: Authority, use: Use) -> Iterator[Finding]:
     if use.at.tzinfo is None:
         yield _block("time_unknown", "The time of the use has no time zone.")
         return
-    if scope.not_before is None:
+    # Nobody's likeness is used without a beginning and an end; a presenter who does not exist has no such
+    # right, so a provenance statement may leave them open.
+    consent = authority.document.kind == "consent"
+    if scope.not_before is None and consent:
         yield _block("start_not_stated", "The authority does not say when it begins.")
-    elif use.at < scope.not_before:
+    elif scope.not_before is not None and use.at < scope.not_before:
         yield _block("not_yet_valid", "The authority is not in force yet.")
-    if scope.not_after is None:
-        # Nobody's likeness is used without an end; a presenter who does not exist has no such right.
-        if authority.document.kind == "consent":
-            yield _block("end_not_stated", "The authority does not say when it ends.")
-    elif use.at >= scope.not_after:
+    if scope.not_after is None and consent:
+        yield _block("end_not_stated", "The authority does not say when it ends.")
+    elif scope.not_after is not None and use.at >= scope.not_after:
         yield _block("no_longer_valid", "The authority has ended.")
     if scope.max_renders is None:
         yield _block("renders_not_stated", "The authority does not say how many renders it allows.")
@@ -106,7 +106,7 @@ def _script(authority: Authority, use: Use) -> Iterator[Finding]:
         )
     elif scope.script_mode == "exact" and (not use.script_sha256 or use.script_sha256 not in scope.scripts):
         yield _block("script_not_covered", "The authority does not list this script.")
-    elif scope.script_mode == "template" and not _listed(use.script_sha256, scope.scripts):
+    elif scope.script_mode == "template" and not {ANY, use.script_sha256} & set(scope.scripts):
         yield _block("script_not_covered", "The authority does not list this template.")
     for field in use.personal_fields:
         if not _listed(field, scope.personal_fields):
@@ -117,7 +117,7 @@ def _topics(authority: Authority, use: Use) -> Iterator[Finding]:
     scope = authority.scope
     seen = topics_of(use.script) if use.script else {}
     for topic in scope.topics_barred:
-        if topic == ANY or topic in use.topics or seen.get(topic, 0) >= SURE:
+        if topic in (ANY, use.topic) or seen.get(topic, 0) >= SURE:
             yield _block("topic_barred", f"The authority bars the topic '{topic[:40]}'.")
         elif topic in seen:
             yield _unsure(f"The script may touch the barred topic '{topic[:40]}'.")
@@ -128,15 +128,12 @@ def _topics(authority: Authority, use: Use) -> Iterator[Finding]:
         return
     if ANY in scope.topics_allowed:
         return
-    for topic in use.topics:
-        if topic not in scope.topics_allowed:
-            yield _block("topic_not_covered", f"The authority does not allow the topic '{topic[:40]}'.")
+    if use.topic and use.topic not in scope.topics_allowed:
+        yield _block("topic_not_covered", f"The authority does not allow the topic '{use.topic[:40]}'.")
     for topic, words in seen.items():
-        if topic not in scope.topics_allowed and topic not in scope.topics_barred and topic not in use.topics:
-            yield _unsure(
-                f"The script may speak of '{topic}' ({words} hints), which is not an allowed topic."
-            )
-    if not use.topics and not any(
+        if words >= SURE and topic not in scope.topics_allowed and topic not in scope.topics_barred:
+            yield _unsure(f"The script seems to speak of '{topic}', which is not an allowed topic.")
+    if not use.topic and not any(
         count >= SURE and topic in scope.topics_allowed for topic, count in seen.items()
     ):
         yield _unsure("The campaign declares no topic, and the script does not show one that is allowed.")

@@ -126,20 +126,20 @@ class Use(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    persona_id: str
     brand_id: str
     campaign_id: str
-    language: str
+    language: str = Field(description="BCP 47.")
     territory: str
-    channels: tuple[str, ...]
-    likeness: tuple[Literal["face", "voice", "body", "name"], ...] = ("face", "voice")
-    at: datetime
+    channel: str
+    at: datetime = Field(description="The moment of the use, aware.")
+    topic: str = Field("", description="Topic that the campaign declares.")
     script_mode: Literal["exact", "template", "free"] = "template"
     script_sha256: str = Field("", description="Digest of the exact script, or of the template.")
+    script: str | None = Field(None, description="The composed text, for its topics; None before step 2.")
     personal_fields: tuple[str, ...] = ()
-    script: str | None = Field(None, description="The composed text, for topics; None before step 2.")
-    topics: tuple[str, ...] = Field((), description="Topics that the campaign declares.")
-    renders: int = Field(1, ge=0, description="How many more renders; 0 when this one is counted already.")
+    likeness: tuple[Literal["face", "voice", "body", "name"], ...] = ("face", "voice")
+    persona_id: str | None = Field(None, description="None where the authority was found by the persona.")
+    renders: int = Field(0, ge=0, description="Renders that this use adds to those counted already.")
     training: bool = False
 
 
