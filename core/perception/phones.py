@@ -97,3 +97,67 @@ def _g2p() -> Any:
     from hibari.g2p import G2P
 
     return G2P()
+
+
+@lru_cache(maxsize=20_000)
+def is_common_word(word: str) -> bool:
+    """Whether a lower-case English word is in the lexicon in lower case, also without -s, -es, -ed or -ing."""
+    known = _common()
+    if word in known:
+        return True
+    stems = [word.removesuffix(end) for end in ("s", "es", "ed", "d", "ing") if word.endswith(end)]
+    return any(len(stem) > 2 and (stem in known or stem + "e" in known) for stem in stems)
+
+
+@lru_cache(maxsize=1)
+def _common() -> frozenset[str]:
+    lexicon = _g2p().lexicon
+    return frozenset(
+        word for part in (lexicon.golds, lexicon.silvers) for word in part.d if word == word.lower()
+    )
+
+
+_VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
+_WEAK = frozenset(("AH", "IH", "HH", "ER"))  # often swallowed, often added
+_PAIRS = [{"P", "B"}, {"T", "D"}, {"K", "G"}, {"F", "V"}, {"S", "Z"}, {"SH", "ZH"}, {"CH", "JH"}, {"TH", "DH"}]
+_CLASSES = [
+    frozenset(("M", "N", "NG")),
+    frozenset(("L", "R", "W", "Y", "ER")),
+    frozenset(("P", "T", "K", "B", "D", "G")),
+    frozenset(("F", "V", "TH", "DH", "S", "Z", "SH", "ZH", "HH")),
+    frozenset(("CH", "JH", "SH", "ZH", "T", "D")),
+]
+
+
+def phone_distance(a: tuple[str, ...], b: tuple[str, ...]) -> float:
+    """How differently two phone strings sound: a weighted edit distance over the longer one's length, 0..1.
+
+    Voicing counts .3, another vowel .4, another phone of the same manner .5, a weak vowel or h more or less .4.
+    """
+    if not a or not b:
+        return 0.0 if a == b else 1.0
+    row = [0.0]
+    for phone in b:
+        row.append(row[-1] + _gap(phone))
+    for left in a:
+        above, row = row, [row[0] + _gap(left)]
+        for j, right in enumerate(b):
+            row.append(
+                min(above[j] + _swap(left, right), above[j + 1] + _gap(left), row[j] + _gap(right))
+            )
+    return min(1.0, row[-1] / max(len(a), len(b)))
+
+
+def _gap(phone: str) -> float:
+    return 0.4 if phone in _WEAK else 1.0
+
+
+@lru_cache(maxsize=2_000)
+def _swap(a: str, b: str) -> float:
+    if a == b:
+        return 0.0
+    if a in _VOWELS and b in _VOWELS:
+        return 0.4
+    if {a, b} in _PAIRS:
+        return 0.3
+    return 0.5 if any(a in kind and b in kind for kind in _CLASSES) else 1.0

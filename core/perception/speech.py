@@ -71,6 +71,33 @@ def _joined(a: Word, b: Word) -> Word:
     return Word(a.text + b.text, a.t0, b.t1, min(a.probability, b.probability))
 
 
+def likelihoods(samples16k: Samples, texts: Sequence[str], language: str = "en") -> list[float]:
+    """How well each text explains the sound, to Whisper: the natural logarithm of its probability, 0 or less.
+
+    Only differences between texts over the same sound mean something.
+
+    Args:
+        samples16k: float32 (n,) mono at 16 kHz, at most 30 s.
+        texts: what might have been said in all of it.
+    """
+    from faster_whisper.tokenizer import Tokenizer
+
+    model = _whisper()
+    features = model.feature_extractor(np.asarray(samples16k[: 30 * RATE], np.float32))
+    frames = features.shape[-1]
+    size = model.feature_extractor.nb_max_frames
+    encoded = model.encode(np.pad(features, ((0, 0), (0, max(0, size - frames))))[:, :size])
+    tokenizer = Tokenizer(
+        model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language.split("-")[0].lower()
+    )
+    out = []
+    for text in texts:
+        ids = tokenizer.encode(" " + text.strip())[:400]
+        aligned = model.model.align(encoded, tokenizer.sot_sequence, [ids], min(frames, size))
+        out.append(float(np.log(np.maximum(aligned[0].text_token_probs, 1e-12)).sum()))
+    return out
+
+
 def align(samples16k: Samples, words: Sequence[Word] | Sequence[str] | str) -> list[Phone]:
     """Which phone sounds when, for words that are known to be said (English).
 

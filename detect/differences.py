@@ -1,0 +1,145 @@
+"""Lay the approved text beside what was heard, and keep only the places where other words may have been said.
+
+Pure text and phones, no sound. A recogniser writes the same speech in many ways ("High Tarik, are van" for "Hi Tariq, our
+van"): each place where the two texts differ gets a distance between how they sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.perception.phones import phone_distance, pronounce
+from detect.words import NEGATIONS, NUMBER_WORDS, Spoken, Token, readings_of
+
+GAP = 0.75  # cost of a word more or less; a pair of words that sound alike costs less, unlike ones up to 1
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A place where the texts differ: some tokens of the script (``a0``..``a1``) against some that were heard.
+
+    Attributes:
+        distance: between how the two sound, 0..1; 1 where one side is empty.
+        strict: a number, a negation or a single letter is concerned: sounding alike excuses nothing.
+        name: the script's side is nothing but names.
+    """
+
+    a0: int
+    a1: int
+    b0: int
+    b1: int
+    distance: float
+    strict: bool
+    name: bool
+
+
+def differences(script: Sequence[Token], heard: Sequence[Token]) -> list[Difference]:
+    """The places where the texts differ in more than writing, in order. Distances of 0 (homophones) are left out."""
+    places = []
+    for a0, a1, b0, b1 in _unequal(script, heard):
+        while a0 < a1 and b0 < b1 and _same(script[a0], heard[b0]):
+            a0, b0 = a0 + 1, b0 + 1
+        while a0 < a1 and b0 < b1 and _same(script[a1 - 1], heard[b1 - 1]):
+            a1, b1 = a1 - 1, b1 - 1
+        if readings_of(script[a0:a1]) & readings_of(heard[b0:b1]):
+            continue
+        place = _difference(script, heard, a0, a1, b0, b1)
+        if place.distance > 0.0:
+            places.append(place)
+    return places
+
+
+def _same(a: Token, b: Token) -> bool:
+    """Whether two tokens cannot be told apart by ear."""
+    return _distance((a,), (b,)) == 0.0
+
+
+def _difference(
+    script: Sequence[Token], heard: Sequence[Token], a0: int, a1: int, b0: int, b1: int
+) -> Difference:
+    mine, theirs = script[a0:a1], heard[b0:b1]
+    ours, others = _set(mine), _set(theirs)
+    odd = ours ^ others
+    strict = bool(odd & (NUMBER_WORDS | NEGATIONS)) and bool(
+        (ours & (NUMBER_WORDS | NEGATIONS)) != (others & (NUMBER_WORDS | NEGATIONS))
+    )
+    return Difference(
+        a0=a0,
+        a1=a1,
+        b0=b0,
+        b1=b1,
+        distance=_distance(mine, theirs),
+        strict=strict,
+        name=bool(mine) and all(token.name for token in mine),
+    )
+
+
+def _set(group: Sequence[Token]) -> set[str]:
+    return {word for token in group for word in token.words}
+
+
+def _distance(a: Sequence[Token], b: Sequence[Token]) -> float:
+    """The least distance between any way to say the one and any way to say the other."""
+    if not a or not b:
+        return 1.0
+    mine = {_phones(reading) for reading in sorted(readings_of(a, 8))} | {_phones(tuple(t.text for t in a))}
+    theirs = {_phones(reading) for reading in sorted(readings_of(b, 8))} | {_phones(tuple(t.text for t in b))}
+    return min(phone_distance(x, y) for x in mine for y in theirs)
+
+
+def _phones(words: Spoken) -> tuple[str, ...]:
+    return tuple(phone for word in words for phone in pronounce(word))
+
+
+def _unequal(script: Sequence[Token], heard: Sequence[Token]) -> list[tuple[int, int, int, int]]:
+    """Maximal runs of tokens that the cheapest alignment of the spoken words does not pair as equal."""
+    a = [(word, i) for i, token in enumerate(script) for word in token.words]
+    b = [(word, j) for j, token in enumerate(heard) for word in token.words]
+    steps = _align([word for word, _ in a], [word for word, _ in b])
+    bad_a, bad_b = set(), set()
+    pairs: list[tuple[int, int]] = []  # tokens that some equal word joins
+    for i, j in steps:
+        if i is not None and j is not None and a[i][0] == b[j][0]:
+            pairs.append((a[i][1], b[j][1]))
+        else:
+            if i is not None:
+                bad_a.add(a[i][1])
+            if j is not None:
+                bad_b.add(b[j][1])
+    # A token is sound when every one of its words is; an anchor joins two sound tokens.
+    anchors = [(i, j) for i, j in dict.fromkeys(pairs) if i not in bad_a and j not in bad_b]
+    anchors = [(-1, -1), *anchors, (len(script), len(heard))]
+    out = []
+    for (i0, j0), (i1, j1) in zip(anchors, anchors[1:], strict=False):
+        a0, a1, b0, b1 = i0 + 1, i1, j0 + 1, j1
+        if (a0 < a1 or b0 < b1) and any((*script[a0:a1], *heard[b0:b1])):
+            out.append((a0, max(a0, a1), b0, max(b0, b1)))
+    return out
+
+
+def _align(a: list[str], b: list[str]) -> list[tuple[int | None, int | None]]:
+    """Cheapest alignment of two lists of words: pairs of indices, None for a gap."""
+    table = [[(0.0, 0)] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i in range(1, len(a) + 1):
+        table[i][0] = (i * GAP, 1)
+    for j in range(1, len(b) + 1):
+        table[0][j] = (j * GAP, 2)
+    for i in range(1, len(a) + 1):
+        for j in range(1, len(b) + 1):
+            table[i][j] = min(
+                (table[i - 1][j - 1][0] + _cost(a[i - 1], b[j - 1]), 0),
+                (table[i - 1][j][0] + GAP, 1),
+                (table[i][j - 1][0] + GAP, 2),
+            )
+    steps: list[tuple[int | None, int | None]] = []
+    i, j = len(a), len(b)
+    while i or j:
+        way = table[i][j][1] if i and j else (1 if i else 2)
+        steps.append((i - 1 if way != 2 else None, j - 1 if way != 1 else None))
+        i, j = i - (way != 2), j - (way != 1)
+    return steps[::-1]
+
+
+def _cost(a: str, b: str) -> float:
+    return 0.0 if a == b else 0.2 + 0.8 * phone_distance(pronounce(a), pronounce(b))
