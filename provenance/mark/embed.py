@@ -13,7 +13,7 @@ Image = npt.NDArray[np.uint8]
 
 # The mark's strength (RMS, grey levels) on a flat surface, and the most that texture adds to it.
 FLAT = 0.72
-TEXTURE = 1.3
+TEXTURE = 0.8
 # Texture (mean absolute detail, grey levels) at which half of TEXTURE is added.
 HALF_TEXTURE = 6.0
 # The face region gets this share of the strength.

@@ -111,10 +111,9 @@ def _template(chips: Floats) -> Spectrum:
 
 @lru_cache(maxsize=1)
 def _in_band() -> npt.NDArray[np.bool_]:
-    spectrum = np.abs(
-        fft.rfft2(draw(np.eye(1, CHIPS * CHIPS).reshape(CHIPS, CHIPS).astype(np.float32), PIXELS))
-    )
-    return spectrum > 0.15 * spectrum.max()
+    gain: npt.NDArray[np.float32] = np.abs(_pulse_spectrum()).astype(np.float32)
+    band: npt.NDArray[np.bool_] = gain > np.float32(0.15) * gain.max()
+    return band
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,280 @@
+"""Compare a candidate's fingerprint with the reference's, second by second (trust step 10).
+
+The candidate is laid on the reference's time axis by one offset (a trimmed copy starts later); nothing is
+stretched. Then every second must agree in each part. Colour and loudness are matched once for the whole
+video, so that a mild grade passes and a patch of another colour does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from provenance.fingerprint.align import offsets
+from provenance.fingerprint.models import (
+    LUMA_SIDE,
+    SPEECH_BITS,
+    SPEECH_RATE,
+    Comparison,
+    Difference,
+    Fingerprint,
+    What,
+)
+from provenance.fingerprint.sound import bits_of
+from provenance.fingerprint.watch import NO_FACE
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most by which a second of a true copy differs. Measured, see docs/watermark.md."""
+
+    luma: float = 14.0  # grey levels, worst of 24x24 blocks, median of the second's samples
+    luma_mean: float = 3.5  # grey levels, mean of all blocks
+    chroma: float = 9.0  # levels, worst of 8x8 blocks
+    face_bits: float = 0.17  # share of the 256 signs
+    shape: float = 3.5  # mean difference of the ratios, in 1/64 of the eyes' distance
+    place: float = 0.012  # of the short side: where the face is
+    lips: float = 0.035  # of the eyes' distance: mouth opening and width
+    lost: float = 0.35  # share of frames with a face in one of the two only
+    speech: float = 0.33  # share of wrong bits in voiced hops
+    level: float = 6.0  # dB, mean difference of loudness after one gain for the video
+
+
+LIMITS = Limits()
+# A hop counts as sound when it is within this of the video's loud hops (half decibels), and over this level.
+_BELOW_LOUD = 60
+_FLOOR = 80
+# Sound may sit this many hops beside the picture: codec delay (AAC's 1024 samples) and rounding.
+_SLACK_HOPS = 3
+# Sharply wrong in a part of the second is wrong: fewer active hops than this say nothing.
+_FEW_HOPS = 6
+MIN_SECONDS = 1.0
+
+
+def compare(reference: Fingerprint, candidate: Fingerprint, limits: Limits = LIMITS) -> Comparison:
+    """Whether ``candidate`` shows and says what ``reference`` does, whole or trimmed at its ends.
+
+    Fails closed: a candidate under a second, without frames, or longer than the reference never agrees.
+    """
+    if candidate.duration < MIN_SECONDS or not len(candidate.picture_ms) or not len(reference.picture_ms):
+        return Comparison(False, None, (Difference(0.0, candidate.duration, "picture"),))
+    if abs(candidate.aspect / reference.aspect - 1) > 0.02:
+        return Comparison(False, None, (Difference(0.0, candidate.duration, "picture"),))
+    best: Comparison | None = None
+    for offset in offsets(reference, candidate):
+        tried = _at(reference, candidate, offset, limits)
+        if best is None or len(tried.differing) < len(best.differing):
+            best = tried
+        if best.agrees:
+            break
+    assert best is not None and best.offset is not None
+    return best if best.agrees else _with_order(reference, candidate, best, limits)
+
+
+def _at(reference: Fingerprint, candidate: Fingerprint, offset: float, limits: Limits) -> Comparison:
+    view = _View(reference, candidate, offset)
+    differing: list[Difference] = []
+    measures: list[dict[str, float]] = []
+    for t0, t1 in _seconds(candidate.duration):
+        measured = view.second(t0, t1)
+        measures.append({"t0": t0, **measured})
+        differing += [Difference(t0, t1, what) for what in _wrong(measured, limits)]
+    covers = (max(offset, 0.0), min(offset + candidate.duration, reference.duration))
+    return Comparison(not differing, offset, tuple(differing), covers, tuple(measures))
+
+
+def _seconds(duration: float) -> Iterator[tuple[float, float]]:
+    """Whole seconds; a rest shorter than half a second belongs to the last."""
+    count = max(int(duration + 0.5), 1)
+    for index in range(count):
+        yield float(index), float(index + 1) if index + 1 < count else duration
+
+
+def _wrong(measured: dict[str, float], limits: Limits) -> Iterator[What]:
+    if measured["outside"] > 0.3:
+        yield "order"
+        return
+    if (
+        measured["luma"] > limits.luma
+        or measured["luma_mean"] > limits.luma_mean
+        or measured["chroma"] > limits.chroma
+    ):
+        yield "picture"
+    if (
+        measured["face_bits"] > limits.face_bits
+        or measured["shape"] > limits.shape
+        or measured["place"] > limits.place
+        or measured["lips"] > limits.lips
+        or measured["lost"] > limits.lost
+    ):
+        yield "face"
+    if measured["speech"] > limits.speech or measured["level"] > limits.level:
+        yield "speech"
+
+
+class _View:
+    """The candidate laid over the reference at one offset."""
+
+    def __init__(self, reference: Fingerprint, candidate: Fingerprint, offset: float):
+        self.reference, self.candidate, self.offset = reference, candidate, offset
+        self._ref_t = reference.picture_ms.astype(np.float64) / 1000
+        self._cand_t = candidate.picture_ms.astype(np.float64) / 1000
+        after = np.clip(np.searchsorted(self._ref_t, self._cand_t + offset), 1, max(len(self._ref_t) - 1, 1))
+        self._after = np.minimum(after, len(self._ref_t) - 1)
+        self._before = np.maximum(after - 1, 0)
+        self._pictures()
+        self._motion()
+        self._sound()
+
+    def _pictures(self) -> None:
+        """Distance of each block to the range of the two reference samples around it, colours matched once."""
+        before = self.reference.pictures[self._before].astype(np.float64)
+        after = self.reference.pictures[self._after].astype(np.float64)
+        middle = (before + after) / 2
+        seen = self.candidate.pictures.astype(np.float64)
+        count = LUMA_SIDE**2
+        parts = [slice(0, count), slice(count, count + 64), slice(count + 64, count + 128)]
+        matched = np.concatenate([_matched(seen[:, p], middle[:, p]) for p in parts], axis=1)
+        over = matched - np.maximum(before, after)
+        under = np.minimum(before, after) - matched
+        distance = np.maximum(np.maximum(over, under), 0)
+        self._luma, self._chroma = distance[:, :count], distance[:, count:]
+
+    def _motion(self) -> None:
+        """Mouth and place of the face at the candidate's frames, of both."""
+        ref, cand = self.reference, self.candidate
+        self._frame_t = cand.frame_ms.astype(np.float64) / 1000
+        there = self._frame_t + self.offset
+        times = ref.frame_ms.astype(np.float64) / 1000
+        found = ref.motion[:, 0] != NO_FACE
+        self._cand_found = cand.motion[:, 0] != NO_FACE
+        nearest = np.clip(np.searchsorted(times, there), 0, max(len(times) - 1, 0))
+        self._ref_found = found[nearest] if len(times) else np.zeros(len(there), bool)
+        self._apart = np.full((len(there), 5), np.nan)
+        if found.sum() >= 2:
+            for column in range(5):
+                expected = np.interp(there, times[found], ref.motion[found, column])
+                self._apart[:, column] = np.abs(cand.motion[:, column] - expected)
+        self._apart[~(self._ref_found & self._cand_found)] = np.nan
+
+    def _sound(self) -> None:
+        """Wrong bits and loudness difference of each hop of the candidate, at the best small delay."""
+        ref, cand = self.reference, self.candidate
+        count = round(cand.duration * SPEECH_RATE)
+        start = round(self.offset * SPEECH_RATE)
+        mine, my_level = _cut(cand.speech, cand.level, 0, count)
+        best: tuple[float, Floats, Floats, npt.NDArray[np.bool_]] | None = None
+        for slack in range(-_SLACK_HOPS, _SLACK_HOPS + 1):
+            other, level = _cut(ref.speech, ref.level, start + slack, count)
+            active = _active(level, ref.level) | _active(my_level, cand.level)
+            both = _active(level, ref.level) & _active(my_level, cand.level)
+            wrong = (bits_of(mine) != bits_of(other)).sum(axis=1) / SPEECH_BITS
+            total = float(wrong[both].mean()) if both.any() else 0.5
+            if best is None or total < best[0]:
+                apart = (my_level.astype(np.float64) - level) / 2
+                gain = float(np.median(apart[both])) if both.sum() >= _FEW_HOPS else 0.0
+                best = (
+                    total,
+                    np.where(both, wrong, np.nan),
+                    np.where(active, np.abs(apart - gain), np.nan),
+                    active,
+                )
+        assert best is not None
+        _, self._wrong_bits, self._level_apart, _ = best
+
+    def second(self, t0: float, t1: float) -> dict[str, float]:
+        """The measures of one second of the candidate; 0 where there is nothing to compare."""
+        inside = (self._cand_t >= t0) & (self._cand_t < t1)
+        out = {
+            "outside": self._outside(t0, t1),
+            "luma": float(np.median(self._luma[inside].max(axis=1))) if inside.any() else 255.0,
+            "luma_mean": float(self._luma[inside].mean()) if inside.any() else 255.0,
+            "chroma": float(np.median(self._chroma[inside].max(axis=1))) if inside.any() else 255.0,
+        }
+        out |= self._face(inside)
+        frames = (self._frame_t >= t0) & (self._frame_t < t1)
+        out["lost"] = float((self._ref_found != self._cand_found)[frames].mean()) if frames.any() else 1.0
+        apart = self._apart[frames]
+        apart = apart[~np.isnan(apart[:, 0])] if len(apart) else apart
+        out["lips"] = float(apart[:, :2].mean()) / 4096 if len(apart) else 0.0
+        out["place"] = float(apart[:, 2:].mean()) / 10000 if len(apart) else 0.0
+        hops = slice(round(t0 * SPEECH_RATE), round(t1 * SPEECH_RATE))
+        wrong, level = self._wrong_bits[hops], self._level_apart[hops]
+        voiced, loud = ~np.isnan(wrong), ~np.isnan(level)
+        out["speech"] = float(wrong[voiced].mean()) if voiced.sum() >= _FEW_HOPS else 0.0
+        out["level"] = float(level[loud].mean()) if loud.sum() >= _FEW_HOPS else 0.0
+        return out
+
+    def _outside(self, t0: float, t1: float) -> float:
+        """Seconds of this span that lie before or after the reference."""
+        start, end = t0 + self.offset, t1 + self.offset
+        return max(0.0, -start) + max(0.0, end - self.reference.duration)
+
+    def _face(self, inside: npt.NDArray[np.bool_]) -> dict[str, float]:
+        ref, cand = self.reference, self.candidate
+        bits, shapes = [], []
+        for index in np.flatnonzero(inside):
+            if not cand.face_shape[index].any():
+                continue
+            around = [i for i in (self._before[index], self._after[index]) if ref.face_shape[i].any()]
+            if not around:
+                continue
+            bits.append(
+                min(
+                    np.unpackbits(cand.face_bits[index] ^ ref.face_bits[i]).mean(dtype=np.float64)
+                    for i in around
+                )
+            )
+            expected = np.mean([ref.face_shape[i].astype(np.float64) for i in around], axis=0)
+            shapes.append(cand.face_shape[index] - expected)
+        if not bits:
+            return {"face_bits": 0.0, "shape": 0.0}
+        return {"face_bits": float(np.mean(bits)), "shape": float(np.abs(np.mean(shapes, axis=0)).mean())}
+
+
+def _matched(seen: Floats, expected: Floats) -> Floats:
+    """``seen`` with the one gain and offset that fits ``expected`` best, within a mild grade."""
+    spread = float(((seen - seen.mean()) ** 2).sum())
+    gain = float(((seen - seen.mean()) * (expected - expected.mean())).sum()) / spread if spread > 0 else 1.0
+    gain = min(max(gain, 0.7), 1.4)
+    shift = min(max(float(np.median(expected - gain * seen)), -40.0), 40.0)
+    return gain * seen + shift
+
+
+def _cut(
+    words: npt.NDArray[np.uint32], level: npt.NDArray[np.uint8], start: int, count: int
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint8]]:
+    """``count`` hops from ``start``; silence where there are none."""
+    out = np.zeros(count, np.uint32), np.zeros(count, np.uint8)
+    first, last = max(start, 0), min(start + count, len(words))
+    if last > first:
+        out[0][first - start : last - start] = words[first:last]
+        out[1][first - start : last - start] = level[first:last]
+    return out
+
+
+def _active(level: npt.NDArray[np.uint8], whole: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    loud = float(np.percentile(whole, 95)) if len(whole) else 0.0
+    return np.asarray(level > max(loud - _BELOW_LOUD, _FLOOR))
+
+
+def _with_order(
+    reference: Fingerprint, candidate: Fingerprint, found: Comparison, limits: Limits
+) -> Comparison:
+    """Seconds that are another part of the reference are out of order rather than foreign."""
+    moved: set[float] = set()
+    wrong = {difference.t0 for difference in found.differing}
+    for offset in offsets(reference, candidate, most=8):
+        if found.offset is not None and abs(offset - found.offset) < 0.2:
+            continue
+        elsewhere = _at(reference, candidate, offset, limits)
+        moved |= wrong - {difference.t0 for difference in elsewhere.differing}
+    differing = dict.fromkeys(
+        Difference(d.t0, d.t1, "order") if d.t0 in moved else d for d in found.differing
+    )
+    return Comparison(False, found.offset, tuple(differing), found.covers, found.measures)
