@@ -2,5 +2,20 @@
 
 from audit.events import Event
 from audit.ledger.entries import append
+from audit.ledger.proofs import consistency_proof, inclusion_proof, prove, verify_proof
+from audit.ledger.sequencer import current_checkpoint, sequence_pending
+from audit.ledger.verify import LedgerReport, Problem, verify_ledger
 
-__all__ = ["Event", "append"]
+__all__ = [
+    "Event",
+    "LedgerReport",
+    "Problem",
+    "append",
+    "consistency_proof",
+    "current_checkpoint",
+    "inclusion_proof",
+    "prove",
+    "sequence_pending",
+    "verify_ledger",
+    "verify_proof",
+]

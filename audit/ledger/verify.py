@@ -1,0 +1,360 @@
+"""Verification of the whole record: every row, bundle, tile and checkpoint, recomputed.
+
+Reads the signed checkpoint first and a database snapshot after it, so that a sequencer may run meanwhile.
+The log is streamed; of covered rows one commitment each is kept in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from audit.errors import LedgerInconsistent
+from audit.ledger import merkle
+from audit.ledger.entries import entry_body
+from audit.ledger.tiles import HASH, WIDTH, LedgerFolder, TileReader, tile_path
+from audit.notes import Checkpoint, NoteError
+from audit.tables import COVERED, LedgerCheckpointRow, LedgerEntryRow, LedgerHeadRow, commitment, row_key
+from core.database import reading
+from core.errors import IntegrityError
+
+MAX_PROBLEMS = 200
+Kind = Literal["changed", "missing", "reordered", "added", "unsigned", "rolled_back"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that does not agree: what happened to it, and which row or file it is."""
+
+    kind: Kind
+    where: str
+    detail: str
+
+
+@dataclass
+class LedgerReport:
+    """The answer of :func:`verify_ledger`."""
+
+    size: int = 0
+    root: str = ""
+    origin: str = ""
+    pending: int = 0
+    rows: int = 0
+    checkpoints: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        return not self.problems
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON form of ``greenroom ledger verify --json``."""
+        return {
+            "good": self.good,
+            "origin": self.origin,
+            "size": self.size,
+            "root": self.root,
+            "pending": self.pending,
+            "rows": self.rows,
+            "checkpoints": self.checkpoints,
+            "problems": [vars(problem) for problem in self.problems],
+        }
+
+    def text(self) -> str:
+        """One line when all agrees, else a line for each problem."""
+        head = (
+            f"{self.size} entries, {self.pending} pending, {self.rows} covered rows, "
+            f"{self.checkpoints} checkpoints"
+        )
+        if self.good:
+            return f"The ledger agrees: {head}."
+        lines = [f"  {problem.kind:11} {problem.where}: {problem.detail}" for problem in self.problems]
+        return "\n".join([f"The ledger does NOT agree ({head}):", *lines])
+
+    def add(self, kind: Kind, where: str, detail: str) -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Problem(kind, where, detail))
+
+
+def verify_ledger() -> LedgerReport:
+    """Recompute everything from the database and the tiles, and name what was changed, is missing, stands
+    in another order or was added.
+
+    It trusts the signing keys in the keys folder. Someone who holds them, the database and the folder can
+    rewrite all three; a checkpoint kept elsewhere (a witness) is what notices that.
+    """
+    report = LedgerReport()
+    folder = LedgerFolder()
+    report.origin = folder.origin()
+    checkpoint = _checkpoint(folder, report)
+    report.size, report.root = checkpoint.size, checkpoint.root.hex()
+    with reading() as session:
+        past = _past_checkpoints(session, folder, checkpoint, report)
+        commitments: dict[str, tuple[str, str]] = {}
+        _verify_log(session, folder, checkpoint, past=past, commitments=commitments, report=report)
+        _verify_tail(session, checkpoint, commitments, report)
+        for table in COVERED:
+            _verify_rows(session, table, commitments, report)
+        for row, (entry_id, _) in commitments.items():
+            report.add("missing", row, f"its entry is {entry_id}")
+    return report
+
+
+def _checkpoint(folder: LedgerFolder, report: LedgerReport) -> Checkpoint:
+    empty = Checkpoint(folder.origin(), 0, merkle.EMPTY_ROOT)
+    try:
+        note = folder.note()
+        return empty if note is None else folder.open(note)
+    except IntegrityError as error:
+        report.add("unsigned", "checkpoint", error.what)
+        return empty
+
+
+def _past_checkpoints(
+    session: Session, folder: LedgerFolder, current: Checkpoint, report: LedgerReport
+) -> dict[int, bytes]:
+    """Size to root of every checkpoint ever signed, as the database remembers them."""
+    past: dict[int, bytes] = {current.size: current.root} if current.size else {}
+    for row in session.scalars(select(LedgerCheckpointRow).order_by(LedgerCheckpointRow.size)):
+        report.checkpoints += 1
+        where = f"ledger_checkpoints {row.size}"
+        try:
+            signed = folder.open(row.note)
+        except (NoteError, LedgerInconsistent) as error:
+            report.add("unsigned", where, error.what)
+            continue
+        if signed.size != row.size or signed.root.hex() != row.root:
+            report.add("changed", where, "size or root differ from the signed note")
+        if past.setdefault(signed.size, signed.root) != signed.root:
+            report.add("changed", where, "two checkpoints of one size have two roots: the log was forked")
+    newest = max(past, default=0)
+    if newest > current.size:
+        report.add(
+            "rolled_back",
+            "checkpoint",
+            f"the folder ends at {current.size}, a checkpoint over {newest} was signed",
+        )
+    return past
+
+
+def _verify_log(
+    session: Session,
+    folder: LedgerFolder,
+    checkpoint: Checkpoint,
+    *,
+    past: dict[int, bytes],
+    commitments: dict[str, tuple[str, str]],
+    report: LedgerReport,
+) -> None:
+    """Each position below the checkpoint: row, bundle, tile; then every root on the way."""
+    reader = TileReader(folder, checkpoint.size)
+    tree = merkle.CompactRange()
+    levels = _Levels(reader, report)
+    for index, rows in _groups(session, checkpoint.size):
+        first = index * WIDTH
+        width = min(WIDTH, checkpoint.size - first)
+        entries = _read_entries(reader, index, report)
+        hashes = bytearray()
+        for offset in range(width):
+            position = first + offset
+            kept = entries[offset] if offset < len(entries) else None
+            row = rows.get(position)
+            body = _verify_entry(session, position, row, kept, report)
+            # Where the row is gone the bundle's entry keeps the rest of the tree comparable.
+            leaf = merkle.leaf_hash(body if body is not None else kept or b"")
+            hashes += leaf
+            tree.add(leaf)
+            if tree.size in past and past[tree.size] != tree.root():
+                report.add(
+                    "changed", f"tree of {tree.size}", "the entries do not lead to the root that was signed"
+                )
+            if row is not None:
+                _remember(row, commitments)
+        _verify_tile(reader, 0, index, bytes(hashes), report)
+        if width == WIDTH:
+            levels.add(_complete(hashes))
+    levels.finish()
+
+
+class _Levels:
+    """The tiles above level 0, rebuilt from below and compared as each is full."""
+
+    def __init__(self, reader: TileReader, report: LedgerReport) -> None:
+        self._reader, self._report = reader, report
+        self._hashes: list[bytearray] = []
+        self._done: list[int] = []
+
+    def add(self, root: bytes, level: int = 1) -> None:
+        """Add the root of a full tile of the level below."""
+        if len(self._hashes) < level:
+            self._hashes.append(bytearray())
+            self._done.append(0)
+        self._hashes[level - 1] += root
+        if len(self._hashes[level - 1]) == WIDTH * HASH:
+            tile = self._hashes[level - 1]
+            self._compare(level)
+            self.add(_complete(tile), level + 1)
+
+    def finish(self) -> None:
+        """Compare the partial tiles at the right edge."""
+        for level, hashes in enumerate(self._hashes, 1):
+            if hashes:
+                self._compare(level)
+
+    def _compare(self, level: int) -> None:
+        hashes, self._hashes[level - 1] = self._hashes[level - 1], bytearray()
+        _verify_tile(self._reader, level, self._done[level - 1], bytes(hashes), self._report)
+        self._done[level - 1] += 1
+
+
+def _complete(hashes: bytearray) -> bytes:
+    return merkle.complete_root([bytes(hashes[i : i + HASH]) for i in range(0, len(hashes), HASH)])
+
+
+def _groups(session: Session, size: int) -> Iterator[tuple[int, dict[int, LedgerEntryRow]]]:
+    """The rows of each bundle, by position."""
+    for index in range((size + WIDTH - 1) // WIDTH):
+        rows = session.scalars(
+            select(LedgerEntryRow).where(
+                LedgerEntryRow.position >= index * WIDTH,
+                LedgerEntryRow.position < min(size, (index + 1) * WIDTH),
+            )
+        ).all()
+        yield index, {row.position: row for row in rows if row.position is not None}
+        session.expunge_all()
+
+
+def _read_entries(reader: TileReader, index: int, report: LedgerReport) -> list[bytes]:
+    try:
+        return reader.entries(index)
+    except LedgerInconsistent as error:
+        report.add("missing", error.where or tile_path("entries", index), error.what)
+        return []
+
+
+def _verify_tile(reader: TileReader, level: int, index: int, expected: bytes, report: LedgerReport) -> None:
+    where = tile_path(level, index, len(expected) // HASH)
+    try:
+        if reader.tile(level, index) != expected:
+            report.add("changed", where, "the tile is not what the entries hash to")
+    except LedgerInconsistent as error:
+        report.add("missing", where, error.what)
+
+
+def _verify_entry(
+    session: Session,
+    position: int,
+    row: LedgerEntryRow | None,
+    kept: bytes | None,
+    report: LedgerReport,
+) -> bytes | None:
+    """Hold a row against the entry of the bundle; returns the row's recomputed bytes."""
+    where = f"ledger_entries position {position}"
+    if row is None:
+        elsewhere = _row_of(session, kept)
+        if elsewhere is None:
+            report.add("missing", where, "the row is gone; the bundle still has its entry")
+        else:
+            report.add(
+                "reordered", f"ledger_entries {elsewhere.entry_id}", f"it belongs at position {position}"
+            )
+        return None
+    where = f"ledger_entries {row.entry_id}"
+    body = _recomputed(row, where, report)
+    if kept is not None and body is not None and body != kept:
+        belongs = _row_of(session, kept)
+        if row.body.encode() == kept or (belongs is not None and belongs.id == row.id):
+            report.add("changed", where, f"it is not what the bundle holds at position {position}")
+        elif _id_of(kept) != row.entry_id and belongs is not None:
+            report.add("reordered", where, f"position {position} belongs to {belongs.entry_id}")
+        else:
+            report.add("changed", where, f"it is not what the bundle holds at position {position}")
+    return body
+
+
+def _recomputed(row: LedgerEntryRow, where: str, report: LedgerReport) -> bytes | None:
+    try:
+        body = entry_body(row)
+    except (ValueError, TypeError, AttributeError):
+        report.add("changed", where, "its columns cannot be read")
+        return None
+    if body.decode() != row.body:
+        report.add("changed", where, "its columns differ from its body")
+    return body
+
+
+def _row_of(session: Session, kept: bytes | None) -> LedgerEntryRow | None:
+    entry_id = _id_of(kept)
+    if entry_id is None:
+        return None
+    return session.scalars(select(LedgerEntryRow).where(LedgerEntryRow.entry_id == entry_id)).first()
+
+
+def _id_of(kept: bytes | None) -> str | None:
+    try:
+        value = json.loads(kept or b"null")
+    except ValueError:
+        return None
+    return str(value["id"]) if isinstance(value, dict) and "id" in value else None
+
+
+def _verify_tail(
+    session: Session, checkpoint: Checkpoint, commitments: dict[str, tuple[str, str]], report: LedgerReport
+) -> None:
+    """Rows that no checkpoint covers yet: pending ones, and ones whose position is just given."""
+    assigned = session.scalar(select(LedgerHeadRow.assigned)) or 0
+    beyond = 0
+    rows = session.scalars(
+        select(LedgerEntryRow)
+        .where(LedgerEntryRow.position.is_(None) | (LedgerEntryRow.position >= checkpoint.size))
+        .order_by(LedgerEntryRow.id)
+        .execution_options(yield_per=1000)
+    )
+    for row in rows:
+        where = f"ledger_entries {row.entry_id}"
+        _recomputed(row, where, report)
+        _remember(row, commitments)
+        if row.position is None:
+            report.pending += 1
+        elif row.position >= assigned:
+            report.add("added", where, f"the sequencer never gave position {row.position}")
+        else:
+            beyond += 1
+    if assigned != checkpoint.size + beyond:
+        report.add(
+            "changed",
+            "ledger_head 1",
+            f"it says {assigned} positions are given; {checkpoint.size + beyond} are",
+        )
+    negative = select(func.count()).select_from(LedgerEntryRow).where(LedgerEntryRow.position < 0)
+    if session.scalar(negative):
+        report.add("added", "ledger_entries", "rows stand at negative positions")
+
+
+def _remember(row: LedgerEntryRow, commitments: dict[str, tuple[str, str]]) -> None:
+    facts = row.facts if isinstance(row.facts, dict) else {}
+    if "row" in facts and "commitment" in facts:
+        commitments[str(facts["row"])] = (row.entry_id, str(facts["commitment"]))
+
+
+def _verify_rows(
+    session: Session, table: type[Any], commitments: dict[str, tuple[str, str]], report: LedgerReport
+) -> None:
+    """Every row of a covered table against the commitment in its entry; takes each from ``commitments``."""
+    try:
+        for row in session.scalars(select(table).execution_options(yield_per=500)):
+            report.rows += 1
+            name = f"{table.__tablename__}/{row_key(row)}"
+            known = commitments.pop(name, None)
+            if known is None:
+                report.add("added", name, "no entry of the ledger speaks of this row")
+            elif commitment(row) != known[1]:
+                report.add("changed", name, f"it is not what entry {known[0]} committed to")
+    except (ValueError, TypeError, SQLAlchemyError) as error:
+        report.add("changed", table.__tablename__, f"a row cannot be read ({type(error).__name__})")
