@@ -41,6 +41,9 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
         TimestampUnavailable: the authority did not answer after a few tries; can be tried again.
         SigningError: anything else; the signer's own exception is its cause.
     """
+    for material in (facts.parent, *(ingredient.path for ingredient in facts.ingredients)):
+        if material is not None:
+            _refuse_broken(material, anchors)
     urn = _new_urn()
     manifest = sealed_manifest(
         urn,
@@ -114,6 +117,32 @@ def publish(
         out.unlink(missing_ok=True)
         raise
     return Credential(out, urn, store, digest_file(out), digest)
+
+
+def _refuse_broken(material: Path, anchors: str) -> None:
+    """A credential that we carry along must hold; who signed it is not for us to say."""
+    context = c2pa.Context(c2pa.Settings.from_dict(library_settings(anchors)))
+    try:
+        with material.open("rb") as file, c2pa.Reader(file, context=context) as reader:
+            results = reader.get_validation_results() or {}
+    except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
+        return
+    except c2pa.C2paError:
+        results = {"activeManifest": {"failure": [{"code": "unreadable"}]}}
+    deltas = [delta["validationDeltas"] for delta in results.get("ingredientDeltas") or []]
+    codes = {
+        str(entry["code"])
+        for part in (results.get("activeManifest") or {}, *deltas)
+        for entry in part.get("failure") or []
+    }
+    broken = {code for code in codes if not code.startswith(("signingCredential.", "timeStamp."))}
+    if broken:
+        raise ProvenanceError(
+            "the imported file's own credential does not hold: it was changed after signing",
+            where=min(broken),
+            next_step="import the original file",
+            code="broken_parent_credential",
+        )
 
 
 def _new_urn() -> str:

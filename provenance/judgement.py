@@ -99,18 +99,19 @@ def _judge(raw: RawReading, shape: Structure) -> Judgement:
     altered = bool(problems)
     trusted = ours and accepted and not altered
     state: State = "trusted" if trusted else "valid" if accepted and not altered else "invalid"
-    problems += [Problem(code, _explain(code)) for code in sorted(doubts)]
+    if not trusted:  # doubts about who signed an ingredient are no doubts about us
+        problems += [Problem(code, _explain(code)) for code in sorted(doubts)]
     if state == "invalid" and not problems:
         altered = True
         problems.append(Problem("credential_invalid", "The library calls the credential invalid."))
-    marks = _marks(manifests, chain)
+    own = _marks(manifests, _our_part(manifests, chain))
     return Judgement(
         state,
         altered,
         signed_by_us=ours and "claimSignature.validated" in passed and not broken & STATEMENTS,
         published=_published(active),
-        mark_id=next(iter(marks)) if len(marks) == 1 else None,
-        mark_ids=frozenset(marks),
+        mark_id=next(iter(own)) if len(own) == 1 else None,
+        mark_ids=frozenset(_marks(manifests, chain)),
         facts=_facts(store, active_id, state, known=trusted),
         problems=tuple(problems),
     )
@@ -125,10 +126,12 @@ def _own_rules(
             yield Problem("check_missing", f"The reader did not confirm {code}.")
     for oddity in shape.oddities:
         yield Problem("container", f"{oddity[0].upper()}{oddity[1:]}.")
-    listed = {label for stored in shape.stores for label in stored.manifests} | set(manifests)
-    if listed - set(_reachable(manifests, chain[0])):
+    forms = {label: usual for stored in shape.stores for label, usual in stored.manifests.items()}
+    if not all(forms.get(label) for label in _our_part(manifests, chain)):
+        yield Problem("credential_form", "The credential's inside has a form that ours never has.")
+    if (set(forms) | set(manifests)) - _reachable(manifests, chain[0]):
         yield Problem("unreferenced_manifest", "The file carries a manifest that nothing refers to.")
-    sealed = _sealed(manifests, chain)
+    sealed = manifests[_our_part(manifests, chain)[-1]]
     bindings = [a["data"] for a in sealed["assertions"] if a["label"].startswith("c2pa.hash.bmff")]
     left_out = {entry["xpath"] for binding in bindings for entry in binding["exclusions"]}
     if len(bindings) != 1 or left_out - EXCLUSIONS:
@@ -171,12 +174,12 @@ def _chain(manifests: dict[str, Any], label: str) -> list[str]:
         chain.append(parents[0])
 
 
-def _sealed(manifests: dict[str, Any], chain: list[str]) -> dict[str, Any]:
-    """The manifest that holds the hard binding: the active one, or the one that it published."""
-    manifest: dict[str, Any] = manifests[chain[0]]
-    if _published(manifest) and len(chain) > 1:
-        manifest = manifests[chain[1]]
-    return manifest
+def _our_part(manifests: dict[str, Any], chain: list[str]) -> list[str]:
+    """The active manifest and, when it publishes one, that: the last holds the hard binding and the mark.
+
+    What comes before is an import's own history.
+    """
+    return chain[: 2 if _published(manifests[chain[0]]) else 1]
 
 
 def _reachable(manifests: dict[str, Any], label: str) -> set[str]:
@@ -253,7 +256,7 @@ def _facts(store: dict[str, Any], active_id: str, state: State, *, known: bool) 
     }
     if not known:
         return facts
-    sealed = _sealed(manifests, _chain(manifests, active_id))
+    sealed = manifests[_our_part(manifests, _chain(manifests, active_id))[-1]]
     gates = _assertion(sealed, GATES_ASSERTION)
     approval = _assertion(active, APPROVAL_ASSERTION)
     facts["made_by"] = [text(name) for name in _actions(sealed)][:20]

@@ -171,11 +171,18 @@ class Difference:
 
 @dataclass(frozen=True)
 class Agreement:
-    """A fingerprint comparison: ``share`` of the file's seconds agree; every one of them is needed for a copy."""
+    """A fingerprint comparison.
+
+    Attributes:
+        agrees: every second agrees, and none of the asset is missing.
+        share: of the file's seconds that agree, 0 to 1.
+        excerpt: the seconds of the asset that the file shows, where it agrees but is not all of it.
+    """
 
     agrees: bool
     share: float
     differences: tuple[Difference, ...] = ()
+    excerpt: tuple[float, float] | None = None
 
 
 VerifyVerdict = Literal[

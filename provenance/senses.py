@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from core.media.decode import frames, sound
 from core.secrets import derived_key
 from core.settings import MediaSettings
-from provenance.fingerprint import Fingerprint, Fingerprinter
+from provenance.fingerprint import Fingerprint, Fingerprinter, compare
 from provenance.mark import MarkReader, MarkReading
-from provenance.models import Agreement
+from provenance.models import Agreement, Difference
 
 EXPECTED_SECONDS = 4
 """Where our own signature names the mark, this much is enough to confirm it."""
+
+
+EXCERPT_SECONDS = 1.0
+"""Re-encoding may lose a frame or an encoder's delay at an end; more is an excerpt."""
 
 
 class RealSenses:
@@ -42,4 +47,27 @@ class RealSenses:
         return fingerprinter.fingerprint(sound(path, limits=self._limits))
 
     def compare(self, stored: Fingerprint, found: Fingerprint) -> Agreement:
-        raise NotImplementedError
+        comparison = compare(stored, found)
+        differences = tuple(Difference(found.t0, found.t1, found.what) for found in comparison.differing)
+        return agreement(comparison.agrees, differences, comparison.covers, stored.duration, found.duration)
+
+
+def agreement(
+    agrees: bool,
+    differences: tuple[Difference, ...],
+    covers: tuple[float, float] | None,
+    stored_seconds: float,
+    found_seconds: float,
+) -> Agreement:
+    """A comparison as the verifier needs it: how much of the file agrees, and whether it is all of the asset.
+
+    An excerpt agrees with what it shows, and leaves out the rest, which may be what mattered: no faithful copy.
+    """
+    seconds = max(1, math.ceil(found_seconds))
+    differing = {second for d in differences for second in range(int(d.t0), math.ceil(d.t1))}
+    share = max(0.0, 1 - len(differing) / seconds) if agrees or differences else 0.0
+    if agrees and covers is not None:
+        missing = max(covers[0], stored_seconds - covers[1])
+        if missing > EXCERPT_SECONDS:
+            return Agreement(False, share, differences, excerpt=covers)
+    return Agreement(agrees, share, differences)

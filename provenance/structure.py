@@ -8,24 +8,14 @@ Pure Python over plain reads of a file that may be hostile; sizes are bounded.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.media.boxes import BrokenBoxes, digest_range, top_level
+from provenance.jumbf import C2PA_UUID, Store, read_store
 
-C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 LARGEST_STORE = 32_000_000  # bytes; ours have about 20,000
-MOST_MANIFESTS = 200
-
-
-@dataclass(frozen=True)
-class Store:
-    """One C2PA box: its purpose and the SHA-256 of each manifest in it by label."""
-
-    purpose: str
-    manifests: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -63,8 +53,8 @@ def structure(path: Path) -> Structure:
                     file.seek(box.start)
                     payload = file.read(box.end - box.start)
                     if payload.startswith(C2PA_UUID):
-                        stores.append(_store(payload))
-    except (OSError, BrokenBoxes, ValueError, struct.error) as error:
+                        stores.append(read_store(payload))
+    except (OSError, ValueError, IndexError, TypeError, struct.error, RecursionError) as error:
         return Structure(oddities=(f"the container cannot be walked ({error})",))
     kinds = tuple(box.kind for box in boxes)
     if kinds.count("ftyp") != 1 or kinds[0] != "ftyp":
@@ -80,44 +70,3 @@ def structure(path: Path) -> Structure:
     if len(set(labels)) != len(labels):
         oddities.append("the file carries a manifest twice")
     return Structure(kinds, ftyp, tuple(stores), tuple(oddities))
-
-
-def _store(payload: bytes) -> Store:
-    """``uuid`` payload: 16 bytes of type, version and flags, purpose, offset, then one JUMBF superbox, no slack."""
-    end = payload.index(b"\0", 20)
-    purpose = payload[20:end].decode("ascii")
-    jumbf = payload[end + 9 :]
-    if payload[16:20] != bytes(4) or any(payload[end + 1 : end + 9]):
-        raise ValueError("the credential's box has an unexpected header")
-    children = _children(jumbf, 0, len(jumbf))
-    if len(children) != 1 or children[0][0] != b"jumb":
-        raise ValueError("something beside the credential is in its box")
-    _, start, stop = children[0]
-    manifests: dict[str, str] = {}
-    for kind, first, last in _children(jumbf, start, stop)[1:]:
-        label = _label(jumbf, first) if kind == b"jumb" else ""
-        if not label or label in manifests or len(manifests) >= MOST_MANIFESTS:
-            raise ValueError("the credential's box is not a list of manifests")
-        manifests[label] = hashlib.sha256(jumbf[first:last]).hexdigest()
-    return Store(purpose, manifests)
-
-
-def _children(data: bytes, start: int, stop: int) -> list[tuple[bytes, int, int]]:
-    """(kind, start, end) of the payloads of the boxes in data[start:stop]; they must fill it exactly."""
-    found = []
-    while start < stop:
-        length, kind = struct.unpack_from(">I4s", data, start)
-        if length < 8 or start + length > stop:
-            raise ValueError("a box inside the credential has a wrong size")
-        found.append((kind, start + 8, start + length))
-        start += length
-    return found
-
-
-def _label(data: bytes, start: int) -> str:
-    """The label in a superbox's description box: 16 bytes of type, toggles, then the name (ISO 19566-5 A.3)."""
-    length, kind = struct.unpack_from(">I4s", data, start)
-    if kind != b"jumd" or length < 26:
-        return ""
-    end = data.index(b"\0", start + 25, start + length)
-    return data[start + 25 : end].decode("utf-8")

@@ -199,6 +199,10 @@ def _compare(case: _Case, senses: Senses) -> None:
         Problem(f"{found.what}_differs", DIFFERS[found.what], found.t0, found.t1)
         for found in case.copy.differences[:MOST_DIFFERENCES]
     ]
+    if case.copy.excerpt is not None:
+        first, last = case.copy.excerpt
+        what = f"The file shows only seconds {first:.1f} to {last:.1f} of the released video."
+        case.problems.append(Problem("excerpt", what))
 
 
 def _holding(case: _Case, registry: Registry | None) -> set[VerifyVerdict]:

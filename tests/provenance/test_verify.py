@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import av
+import c2pa
 import pytest
 
 from core.errors import MediaError
 from provenance.credential import publish, seal
+from provenance.errors import ProvenanceError
 from provenance.models import Anchors, ApprovalFacts, Difference, RegistryEntry, VerifyReport
 from provenance.pki import init_pki
 from provenance.signer import FileSigner
+from provenance.trust import library_settings
 from provenance.verdicts import ORDER, SENTENCES, first_that_holds
 from provenance.verify import verify
 from tests.provenance.conftest import MARK_ID, Studio, seal_facts, write_clip
@@ -325,6 +328,55 @@ def test_an_image_without_a_credential(check: Check, tmp_path: Path) -> None:
     assert check(path).verdict == "nothing_found"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 50)
     assert check(path).verdict == "unreadable"
+
+
+# imports ------------------------------------------------------------------------------------------------------
+
+
+def test_an_import_of_a_strangers_signed_video_is_ours_and_keeps_theirs(
+    studio: Studio, check: Check, stranger: FileSigner, tmp_path: Path
+) -> None:
+    theirs = seal(studio.asset, tmp_path / "theirs.mp4", seal_facts(mark_id=5, ingredients=()), stranger)
+    facts = seal_facts(parent=theirs.path, ingredients=())
+    ours = seal(theirs.path, tmp_path / "ours.mp4", facts, studio.signer, anchors=studio.anchors.own)
+    report = check(ours.path, release="unreleased")
+    assert (report.verdict, report.trusted, report.problems) == ("unreleased", True, ()), report
+    assert report.credential["ingredients"][0]["has_credential"] is True
+    published = publish(
+        ours.path,
+        tmp_path / "out.mp4",
+        ApprovalFacts("3" * 64, "seen"),
+        studio.signer,
+        anchors=studio.anchors.own,
+    )
+    report = check(published.path, asset_sha256=published.sha256)
+    assert (report.verdict, report.trusted, report.problems) == ("intact", True, ()), report
+    assert report.watermark["id"] == f"{MARK_ID:010x}"
+    assert check(published.path, ToldSenses(None), asset_sha256=published.sha256).verdict == (
+        "credential_mark_disagree"
+    )
+
+
+def test_an_import_whose_own_credential_is_broken_is_refused(
+    studio: Studio, stranger: FileSigner, tmp_path: Path
+) -> None:
+    theirs = seal(studio.asset, tmp_path / "theirs.mp4", seal_facts(), stranger)
+    broken = changed(theirs.path, tmp_path / "broken.mp4", b"mdat")
+    with pytest.raises(ProvenanceError, match="own credential does not hold"):
+        seal(broken, tmp_path / "ours.mp4", seal_facts(parent=broken), studio.signer)
+
+
+def test_an_edit_that_hides_a_tampered_parent_is_found(studio: Studio, check: Check, tmp_path: Path) -> None:
+    """The library reads "Trusted"; the mismatch is only in what the ingredient recorded."""
+    broken = changed(studio.sealed.path, tmp_path / "broken.mp4", b"mdat")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("provenance.credential._refuse_broken", lambda *args: None)
+        facts = seal_facts(parent=broken, ingredients=())
+        hidden = seal(broken, tmp_path / "hidden.mp4", facts, studio.signer, anchors=studio.anchors.own)
+    context = c2pa.Context(c2pa.Settings.from_dict(library_settings(studio.anchors.own)))
+    assert c2pa.Reader(hidden.path, context=context).get_validation_state() == "Trusted"
+    report = check(hidden.path)
+    assert (report.verdict, report.trusted) == ("tampered", False)
 
 
 # the words ----------------------------------------------------------------------------------------------------
