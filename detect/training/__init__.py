@@ -1,0 +1,1 @@
+"""How the detector's own weights were trained: scripts, data manifests and the defects they are trained on."""
