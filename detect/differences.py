@@ -1,16 +1,19 @@
 """Lay the approved text beside what was heard, and keep only the places where other words may have been said.
 
-Pure text and phones, no sound. A recogniser writes the same speech in many ways ("High Tarik, are van" for "Hi Tariq, our
-van"): each place where the two texts differ gets a distance between how they sound.
+Pure text and phones, no sound. A recogniser writes the same speech in many ways ("High Tarik, are van" for "Hi
+Tariq, our van"): each place where the two texts differ gets a distance between how they sound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from core.perception.phones import phone_distance, pronounce
 from detect.words import NEGATIONS, NUMBER_WORDS, Spoken, Token, readings_of
+
+Run = tuple[int, int, int, int]  # tokens a0..a1 of the script against b0..b1 of what was heard
 
 GAP = 0.75  # cost of a word more or less; a pair of words that sound alike costs less, unlike ones up to 1
 
@@ -36,18 +39,18 @@ class Difference:
 
 def differences(script: Sequence[Token], heard: Sequence[Token]) -> list[Difference]:
     """The places where the texts differ in more than writing, in order. Distances of 0 (homophones) are left out."""
-    places = []
-    for a0, a1, b0, b1 in _unequal(script, heard):
-        while a0 < a1 and b0 < b1 and _same(script[a0], heard[b0]):
-            a0, b0 = a0 + 1, b0 + 1
-        while a0 < a1 and b0 < b1 and _same(script[a1 - 1], heard[b1 - 1]):
-            a1, b1 = a1 - 1, b1 - 1
-        if readings_of(script[a0:a1]) & readings_of(heard[b0:b1]):
-            continue
-        place = _difference(script, heard, a0, a1, b0, b1)
-        if place.distance > 0.0:
-            places.append(place)
-    return places
+    places = (_difference(script, heard, _trimmed(script, heard, run)) for run in _unequal(script, heard))
+    return [place for place in places if place.distance > 0.0]
+
+
+def _trimmed(script: Sequence[Token], heard: Sequence[Token], run: Run) -> Run:
+    """The run without tokens at its ends that cannot be told apart by ear."""
+    a0, a1, b0, b1 = run
+    while a0 < a1 and b0 < b1 and _same(script[a0], heard[b0]):
+        a0, b0 = a0 + 1, b0 + 1
+    while a0 < a1 and b0 < b1 and _same(script[a1 - 1], heard[b1 - 1]):
+        a1, b1 = a1 - 1, b1 - 1
+    return a0, a1, b0, b1
 
 
 def _same(a: Token, b: Token) -> bool:
@@ -55,9 +58,8 @@ def _same(a: Token, b: Token) -> bool:
     return _distance((a,), (b,)) == 0.0
 
 
-def _difference(
-    script: Sequence[Token], heard: Sequence[Token], a0: int, a1: int, b0: int, b1: int
-) -> Difference:
+def _difference(script: Sequence[Token], heard: Sequence[Token], run: Run) -> Difference:
+    a0, a1, b0, b1 = run
     mine, theirs = script[a0:a1], heard[b0:b1]
     ours, others = _set(mine), _set(theirs)
     odd = ours ^ others
@@ -82,7 +84,9 @@ def _set(group: Sequence[Token]) -> set[str]:
 def _distance(a: Sequence[Token], b: Sequence[Token]) -> float:
     """The least distance between any way to say the one and any way to say the other."""
     if not a or not b:
-        return 1.0
+        return 1.0 if readings_of(a) != readings_of(b) else 0.0
+    if readings_of(a) & readings_of(b):
+        return 0.0
     mine = {_phones(reading) for reading in sorted(readings_of(a, 8))} | {_phones(tuple(t.text for t in a))}
     theirs = {_phones(reading) for reading in sorted(readings_of(b, 8))} | {_phones(tuple(t.text for t in b))}
     return min(phone_distance(x, y) for x in mine for y in theirs)
@@ -92,7 +96,7 @@ def _phones(words: Spoken) -> tuple[str, ...]:
     return tuple(phone for word in words for phone in pronounce(word))
 
 
-def _unequal(script: Sequence[Token], heard: Sequence[Token]) -> list[tuple[int, int, int, int]]:
+def _unequal(script: Sequence[Token], heard: Sequence[Token]) -> list[Run]:
     """Maximal runs of tokens that the cheapest alignment of the spoken words does not pair as equal."""
     a = [(word, i) for i, token in enumerate(script) for word in token.words]
     b = [(word, j) for j, token in enumerate(heard) for word in token.words]
@@ -111,7 +115,7 @@ def _unequal(script: Sequence[Token], heard: Sequence[Token]) -> list[tuple[int,
     anchors = [(i, j) for i, j in dict.fromkeys(pairs) if i not in bad_a and j not in bad_b]
     anchors = [(-1, -1), *anchors, (len(script), len(heard))]
     out = []
-    for (i0, j0), (i1, j1) in zip(anchors, anchors[1:], strict=False):
+    for (i0, j0), (i1, j1) in pairwise(anchors):
         a0, a1, b0, b1 = i0 + 1, i1, j0 + 1, j1
         if (a0 < a1 or b0 < b1) and any((*script[a0:a1], *heard[b0:b1])):
             out.append((a0, max(a0, a1), b0, max(b0, b1)))

@@ -135,6 +135,7 @@ class Examination:
         verdict: the worst decision that counts; a required gate that is missing is a block.
         gate_set_sha256: hash of the gate set that decided.
         transcript: what was heard, where a gate needed it.
+        sound16k: the sound as the gates heard it, for whoever else needs it (the fingerprint).
     """
 
     info: MediaInfo
@@ -144,6 +145,7 @@ class Examination:
     track: FaceTrack
     transcript: Transcript | None
     gate_set_sha256: str
+    sound16k: NDArray[np.float32]
 
     def findings(self) -> list[Finding]:
         """Every finding of every gate, gravest first."""

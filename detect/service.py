@@ -85,6 +85,7 @@ def examine(
         track=track,
         transcript=subject.heard,
         gate_set_sha256=gate_set.sha256,
+        sound16k=subject.sound16k,
     )
 
 

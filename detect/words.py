@@ -16,11 +16,19 @@ from num2words import num2words
 
 Spoken = tuple[str, ...]
 
-MONTHS = frozenset(
-    "january february march april may june july august september october november december".split()
-)
-DAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
-MONEY = {"$": ("dollars", "cents"), "€": ("euros", "cents"), "£": ("pounds", "pence"), "₹": ("rupees", "paise")}
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+MONTHS = _set("january february march april may june july august september october november december")
+DAYS = _set("monday tuesday wednesday thursday friday saturday sunday")
+MONEY = {
+    "$": ("dollars", "cents"),
+    "€": ("euros", "cents"),
+    "£": ("pounds", "pence"),
+    "₹": ("rupees", "paise"),
+}
 SINGULAR = {"dollars": "dollar", "euros": "euro", "pounds": "pound", "rupees": "rupee"}
 ABBREVIATIONS = {
     "mr": "mister",
@@ -49,15 +57,13 @@ ABBREVIATIONS = {
     "=": "equals",
 }
 SUFFIXES = {"'ll": "will", "'re": "are", "'ve": "have", "'m": "am", "'d": "would"}
-IS_AFTER = frozenset("it he she that what there here who where how when this everything everyone".split())
-NUMBER_WORDS = frozenset(
-    (
-        "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million "
-        "billion point half third quarter first second fourth fifth sixth seventh eighth ninth tenth double dozen"
-    ).split()
+IS_AFTER = _set("it he she that what there here who where how when this everything everyone")
+NUMBER_WORDS = _set(
+    "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million "
+    "billion point half third quarter first second fourth fifth sixth seventh eighth ninth tenth double dozen"
 )
-NEGATIONS = frozenset("not no never none nothing nobody neither nor without cannot".split())
+NEGATIONS = _set("not no never none nothing nobody neither nor without cannot")
 _CHUNK = re.compile(r"[^\s\-–—/…]+")
 _MONEY = re.compile(r"^([$€£₹])(\d[\d,]*)(?:\.(\d{1,2}))?(k|m|bn)?$")
 _CLOCK = re.compile(r"^(\d{1,2})[:.](\d{2})$")
@@ -135,7 +141,11 @@ def _tokens(parts: Sequence[tuple[str, int]]) -> Iterator[Token]:
 
 
 def _is_name(text: str, sentence_start: bool) -> bool:
-    if not text[:1].isupper() or text.lower().removesuffix("s") in MONTHS | DAYS or text in ("I", "I'm", "I'll", "I've", "I'd"):
+    if (
+        not text[:1].isupper()
+        or text.lower().removesuffix("s") in MONTHS | DAYS
+        or text in ("I", "I'm", "I'll", "I've", "I'd")
+    ):
         return False
     return not (sentence_start and _is_common(text.lower()))
 
@@ -145,10 +155,10 @@ def _is_common(word: str) -> bool:
     """Whether a lower-case word is in the pronouncing lexicon as a common word (names stand there in capitals)."""
     from core.perception.phones import is_common_word
 
-    return is_common_word(word.split("'")[0])
+    return is_common_word(word.split("'", maxsplit=1)[0])
 
 
-def _readings(word: str, before: str, after: str) -> tuple[Spoken, ...]:
+def _readings(word: str, before: str, after: str) -> tuple[Spoken, ...]:  # noqa: PLR0911  (a list of forms)
     plain = word.replace(".", "")
     if plain in ("am", "pm") and (word != "am" or before[-1:].isdigit() or before in NUMBER_WORDS):
         return ((plain,),)
@@ -177,7 +187,12 @@ def _readings(word: str, before: str, after: str) -> tuple[Spoken, ...]:
 
 
 def _plain_word(word: str) -> Spoken:
-    special = {"can't": ("can", "not"), "cannot": ("can", "not"), "won't": ("will", "not"), "let's": ("let", "us")}
+    special = {
+        "can't": ("can", "not"),
+        "cannot": ("can", "not"),
+        "won't": ("will", "not"),
+        "let's": ("let", "us"),
+    }
     if word in special:
         return special[word]
     if word.endswith("n't"):

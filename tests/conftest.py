@@ -71,3 +71,24 @@ def presenter() -> Path:
     from generate.presenter import sample_presenter
 
     return sample_presenter()
+
+
+@pytest.fixture(scope="session")
+def short_presenter(presenter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 2.4 seconds of the sample presenter at half size, with sound: enough for most tests of pictures."""
+    import cv2
+
+    from core.media.decode import frames, sound
+    from core.media.encode import VideoWriter
+    from core.media.probe import probe
+
+    video = probe(presenter).video
+    path = tmp_path_factory.mktemp("presenter") / "short.mp4"
+    width, height = video.width // 4 * 2, video.height // 4 * 2
+    with VideoWriter(path, width, height, video.frame_rate, 48_000) as writer:
+        for frame in frames(presenter):
+            if frame.time >= 2.4:
+                break
+            writer.write(cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA))
+        writer.write_sound(sound(presenter, 48_000)[: int(2.4 * 48_000)])
+    return path

@@ -117,9 +117,20 @@ def _common() -> frozenset[str]:
     )
 
 
-_VOWELS = frozenset("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split())
+_VOWELS = frozenset(
+    ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
+)
 _WEAK = frozenset(("AH", "IH", "HH", "ER"))  # often swallowed, often added
-_PAIRS = [{"P", "B"}, {"T", "D"}, {"K", "G"}, {"F", "V"}, {"S", "Z"}, {"SH", "ZH"}, {"CH", "JH"}, {"TH", "DH"}]
+_PAIRS = [
+    {"P", "B"},
+    {"T", "D"},
+    {"K", "G"},
+    {"F", "V"},
+    {"S", "Z"},
+    {"SH", "ZH"},
+    {"CH", "JH"},
+    {"TH", "DH"},
+]
 _CLASSES = [
     frozenset(("M", "N", "NG")),
     frozenset(("L", "R", "W", "Y", "ER")),
@@ -142,9 +153,7 @@ def phone_distance(a: tuple[str, ...], b: tuple[str, ...]) -> float:
     for left in a:
         above, row = row, [row[0] + _gap(left)]
         for j, right in enumerate(b):
-            row.append(
-                min(above[j] + _swap(left, right), above[j + 1] + _gap(left), row[j] + _gap(right))
-            )
+            row.append(min(above[j] + _swap(left, right), above[j + 1] + _gap(left), row[j] + _gap(right)))
     return min(1.0, row[-1] / max(len(a), len(b)))
 
 

@@ -88,7 +88,10 @@ def likelihoods(samples16k: Samples, texts: Sequence[str], language: str = "en")
     size = model.feature_extractor.nb_max_frames
     encoded = model.encode(np.pad(features, ((0, 0), (0, max(0, size - frames))))[:, :size])
     tokenizer = Tokenizer(
-        model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language.split("-")[0].lower()
+        model.hf_tokenizer,
+        model.model.is_multilingual,
+        task="transcribe",
+        language=language.split("-", maxsplit=1)[0].lower(),
     )
     out = []
     for text in texts:

@@ -1,0 +1,234 @@
+"""Is exactly the approved script spoken (trust step 8)?
+
+Whisper hears freely: it is never shown the script, or it would hear the script. Where the two differ in more than
+writing, two questions decide: do the words sound alike, and does the sound speak against the script's words? The second
+is put to Whisper too: how much likelier is the sound under what was heard than under the script? A rare name that is
+written as it sounds costs a few nats, another word ten or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.media.models import Frame
+from core.models import Finding, GateResult, Span
+from core.perception.models import Face, Transcript
+from core.perception.speech import RATE, likelihoods
+from core.weights import weight_digests
+from detect.differences import Difference, differences
+from detect.errors import Abstain
+from detect.models import Subject
+from detect.words import Token, tokens, tokens_of_words
+
+WINDOW_SECONDS = 24.0  # Whisper sees 30
+MARGIN = 0.3
+OTHER_SCRIPT = 0.3  # of the script's words: that is no slip of the voice, but another text
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What counts as the same words. ``sure``: sounds that are never other words; ``nats``: evidence against the script
+    (negative natural logarithm of the likelihood ratio) from which other words were said."""
+
+    sure: float
+    nats: float
+
+
+COMMON = Tolerance(sure=0.07, nats=6.0)
+NAME = Tolerance(sure=0.07, nats=9.0)
+STRICT = Tolerance(sure=0.0, nats=3.0)  # numbers and negations
+
+
+class TranscriptGate:
+    """Gate ``transcript``. Score: share of the script's words that were not heard, 0..1; its findings decide."""
+
+    name = "transcript"
+    version = "1"
+
+    def see(self, frame: Frame, face: Face | None) -> None:
+        """Only the sound counts here."""
+
+    def result(self, subject: Subject) -> GateResult:
+        """Raises Abstain without sound, and for a script in a language that cannot be compared yet."""
+        script = subject.brief.script if subject.brief is not None else None
+        if subject.brief is not None and not subject.brief.language.lower().startswith("en"):
+            raise Abstain("only English speech can be compared with its script so far")
+        heard = subject.transcript()
+        if script is None:
+            # An import without a script: what is said can be judged, but not compared.
+            findings = _spoken_rules(subject, heard, tokens_of_words([w.text for w in heard.words]), set())
+            return self._answer(None, "there is no script to compare with", findings, heard)
+        mine = tokens(script)
+        theirs = tokens_of_words([word.text for word in heard.words])
+        places = other_words(Laid(mine, theirs, heard), subject.sound16k)
+        wrong = sum(place.a1 - place.a0 for place in places)
+        share = min(1.0, wrong / max(1, len(mine)))
+        findings = [_finding(place, script, mine, theirs, heard) for place in places]
+        if share > OTHER_SCRIPT:
+            findings.insert(
+                0,
+                Finding(
+                    code="other_script",
+                    severity="block",
+                    message="What is spoken is not the approved script.",
+                    spans=(Span(source="transcript", t0=0.0, t1=float(subject.info.duration)),),
+                    score=share,
+                    threshold=OTHER_SCRIPT,
+                    unit="share of words",
+                ),
+            )
+        confirmed = set(range(len(theirs))) - {j for place in places for j in range(place.b0, place.b1)}
+        findings += _spoken_rules(subject, heard, theirs, confirmed)
+        reason = (
+            f"{len(places)} places differ from the script" if places else "the script is heard, word for word"
+        )
+        return self._answer(share, reason, findings, heard)
+
+    def _answer(
+        self, score: float | None, reason: str, findings: Sequence[Finding], heard: Transcript
+    ) -> GateResult:
+        return GateResult(
+            gate=self.name,
+            version=self.version,
+            score=score,
+            unit="share of the script's words",
+            abstained=score is None,
+            reason=reason,
+            findings=tuple(findings),
+            measures={"words_heard": len(heard.words)},
+            models=weight_digests("whisper-base"),
+        )
+
+
+@dataclass(frozen=True)
+class Laid:
+    """The script beside what was heard."""
+
+    script: Sequence[Token]
+    heard: Sequence[Token]
+    transcript: Transcript
+
+
+def other_words(laid: Laid, sound16k: NDArray[np.float32]) -> list[Difference]:
+    """The places where other words were said than the script's."""
+    doubtful = [p for p in differences(laid.script, laid.heard) if p.distance > _tolerance(p).sure]
+    evidence = _evidence(laid, sound16k, doubtful)
+    return [p for p, nats in zip(doubtful, evidence, strict=True) if nats >= _tolerance(p).nats]
+
+
+def _tolerance(place: Difference) -> Tolerance:
+    return STRICT if place.strict else NAME if place.name else COMMON
+
+
+def _evidence(laid: Laid, sound16k: NDArray[np.float32], places: Sequence[Difference]) -> list[float]:
+    """For each place, nats by which the heard words explain the sound better than the script's words there."""
+    nats = [float("inf")] * len(places)
+    words = laid.transcript.words
+    start = 0
+    while start < len(words):
+        end = start + 1
+        while end < len(words) and words[end].t1 - words[start].t0 <= WINDOW_SECONDS:
+            end += 1
+        here = [k for k, place in enumerate(places) if start <= _anchor(place, laid) < end]
+        if here:
+            t0, t1 = max(0.0, words[start].t0 - MARGIN), words[end - 1].t1 + MARGIN
+            texts = [" ".join(word.text for word in words[start:end])]
+            texts += [_as_scripted(places[k], laid, start, end) for k in here]
+            found = likelihoods(sound16k[int(t0 * RATE) : int(t1 * RATE)], texts, laid.transcript.language)
+            for k, value in zip(here, found[1:], strict=True):
+                nats[k] = found[0] - value
+        start = end
+    return nats
+
+
+def _anchor(place: Difference, laid: Laid) -> int:
+    """Number of the heard word at the place; for missing words, the one before."""
+    if place.b0 < place.b1:
+        return laid.heard[place.b0].index
+    return laid.heard[place.b0 - 1].index if place.b0 > 0 else 0
+
+
+def _as_scripted(place: Difference, laid: Laid, start: int, end: int) -> str:
+    """The heard words ``start``..``end``, with the script's words at the place."""
+    words = [word.text for word in laid.transcript.words]
+    mine = " ".join(token.text for token in laid.script[place.a0 : place.a1])
+    if place.b0 < place.b1:
+        first, last = laid.heard[place.b0], laid.heard[place.b1 - 1]
+        # A chunk that was heard as one word may hold tokens outside the place ("High-tatic"): keep them.
+        before = [t.text for t in laid.heard if t.index == first.index and t.start < first.start]
+        after = [t.text for t in laid.heard if t.index == last.index and t.start > last.start]
+        ending = words[last.index][len(words[last.index].rstrip(".,;:!?")) :]
+        middle = " ".join([*before, mine, *after]).strip()
+        parts = [*words[start : first.index], middle + ending if middle else "", *words[last.index + 1 : end]]
+    else:
+        at = _anchor(place, laid) + (1 if place.b0 > 0 else 0)
+        parts = [*words[start:at], mine, *words[at:end]]
+    return " ".join(part for part in parts if part)
+
+
+def _finding(
+    place: Difference, script: str, mine: Sequence[Token], theirs: Sequence[Token], heard: Transcript
+) -> Finding:
+    """What differs, where in the script, when in the sound. Words stand in spans only: they may be personal."""
+    spans = []
+    if place.a0 < place.a1:
+        start, end = mine[place.a0].start, mine[place.a1 - 1].end
+        spans.append(Span(source="script", start=start, end=end, text=script[start:end]))
+    t0, t1 = _when(place, theirs, heard)
+    said = " ".join(token.text for token in theirs[place.b0 : place.b1])
+    spans.append(Span(source="transcript", t0=t0, t1=t1, text=said or None))
+    if place.a0 == place.a1:
+        code, message = "extra_word", "Words are spoken that the approved script does not have."
+    elif place.b0 == place.b1:
+        code, message = "missing_word", "Words of the approved script are not spoken."
+    else:
+        code, message = "replaced_word", "Other words are spoken than the approved script has."
+    return Finding(
+        code=code,
+        severity="review",
+        message=message,
+        spans=tuple(spans),
+        score=round(place.distance, 3),
+        unit="phone distance",
+        hint="Listen to this place; render again, or approve it if the recogniser misheard.",
+    )
+
+
+def _when(place: Difference, theirs: Sequence[Token], heard: Transcript) -> tuple[float, float]:
+    words = heard.words
+    if place.b0 < place.b1:
+        return words[theirs[place.b0].index].t0, words[theirs[place.b1 - 1].index].t1
+    before = words[theirs[place.b0 - 1].index].t1 if place.b0 > 0 else 0.0
+    after = words[theirs[place.b0].index].t0 if place.b0 < len(theirs) else before
+    return min(before, after), max(before, after)
+
+
+def _spoken_rules(
+    subject: Subject, heard: Transcript, theirs: Sequence[Token], confirmed: set[int]
+) -> list[Finding]:
+    """The rule packs over what is heard. What stands in the approved script was judged in step 3 and is not again."""
+    if subject.check_text is None or not heard.words:
+        return []
+    out = []
+    for finding in subject.check_text(heard.text):
+        places = [span for span in finding.spans if span.start is not None and span.end is not None]
+        if not places:
+            continue  # what is missing from a text is a matter of the script
+        spans, new = [], False
+        for span in places:
+            inside = [
+                j for j, t in enumerate(theirs) if t.start < (span.end or 0) and t.end > (span.start or 0)
+            ]
+            new = new or any(j not in confirmed for j in inside)
+            if inside:
+                first, last = theirs[inside[0]].index, theirs[inside[-1]].index
+                times = {"t0": heard.words[first].t0, "t1": heard.words[last].t1}
+                spans.append(span.model_copy(update={"source": "transcript", **times}))
+        if new and finding.severity != "note":
+            # The recogniser may be wrong: a person decides, not this rule alone.
+            out.append(finding.model_copy(update={"spans": tuple(spans), "severity": "review"}))
+    return out
