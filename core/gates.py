@@ -65,6 +65,10 @@ class GateEntry(BaseModel):
 
     version: str
     threshold: Threshold | None = Field(None, description="None: the gate decides by its findings alone.")
+    findings: dict[str, Threshold] = Field(
+        default_factory=dict,
+        description="Bounds of the measures behind its findings, by reason code, for gates of many measures.",
+    )
     required: bool = Field(True, description="Its receipt must be present at release.")
     informational: bool = Field(False, description="Measured and shown; never changes the render's verdict.")
     needs_brief: bool = Field(False, description="Runs only for a campaign's render, not in `analyze`.")

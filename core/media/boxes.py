@@ -61,17 +61,25 @@ def top_level(file: BinaryIO) -> Iterator[Box]:
 
 
 def is_truncated(path: Path) -> bool:
-    """True for an MP4 whose boxes reach beyond the end of the file, or that lost its ``moov``."""
+    """True for an MP4 that lost its ``moov``, or of which a box reaches beyond the end of the file.
+
+    Some writers leave rubbish between boxes; from there on only libav can tell.
+    """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        head = file.read(8)
-        if head[4:8] != b"ftyp":
+        if file.read(8)[4:8] != b"ftyp":
             return False
+        kinds = set()
         try:
-            boxes = list(top_level(file))
+            for box in top_level(file):
+                if not (box.kind.isascii() and box.kind.isprintable()):
+                    break
+                kinds.add(box.kind)
+                if box.end > size:
+                    return True
         except BrokenBoxes:
             return True
-    return boxes[-1].end > size or "moov" not in {box.kind for box in boxes}
+    return "moov" not in kinds
 
 
 def media_digests(file: BinaryIO) -> dict[str, str]:

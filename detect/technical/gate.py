@@ -1,0 +1,322 @@
+"""From the measures of picture and sound to findings with seconds. The bounds are in the gate set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.gates import Threshold, load_gate_set
+from core.media.models import Frame
+from core.models import Finding, GateResult, Span
+from core.perception.models import Face
+from detect.models import Subject
+from detect.spans import joined, runs
+from detect.technical.picture import BLACK_LEVEL, PictureMeter, most_in_a_second
+from detect.technical.sound import SoundMeter, measure
+
+STILL = (
+    1.5  # levels in the most moved cell, median of five frames: below it nothing moves (see picture.CELLS)
+)
+REPEATED = 0.5  # levels: below it the picture is the last one again
+TARGET_LUFS = -16.0  # what generate makes: the common target for speech on phones and the web
+NEIGHBOURHOOD = 12  # frames to each side that say how much this picture usually changes
+
+Spans = list[tuple[float, float]]
+
+
+class TechnicalGate:
+    """Gate ``technical``. Score: how many kinds of fault were found; its findings decide.
+
+    What only a delivered render must fulfil (loudness, one unbroken shot, a sound track) is a note in ``analyze``.
+    """
+
+    name = "technical"
+    version = "1"
+
+    def __init__(self) -> None:
+        self._picture = PictureMeter()
+
+    def see(self, frame: Frame, face: Face | None) -> None:
+        self._picture.see(frame.image, float(frame.time))
+
+    def result(self, subject: Subject) -> GateResult:
+        audio = subject.info.audio
+        heard = measure(subject.sound_blocks(), audio.sample_rate) if audio is not None else None
+        report = _Report(subject)
+        self._judge_picture(report)
+        _judge_sound(report, heard)
+        faults = [f for f in report.findings if f.severity != "note"]
+        measures = {"frames": len(self._picture.trace.times), **report.measures}
+        return GateResult(
+            gate=self.name,
+            version=self.version,
+            score=float(len({f.code for f in faults})),
+            unit="kinds of fault",
+            reason="; ".join(f.message.rstrip(".") for f in faults)
+            or "picture and sound are technically sound",
+            findings=tuple(report.findings),
+            measures=measures,
+            curve=_changes(self._picture),
+        )
+
+    def _judge_picture(self, report: _Report) -> None:
+        trace = self._picture.trace
+        times = np.frombuffer(trace.times, np.float64)
+        brightest = np.frombuffer(trace.brightest, np.float32)
+        moved = np.frombuffer(trace.moved, np.float32)
+        changed = np.frombuffer(trace.changed, np.float32)
+        end = float(report.subject.info.video.duration)
+        black = brightest < BLACK_LEVEL
+        report.spans(
+            "black_frames",
+            runs(times, black, end),
+            lambda s: f"The picture is black for {s:.2f} s.",
+            hint="Remove the black frames, or fade outside the video.",
+        )
+        still = (_median5(moved) < STILL) & ~black
+        frozen = runs(times, still, end)
+        report.spans(
+            "frozen_picture",
+            frozen,
+            lambda s: f"The picture stands still for {s:.1f} s; a person who talks never does.",
+            hint="Render the span again.",
+        )
+        again = (moved < REPEATED) & ~still & ~black
+        report.value(
+            "duplicated_frames",
+            float(again.mean()) if len(again) else 0.0,
+            lambda v: f"{v:.0%} of the pictures repeat the one before.",
+            spans=joined(runs(times, again, end), gap=0.5),
+            hint="Convert the frame rate with interpolation, or keep the source's frame rate.",
+        )
+        usual = _neighbourhood(changed)
+        jump = changed / np.maximum(usual, 1.0)
+        report.moments(
+            "picture_jump",
+            times,
+            np.where(changed >= 6.0, jump, 0.0),
+            lambda n: f"The picture jumps {n} time{'s' if n > 1 else ''} from one frame to the next.",
+            hint="Use one unbroken shot.",
+            note=report.analysing,
+        )
+        steps = np.diff(times)
+        if len(steps):
+            holes = np.append(steps, 0.0) / max(float(np.median(steps)), 1e-6)
+            report.moments(
+                "missing_frames",
+                times,
+                holes,
+                lambda n: f"Frames are missing at {n} place{'s' if n > 1 else ''}.",
+                hint="Export with a constant frame rate.",
+                note=report.subject.info.video.variable,
+            )
+        turns, start = most_in_a_second(np.frombuffer(trace.flashes, np.float64))
+        report.value(
+            "flicker",
+            turns / 2,
+            lambda v: f"The picture flashes {v:.1f} times in one second; this can harm people with epilepsy.",
+            spans=[(start, start + 1.0)],
+            hint="Reduce the flashes, or their area.",
+        )
+
+
+def _judge_sound(report: _Report, heard: SoundMeter | None) -> None:
+    video = float(report.subject.info.video.duration)
+    if heard is None:
+        report.add("no_sound", "The video has no sound.", [(0.0, video)], note=report.analysing)
+        return
+    loud = heard.loudness.integrated
+    report.measures |= {"lufs": _finite(loud), "dbtp": _finite(heard.loudness.true_peak)}
+    report.spans(
+        "long_silence",
+        heard.silences(report.bound("long_silence").review),
+        lambda s: f"There is silence for {s:.1f} s.",
+        source="sound",
+        hint="Shorten the pause.",
+    )
+    report.spans(
+        "sound_dropout",
+        heard.dropouts(report.bound("sound_dropout").review, 0.5),
+        lambda s: f"The sound drops out for {s * 1000:.0f} ms in mid-word.",
+        source="sound",
+        hint="Render the sound again.",
+    )
+    clipped = heard.clipped_by_second()
+    seconds = np.arange(len(clipped), dtype=np.float64)
+    bad = clipped >= report.bound("clipped_sound").review
+    report.value(
+        "clipped_sound",
+        float(clipped.max(initial=0.0)),
+        lambda v: f"The sound is clipped: {v:.1%} of a second is cut off at full scale.",
+        spans=runs(seconds, bad, heard.seconds),
+        source="sound",
+        hint="Lower the level before encoding.",
+    )
+    report.value(
+        "loudness_off",
+        abs(loud - TARGET_LUFS) if np.isfinite(loud) else 0.0,
+        lambda v: f"The loudness is {loud:.1f} LUFS, {v:.1f} LU off the target of {TARGET_LUFS:.0f}.",
+        source="sound",
+        hint="Normalise to -16 LUFS.",
+        citation="EBU R 128; target for streamed speech",
+        note=report.analysing,
+    )
+    report.value(
+        "true_peak",
+        heard.loudness.true_peak,
+        lambda v: f"The true peak is {v:+.1f} dBTP.",
+        source="sound",
+        hint="Limit to -1 dBTP before encoding.",
+        citation="EBU R 128",
+        note=report.analysing,
+    )
+    report.value(
+        "length_mismatch",
+        abs(heard.seconds - video),
+        lambda v: f"Sound and picture differ in length by {v:.2f} s.",
+        spans=[(min(video, heard.seconds), max(video, heard.seconds))],
+        source="file",
+        hint="Cut both to the same length.",
+    )
+
+
+class _Report:
+    """Collects findings, each against its bound in the gate set."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.analysing = subject.brief is None
+        self.findings: list[Finding] = []
+        self.measures: dict[str, float | None] = {}
+        self._bounds = (subject.gate_set or load_gate_set()).gates["technical"].findings
+
+    def bound(self, code: str) -> Threshold:
+        return self._bounds[code]
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        spans: Spans,
+        *,
+        score: float | None = None,
+        source: Literal["picture", "sound", "file"] = "picture",
+        hint: str = "",
+        citation: str = "",
+        note: bool = False,
+    ) -> None:
+        bound = self._bounds.get(code)
+        severity: Literal["note", "review", "block"] = "note" if note else "review"
+        if not note and bound is not None and score is not None and bound.verdict(score) == "block":
+            severity = "block"
+        self.findings.append(
+            Finding(
+                code=code,
+                severity=severity,
+                message=message,
+                spans=tuple(Span(source=source, t0=t0, t1=t1) for t0, t1 in spans),
+                score=score,
+                threshold=bound.review if bound else None,
+                unit=bound.unit if bound else "",
+                hint=hint,
+                citation=citation,
+            )
+        )
+
+    def value(
+        self,
+        code: str,
+        value: float,
+        message: Callable[[float], str],
+        *,
+        spans: Spans | None = None,
+        source: Literal["picture", "sound", "file"] = "picture",
+        hint: str = "",
+        citation: str = "",
+        note: bool = False,
+    ) -> None:
+        """One number for the whole file."""
+        self.measures[code] = _finite(value)
+        if self.bound(code).verdict(value) != "pass":
+            self.add(
+                code,
+                message(value),
+                spans or [],
+                score=value,
+                source=source,
+                hint=hint,
+                citation=citation,
+                note=note,
+            )
+
+    def spans(
+        self,
+        code: str,
+        spans: Spans,
+        message: Callable[[float], str],
+        *,
+        source: Literal["picture", "sound", "file"] = "picture",
+        hint: str = "",
+    ) -> None:
+        """Spans that last: the bound is on the seconds of each."""
+        long = [(t0, t1) for t0, t1 in spans if self.bound(code).verdict(t1 - t0) != "pass"]
+        self.measures[code] = max((t1 - t0 for t0, t1 in spans), default=0.0)
+        if long:
+            longest = max(t1 - t0 for t0, t1 in long)
+            self.add(code, message(longest), long, score=longest, source=source, hint=hint)
+
+    def moments(
+        self,
+        code: str,
+        times: NDArray[np.float64],
+        values: NDArray[np.floating[Any]],
+        message: Callable[[int], str],
+        *,
+        hint: str = "",
+        note: bool = False,
+    ) -> None:
+        """Moments: the bound is on the value of each frame."""
+        worst = float(values.max(initial=0.0))
+        self.measures[code] = worst
+        over = np.flatnonzero(values >= self.bound(code).review)
+        if len(over):
+            spans = [
+                (float(times[max(0, i - 1)]), float(times[min(i + 1, len(times) - 1)])) for i in over[:50]
+            ]
+            self.add(code, message(len(over)), spans, score=worst, hint=hint, note=note)
+
+
+def _median5(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    if len(values) < 5:
+        return values
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 2, mode="edge"), 5)
+    return np.asarray(np.median(windows, axis=1), np.float32)
+
+
+def _neighbourhood(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    if len(values) < 3:
+        return np.full(len(values), np.inf, np.float32)
+    reach = min(NEIGHBOURHOOD, (len(values) - 1) // 2)
+    padded = np.pad(values, reach, mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    return np.asarray(np.median(windows, axis=1), np.float32)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _changes(picture: PictureMeter) -> tuple[tuple[float, float], ...]:
+    """(second, the least that any of its pictures moved), for the review page's lane."""
+    times = np.floor(np.frombuffer(picture.trace.times, np.float64))
+    if not len(times):
+        return ()
+    moved = _median5(np.frombuffer(picture.trace.moved, np.float32))
+    starts = np.flatnonzero(np.diff(times, prepend=times[0] - 1))
+    return tuple(
+        (float(times[i]), float(least))
+        for i, least in zip(starts, np.minimum.reduceat(moved, starts), strict=True)
+    )
