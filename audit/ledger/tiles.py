@@ -39,15 +39,15 @@ def pack_entries(entries: Sequence[bytes]) -> bytes:
     return b"".join(struct.pack(">H", len(entry)) + entry for entry in entries)
 
 
-def unpack_entries(bundle: bytes) -> list[bytes]:
+def unpack_entries(bundle: bytes, where: str = "") -> list[bytes]:
     """The entries of a bundle. Raises :class:`LedgerInconsistent` when it is cut short."""
     entries, position = [], 0
     while position < len(bundle):
         if position + 2 > len(bundle):
-            raise LedgerInconsistent("an entry bundle is cut short")
+            raise LedgerInconsistent("an entry bundle is cut short", where=where)
         (length,) = struct.unpack_from(">H", bundle, position)
         if position + 2 + length > len(bundle):
-            raise LedgerInconsistent("an entry bundle is cut short")
+            raise LedgerInconsistent("an entry bundle is cut short", where=where)
         entries.append(bundle[position + 2 : position + 2 + length])
         position += 2 + length
     return entries
@@ -154,11 +154,10 @@ class TileReader:
         """The entries of a bundle. Raises :class:`LedgerInconsistent` when it is missing or cut short."""
         width = self.width(0, index)
         data = self._read("entries", index, width)
-        entries = unpack_entries(data) if data is not None else []
+        where = tile_path("entries", index, width)
+        entries = unpack_entries(data, where) if data is not None else []
         if len(entries) < width:
-            raise LedgerInconsistent(
-                "an entry bundle is missing or cut short", where=tile_path("entries", index, width)
-            )
+            raise LedgerInconsistent("an entry bundle is missing or cut short", where=where)
         return entries[:width]
 
     def subtree(self, height: int, index: int) -> bytes:
