@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -177,17 +178,22 @@ def label_legibility(image: Image, profile: LabelProfile, t: float, duration: fl
     if not label_on(profile, t, duration):
         return 1.0
     high, wide = image.shape[:2]
-    patch = label_patch(profile, wide, high)
-    rows, columns = _region(patch)
+    rows, columns = _region(label_patch(profile, wide, high))
     seen = _grey(image[rows, columns])
+    return min(_likeness(seen[:, cell][inside], drawn) for cell, inside, drawn in _cells(profile, wide, high))
+
+
+@lru_cache(maxsize=16)
+def _cells(
+    profile: LabelProfile, width: int, height: int
+) -> tuple[tuple[slice, NDArray[np.bool_], NDArray[np.float32]], ...]:
+    """(columns, where the plate is, the drawing there) of each cell of the label."""
+    patch = label_patch(profile, width, height)
     drawn = _grey(patch.rgba[:, :, 2::-1])
     solid = patch.rgba[:, :, 3] > 100
-    cells = max(1, round(drawn.shape[1] / (1.4 * drawn.shape[0])))
-    worst = 1.0
-    for cell in np.array_split(np.arange(drawn.shape[1]), cells):
-        inside = solid[:, cell]
-        worst = min(worst, _likeness(seen[:, cell][inside], drawn[:, cell][inside]))
-    return worst
+    edges = np.linspace(0, drawn.shape[1], 1 + max(1, round(drawn.shape[1] / (1.4 * drawn.shape[0]))))
+    slices = [slice(round(a), round(b)) for a, b in pairwise(edges)]
+    return tuple((cell, solid[:, cell], drawn[:, cell][solid[:, cell]]) for cell in slices)
 
 
 def _likeness(seen: NDArray[np.float32], drawn: NDArray[np.float32]) -> float:

@@ -313,13 +313,30 @@ def sound(request: dict[str, Any], wire: Wire) -> None:
     wire.send_json(b"I", {"rate": rate, "channels": channels})
     broken = 0
 
+    held: list[Any] = []  # a codec's blocks are too short to be worth a message each
+    start, count = Fraction(0), 0
+
+    def flush() -> None:
+        nonlocal count
+        if held:
+            head = struct.pack("<qq", start.numerator, start.denominator)
+            wire.send(b"A", head, np.concatenate(held))
+        held.clear()
+        count = 0
+
     def send(frames: list[Any]) -> None:
+        nonlocal start, count
         for out in frames:
-            samples = np.frombuffer(out.planes[0], np.float32)[: out.samples * channels]
-            start = Fraction(out.pts) * out.time_base - media.origin if out.pts is not None else Fraction(-1)
-            if start > media.limits["max_seconds"]:
-                raise Refused("too_long", found=float(start))
-            wire.send(b"A", struct.pack("<qq", start.numerator, start.denominator), samples)
+            samples = np.frombuffer(out.planes[0], np.float32)[: out.samples * channels].copy()
+            expected = start + Fraction(count, rate)
+            at = Fraction(out.pts) * out.time_base - media.origin if out.pts is not None else expected
+            if at > media.limits["max_seconds"]:
+                raise Refused("too_long", found=float(at))
+            if not held or abs(at - expected) > Fraction(1, 1000) or count > rate // 2:
+                flush()
+                start = at
+            held.append(samples)
+            count += out.samples
 
     for packet in media.container.demux(audio):
         try:
@@ -330,6 +347,7 @@ def sound(request: dict[str, Any], wire: Wire) -> None:
         for frame in decoded:
             send(resampler.resample(frame))
     send(resampler.resample(None))
+    flush()
 
 
 def packets(request: dict[str, Any], wire: Wire) -> None:

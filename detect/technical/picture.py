@@ -51,9 +51,7 @@ class PictureMeter:
         self._flash = _FlashCounter()
 
     def see(self, image: Image, time: float) -> None:
-        wide = image.shape[1] >= image.shape[0]
-        small = cv2.resize(image, CELLS if wide else CELLS[::-1], interpolation=cv2.INTER_AREA)
-        cells = small.astype(np.float32)
+        cells = _cells(image)
         trace = self.trace
         trace.times.append(time)
         trace.brightest.append(float(cells.max()))
@@ -68,6 +66,15 @@ class PictureMeter:
         self._last = cells
         if self._flash.see(cells @ _GREY):
             trace.flashes.append(time)
+
+
+def _cells(image: Image) -> NDArray[np.float32]:
+    """The picture as 64x36 means (36x64 for an upright one), float32 BGR."""
+    across, down = CELLS if image.shape[1] >= image.shape[0] else CELLS[::-1]
+    if min(image.shape[:2]) > 5 * CELLS[1]:
+        # Four pixels of each small square are enough for a mean, at a quarter of the time.
+        image = cv2.resize(image, (5 * across, 5 * down), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(image, (across, down), interpolation=cv2.INTER_AREA), np.float32)
 
 
 class _FlashCounter:
