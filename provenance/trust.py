@@ -37,6 +37,8 @@ def library_settings(anchors: str) -> dict[str, Any]:
             "verify_timestamp_trust": True,
             "remote_manifest_fetch": False,  # a manifest's URL would be fetched: SSRF
             "ocsp_fetch": False,
+            # Not a gate (it accepts what a reader then refuses); an independent reader is trust step 10.
+            "verify_after_sign": False,
         },
         "core": {"allowed_network_hosts": []},
         "soft_binding": {"soft_binding_algorithms": [SOFT_BINDING]},
