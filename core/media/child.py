@@ -3,10 +3,6 @@
 Started by :mod:`core.media.confined` as ``python -m core.media.child REQUEST``. It gets the file as an open
 descriptor, so it needs no path, and writes messages to another descriptor. It imports av and numpy and nothing
 of Greenroom beyond its own jobs, so that it starts in 0.15 s.
-
-A message is ``<cIQ`` (kind, length of the head, length of the body), the head, the body:
-    b"I" JSON facts · b"F" a picture (head ``<qqq``: index and time as a fraction) · b"A" sound (head ``<qq``:
-    start as a fraction) · b"Z" the end · b"E" JSON ``{"code": …, facts}`` (the parent holds the words).
 """
 
 from __future__ import annotations
@@ -17,38 +13,8 @@ import os
 import signal
 import struct
 import sys
-from typing import Any
 
-HEADER = struct.Struct("<cIQ")
-
-
-class Refused(Exception):
-    """The file breaks a limit or cannot be read; ``code`` and ``facts`` go to the parent."""
-
-    def __init__(self, code: str, **facts: Any) -> None:
-        super().__init__(code)
-        self.code = code
-        self.facts = facts
-
-
-class Wire:
-    """The way out: messages on one descriptor."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def send(self, kind: bytes, head: bytes = b"", body: Any = b"") -> None:
-        """One message; ``body`` is any contiguous buffer. Blocks while the parent is not reading."""
-        view = memoryview(body).cast("B")
-        self._write(memoryview(HEADER.pack(kind, len(head), len(view)) + head))
-        self._write(view)
-
-    def send_json(self, kind: bytes, facts: dict[str, Any]) -> None:
-        self.send(kind, json.dumps(facts).encode())
-
-    def _write(self, view: memoryview) -> None:
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+from core.media.wire import Refused, Wire
 
 
 def confine(memory_bytes: int, cpu_seconds: int) -> None:

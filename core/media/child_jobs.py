@@ -22,7 +22,7 @@ import av.video.stream
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from core.media.child import Refused, Wire
+from core.media.wire import Refused, Wire
 
 # Self-contained formats and the codecs of cameras, editors and generators. A play list (HLS, concat, DASH)
 # could name other files, and rare decoders are where the defects are: neither is here.

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MediaError
-from core.media.child import HEADER
 from core.media.errors import media_error
+from core.media.wire import HEADER
 from core.settings import MediaSettings, get_settings
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the child: see :mod:`core.media.child`."""
+    """One message of the child: see :mod:`core.media.wire`."""
 
     kind: bytes
     head: bytes

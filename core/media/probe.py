@@ -24,7 +24,7 @@ def probe(path: Path, limits: MediaSettings | None = None) -> MediaInfo:
     limits = limits or get_settings().media
     messages = converse("probe", path, limits)
     try:
-        if is_truncated(path):
+        if path.is_file() and is_truncated(path):
             raise media_error("truncated", path, {}, limits)
         facts = next(messages).json()
     except StopIteration as ended:
