@@ -9,7 +9,7 @@ A plain ``{"type": "string"}`` needs its ``maxLength`` or gets 200. ``default`` 
 from __future__ import annotations
 
 import re
-import re._parser as regex_parser  # the parser that re itself uses: patterns are judged by structure
+import re._parser as regex_parser  # type: ignore[import-not-found]  # the parser that re itself uses: patterns are judged by structure
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -123,61 +123,69 @@ def check_fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[s
     return checked
 
 
-def _checked(name: str, field: Mapping[str, Any], value: Any) -> FieldValue:
-    def wrong(what: str, next_step: str, code: str) -> FieldError:
-        return FieldError(what, where=f"field '{name}'", next_step=next_step, code=code)
+def _wrong(name: str, what: str, next_step: str, code: str) -> FieldError:
+    return FieldError(what, where=f"field '{name}'", next_step=next_step, code=code)
 
+
+def _checked(name: str, field: Mapping[str, Any], value: Any) -> FieldValue:
     if field["type"] != "string":
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
-            raise wrong("the value is no number", "send a plain number", "field_type")
-        _validate(field, value, wrong)
+            raise _wrong(name, "the value is no number", "send a plain number", "field_type")
+        _validate(name, field, value)
         return value
     if not isinstance(value, str):
-        raise wrong("the value is no text", "send a string", "field_type")
-    format_ = field.get("format")
-    longest = min(
-        int(field.get("maxLength", LONGEST_FIELD)), LONGEST_BY_FORMAT.get(format_ or "", LONGEST_FIELD)
-    )
-    if "maxLength" not in field and "enum" not in field and format_ is None:
-        longest = LONGEST_PLAIN
-    if len(value) > longest:
-        raise wrong(
-            f"the value has {len(value):,} characters, more than {longest}", "shorten it", "field_too_long"
-        )
+        raise _wrong(name, "the value is no text", "send a string", "field_type")
+    if len(value) > (longest := _longest(field)):
+        what = f"the value has {len(value):,} characters, more than {longest}"
+        raise _wrong(name, what, "shorten it", "field_too_long")
     text = unicodedata.normalize("NFC", value)
-    for character in text:
-        if character in _BIDI:
-            raise wrong(
-                "the value turns the direction of writing", "remove the invisible marks", "field_direction"
-            )
-        if unicodedata.category(character)[0] == "C" and character not in _JOINERS:
-            raise wrong("the value holds control characters", "send one line of plain text", "field_control")
-        if unicodedata.category(character) in ("Zl", "Zp"):
-            raise wrong("the value holds line breaks", "send one line of plain text", "field_control")
-    if _MARKUP.search(text):
-        raise wrong("the value holds markup or template syntax", "send plain text", "field_markup")
-    if not text.strip():
-        raise wrong("the value is empty", "fill it in, or leave it out if it has a default", "field_empty")
-    if format_ in _IN_NAME:
-        strange = [
-            c
-            for c in text
-            if unicodedata.category(c)[0] not in "LM" and c not in _IN_NAME[format_] and c not in _JOINERS
-        ]
-        if any(not (format_ == "place" and c.isdigit()) for c in strange):
-            raise wrong(
-                f"this is no {format_}", "use letters, spaces, hyphens and apostrophes", "field_format"
-            )
-    _validate(field, text, wrong)
+    _plain(name, text)
+    _of_format(name, field.get("format"), text)
+    _validate(name, field, text)
     return text
 
 
-def _validate(field: Mapping[str, Any], value: FieldValue, wrong: Any) -> None:
+def _longest(field: Mapping[str, Any]) -> int:
+    by_format = LONGEST_BY_FORMAT.get(field.get("format", ""), LONGEST_FIELD)
+    if "maxLength" not in field and "enum" not in field and "format" not in field:
+        return LONGEST_PLAIN
+    return min(int(field.get("maxLength", LONGEST_FIELD)), by_format)
+
+
+def _plain(name: str, text: str) -> None:
+    """One line of visible text without markup, or a FieldError."""
+    for character in text:
+        if character in _BIDI:
+            what = "the value turns the direction of writing"
+            raise _wrong(name, what, "remove the invisible marks", "field_direction")
+        category = unicodedata.category(character)
+        if (category[0] == "C" and character not in _JOINERS) or category in ("Zl", "Zp"):
+            what = "the value holds control characters or line breaks"
+            raise _wrong(name, what, "send one line of plain text", "field_control")
+    if _MARKUP.search(text):
+        raise _wrong(name, "the value holds markup or template syntax", "send plain text", "field_markup")
+    if not text.strip():
+        raise _wrong(
+            name, "the value is empty", "fill it in, or leave it out if it has a default", "field_empty"
+        )
+
+
+def _of_format(name: str, format_: str | None, text: str) -> None:
+    if format_ not in _IN_NAME:
+        return
+    for character in text:
+        known = unicodedata.category(character)[0] in "LM" or character in _IN_NAME[format_]
+        if not (known or character in _JOINERS or (format_ == "place" and character.isdigit())):
+            step = "use letters, spaces, hyphens and apostrophes"
+            raise _wrong(name, f"this is no {format_}", step, "field_format")
+
+
+def _validate(name: str, field: Mapping[str, Any], value: FieldValue) -> None:
     error = next(iter(jsonschema.Draft202012Validator(dict(field)).iter_errors(value)), None)
     if error is not None:
         rule = str(error.validator)
         allowed = str(field.get(rule, ""))[:120]
-        raise wrong(f"the value breaks the rule '{rule}'", f"allowed: {allowed}", "field_rule")
+        raise _wrong(name, f"the value breaks the rule '{rule}'", f"allowed: {allowed}", "field_rule")
 
 
 def _tame(pattern: str) -> bool:

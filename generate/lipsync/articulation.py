@@ -1,24 +1,37 @@
 """From speech to gestures: the phoneme rule, and what this person's own clip says about it.
 
-Two estimates of each gesture: the rule's, mapped by rank onto the person's own distribution; and a ridge regression
-on phones and sound, fitted on the reference. They are mixed as cross-validation on the reference says. Then what must
-be so is made so: closures of p, b, m; the lower lip at the teeth for f, v.
+Two estimates of each gesture: the rule's (measured targets, dominance), and a regression on phones (and sound, for
+recorded speech) fitted on the reference; mixed as held-back stretches of the reference say. Then what must be so is
+made so: closures of p, b, m; the lower lip at the teeth for f, v.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from generate.lipsync.shape import APERTURE, GESTURES, WIDTH
-from generate.lipsync.speech import CLOSED, TUCKED, asked, classes, held, sound_features
+from generate.lipsync.regression import Regression, fit, held_back
+from generate.lipsync.shape import APERTURE, GESTURES, LOWER_LIP, PINCH, POUT, WIDTH
+from generate.lipsync.speech import CLOSED, TUCKED, asked, classes, held, nearness, sound_features
 from generate.models import Speech
 
 Array = NDArray[np.float64]
-_FOLDS = 5
+RECORDED = "recorded"  # a voice whose sound the regression may trust; a synthetic one is known by its phones
+REACH = 0.92  # share of the person's own spread that the movement is brought back to
+MOST_GAIN = 1.5
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A regression and how far to trust it: ``mix`` (g,) is its share against the rule, 0..1."""
+
+    regression: Regression
+    mix: Array
 
 
 @dataclass(frozen=True)
@@ -26,91 +39,76 @@ class Articulation:
     """One person's way of speaking.
 
     Attributes:
-        mean (g,), spread (g,): of the gestures. ranks (101, g): percentiles of each gesture.
-        rule (4, g): gestures' z-scores from the rule's open and wide (and bias and open squared).
-        weights (f, g), input_mean (f,), input_spread (f,): of the ridge regression; empty without sound.
-        mix (g,): share of the regression, 0..1.
-        with_phones: whether the regression was fitted with phones.
+        mean (g,), spread (g,): of the gestures. ranks (101, g): their percentiles.
+        rule (g, g): from the targets' z-scores to this person's. by_phones, by_sound: fitted on the reference, the
+            second on phones and sound (sound alone where phones are unknown); None where it teaches nothing.
     """
 
     mean: Array
     spread: Array
     ranks: Array
     rule: Array
-    weights: Array
-    input_mean: Array
-    input_spread: Array
-    mix: Array
-    with_phones: bool
+    by_phones: Learned | None
+    by_sound: Learned | None
 
     def predict(self, speech: Speech, fps: float, frames: int) -> Array:
-        """(frames, g) gestures in inter-eye distances for pictures at n / fps."""
+        """(frames, g) gestures in inter-eye distances for the pictures at n / fps."""
         times = (np.arange(frames) + 0.5) / fps
-        wanted = asked(speech.phones, times)
-        z = _rule_inputs(wanted) @ self.rule
-        if self.weights.size:
-            inputs = (_inputs(speech, times, self.with_phones) - self.input_mean) / self.input_spread
-            z = (1 - self.mix) * z + self.mix * (inputs @ self.weights)
-        out = self.mean + z * self.spread
-        out[:, APERTURE] = self._on_own_range(out[:, APERTURE], APERTURE)
-        return self._kept(out, speech, times)
-
-    def _on_own_range(self, values: Array, gesture: int) -> Array:
-        """Averaging makes small movements; give them the person's own reach again, by rank."""
-        if len(values) < 25:
-            return values
-        own = self.ranks[:, gesture]
-        order = np.linspace(0, 100, 101)
-        ranked = np.interp(values, np.percentile(values, order), own)
-        return 0.5 * values + 0.5 * ranked
+        z = asked(speech.phones, times) @ self.rule
+        learned = self.by_sound if speech.voice == RECORDED or not speech.phones else self.by_phones
+        if learned is not None:
+            inputs = _inputs(speech, times, sound=learned is self.by_sound)
+            if inputs.shape[1] == len(learned.regression.mean):
+                z = (1 - learned.mix) * z + learned.mix * learned.regression.predict(inputs)
+        if frames > 25:  # averaging makes small movements: give them the person's own reach again
+            z = z.mean(axis=0) + (z - z.mean(axis=0)) * np.clip(
+                REACH / (z.std(axis=0) + 1e-6), 1.0, MOST_GAIN
+            )
+        return self._kept(self.mean + z * self.spread, speech, times)
 
     def _kept(self, out: Array, speech: Speech, times: Array) -> Array:
         closed = held(speech.phones, times, CLOSED)
-        shut = self.ranks[3, APERTURE]
-        out[:, APERTURE] = np.where(
-            closed > 0, np.minimum(out[:, APERTURE], _mixed(out[:, APERTURE], shut, closed)), out[:, APERTURE]
-        )
         tucked = held(speech.phones, times, TUCKED)
-        low = self.ranks[15, APERTURE]
-        out[:, APERTURE] = np.minimum(out[:, APERTURE], _mixed(out[:, APERTURE], low, tucked))
-        return np.clip(out, self.ranks[0], self.ranks[100])
+        rounded = held(speech.phones, times, frozenset({"W", "UW"}))
+        for gesture, share, percentile in (
+            (APERTURE, closed, 2),
+            (APERTURE, tucked, 14),
+            (LOWER_LIP, tucked, 8),
+            (WIDTH, 0.7 * rounded, 12),
+            (PINCH, 0.7 * rounded, 12),
+        ):
+            most = self.ranks[percentile, gesture]
+            out[:, gesture] = (1 - share) * out[:, gesture] + share * np.minimum(out[:, gesture], most)
+        out[:, POUT] = np.maximum(out[:, POUT], out[:, POUT] + 0.3 * rounded * self.spread[POUT])
+        span = self.ranks[100] - self.ranks[0]
+        return np.clip(out, self.ranks[0] - 0.02 * span, self.ranks[100] + 0.02 * span)
 
+    def arrays(self) -> dict[str, Any]:
+        """Plain arrays under plain names, for npz."""
+        out: dict[str, Any] = {
+            "mean": self.mean,
+            "spread": self.spread,
+            "ranks": self.ranks,
+            "rule": self.rule,
+        }
+        for name, learned in (("phones", self.by_phones), ("sound", self.by_sound)):
+            if learned is not None:
+                out[f"{name}.mix"] = learned.mix
+                out |= {f"{name}.{key}": value for key, value in learned.regression.arrays().items()}
+        return out
 
-def _mixed(values: Array, target: float, share: Array) -> Array:
-    return (1 - share) * values + share * np.minimum(values, target)
+    @staticmethod
+    def from_arrays(data: dict[str, Any]) -> Articulation:
+        def learned(name: str) -> Learned | None:
+            own = {key.split(".", 1)[1]: value for key, value in data.items() if key.startswith(f"{name}.")}
+            if not own:
+                return None
+            mix = own.pop("mix")
+            return Learned(Regression(**own), mix)
 
-
-def _rule_inputs(wanted: Array) -> Array:
-    opened, wide = wanted.T
-    return np.stack([np.ones_like(opened), opened, opened**2, wide], axis=1)
-
-
-def _lagged(values: Array, lags: range) -> Array:
-    n = len(values)
-    rows = np.arange(n)
-    return np.concatenate([values[np.clip(rows + lag, 0, n - 1)] for lag in lags], axis=1)
-
-
-def _inputs(speech: Speech, times: Array, with_phones: bool) -> Array:
-    sound = gaussian_filter1d(sound_features(at_16k(speech), times), 0.7, axis=0)
-    parts = [_lagged(sound, range(-4, 5, 2))]
-    if with_phones:
-        parts.append(_lagged(asked(speech.phones, times), range(-2, 3, 2)))
-        parts.append(_lagged(classes(speech.phones, times), range(-4, 5, 2)))
-    return np.concatenate(parts, axis=1)
-
-
-def at_16k(speech: Speech) -> NDArray[np.float32]:
-    """The sound at the rate that perception hears, 16 kHz."""
-    if speech.rate == 16_000:
-        return speech.samples
-    from math import gcd
-
-    from scipy.signal import resample_poly
-
-    common = gcd(16_000, speech.rate)
-    resampled: NDArray[np.float32] = resample_poly(speech.samples, 16_000 // common, speech.rate // common)
-    return resampled.astype(np.float32)
+        return Articulation(
+            data["mean"], data["spread"], data["ranks"], data["rule"], learned("phones"), learned("sound")
+        )
 
 
 def fit_articulation(
@@ -122,54 +120,59 @@ def fit_articulation(
         own: (n, g) gestures of the reference. usable: (n,) frames to learn from. speech: the reference's sound with
             phones where known, lined up with its picture; None without sound. fps: of the reference.
     """
-    known = own[usable]
-    mean, spread = known.mean(axis=0), known.std(axis=0) + 1e-4
-    ranks = np.percentile(known, np.linspace(0, 100, 101), axis=0)
+    rows = np.flatnonzero(usable)
+    mean, spread = own[rows].mean(axis=0), own[rows].std(axis=0) + 1e-4
+    ranks = np.percentile(own[rows], np.linspace(0, 100, 101), axis=0)
+    rule = np.eye(len(GESTURES))
+    if speech is None:
+        return Articulation(mean, spread, ranks, rule, None, None)
     times = (np.arange(len(own)) + 0.5) / fps
     z = (own - mean) / spread
-    rule = _general_rule()
-    empty = np.zeros((0, len(GESTURES)))
-    nothing = Articulation(
-        mean, spread, ranks, rule, empty, np.zeros(0), np.ones(0), np.zeros(len(GESTURES)), False
-    )
-    if speech is None:
-        return nothing
-    with_phones = bool(speech.phones)
-    rows = np.flatnonzero(usable)
-    if with_phones:
-        wanted = _rule_inputs(asked(speech.phones, times))
-        prior = 50.0
-        a = wanted[rows].T @ wanted[rows] + prior * np.eye(4)
-        rule = np.linalg.solve(a, wanted[rows].T @ z[rows] + prior * rule)
-    inputs = _inputs(speech, times, with_phones)
-    input_mean, input_spread = inputs[rows].mean(axis=0), inputs[rows].std(axis=0) + 1e-3
-    x = (inputs - input_mean) / input_spread
-    strength = 0.5 * x.shape[1]
-    predicted = np.zeros_like(z)
-    for fold in np.array_split(rows, _FOLDS):
-        others = np.setdiff1d(rows, np.arange(fold[0] - 12, fold[-1] + 13))
-        predicted[fold] = x[fold] @ _ridge(x[others], z[others], strength)
-    by_rule = (_rule_inputs(asked(speech.phones, times)) @ rule) if with_phones else np.zeros_like(z)
-    mix = np.ones(len(GESTURES)) if not with_phones else _best_mix(by_rule[rows], predicted[rows], z[rows])
-    weights = _ridge(x[rows], z[rows], strength)
-    return Articulation(mean, spread, ranks, rule, weights, input_mean, input_spread, mix, with_phones)
+    by_rule = np.zeros_like(z)
+    by_phones = None
+    if speech.phones:
+        wanted = asked(speech.phones, times)
+        prior = 100.0  # frames' worth of trust in the general targets
+        system = wanted[rows].T @ wanted[rows] + prior * np.eye(len(rule))
+        rule = np.linalg.solve(system, wanted[rows].T @ z[rows] + prior * rule)
+        by_rule = wanted @ rule
+        by_phones = _learned(_inputs(speech, times, sound=False), z, by_rule, rows)
+    by_sound = _learned(_inputs(speech, times, sound=True), z, by_rule, rows)
+    return Articulation(mean, spread, ranks, rule, by_phones, by_sound)
 
 
-def _ridge(x: Array, z: Array, strength: float) -> Array:
-    solved: Array = np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ z)
-    return solved
+def _learned(inputs: Array, z: Array, by_rule: Array, rows: NDArray[np.intp]) -> Learned:
+    guessed = held_back(inputs, z, rows)
+    shares = np.linspace(0, 0.8, 9)  # two opinions are better than the best one
+    errors = [(((1 - s) * by_rule[rows] + s * guessed[rows] - z[rows]) ** 2).mean(axis=0) for s in shares]
+    return Learned(fit(inputs[rows], z[rows]), shares[np.argmin(errors, axis=0)])
 
 
-def _best_mix(a: Array, b: Array, truth: Array) -> Array:
-    shares = np.linspace(0, 1, 11)
-    errors = np.stack([(((1 - s) * a + s * b - truth) ** 2).mean(axis=0) for s in shares])
-    best: Array = shares[errors.argmin(axis=0)]
-    return best
+def _inputs(speech: Speech, times: Array, *, sound: bool) -> Array:
+    parts = []
+    if speech.phones:
+        parts += [
+            _lagged(asked(speech.phones, times), range(-2, 3, 2)),
+            _lagged(classes(speech.phones, times), range(-4, 5, 2)),
+            _lagged(nearness(speech.phones, times), range(-2, 3, 2)),
+        ]
+    if sound:
+        heard = gaussian_filter1d(sound_features(at_16k(speech), times), 0.7, axis=0)
+        parts.append(_lagged(heard, range(-4, 5, 2)))
+    return np.concatenate(parts, axis=1)
 
 
-def _general_rule() -> Array:
-    """z-scores of the gestures for (1, open, open squared, wide): used alone where a clip teaches nothing."""
-    rule = np.zeros((4, len(GESTURES)))
-    rule[:, APERTURE] = (-1.4, 3.0, 0.5, 0.0)
-    rule[:, WIDTH] = (0.0, 0.0, 0.0, 1.2)
-    return rule
+def _lagged(values: Array, lags: range) -> Array:
+    rows = np.arange(len(values))
+    return np.concatenate([values[np.clip(rows + lag, 0, len(values) - 1)] for lag in lags], axis=1)
+
+
+def at_16k(speech: Speech) -> NDArray[np.float32]:
+    """The sound at the rate that perception hears, 16 kHz."""
+    if speech.rate == 16_000:
+        return speech.samples
+    from scipy.signal import resample_poly
+
+    common = gcd(16_000, speech.rate)
+    resampled = resample_poly(speech.samples, 16_000 // common, speech.rate // common)
+    return np.asarray(resampled, np.float32)

@@ -47,7 +47,8 @@ def render(parts: Parts, speech: Speech, body: Index, fps: float) -> Iterator[Im
     chosen = parts.units[_select(parts, wanted, body)]
     manner = _manner(parts, chosen, body)
     for n, frame in enumerate(body):
-        yield _picture(parts, n, int(frame), chosen, wanted, manner)
+        target = parts.pose.to_pixels(parts.shape.move(manner[n], wanted[n] - parts.shape.mean), int(frame))
+        yield _picture(parts, int(frame), target, _mouths(parts, chosen, n))
 
 
 def padded(speech: Speech, head: float, tail: float) -> Speech:
@@ -82,21 +83,14 @@ def _select(parts: Parts, wanted: Array, body: Index) -> Index:
 
 
 def _manner(parts: Parts, chosen: Index, body: Index) -> Array:
-    """(n, p, 3) what a picture's lower face has besides its gestures: the mouth's from the unit, the rest the body's."""
+    """(n, p, 3) what a picture's lower face has besides its gestures: lips from the unit, outline from the body."""
     own = parts.canonical[:, LOWER] - np.tensordot(parts.own - parts.shape.mean, parts.shape.basis, axes=1)
     share = OF_MOUTH[:, None]
     manner: Array = gaussian_filter1d(share * own[chosen], 1.5, axis=0) + (1 - share) * own[body]
     return manner
 
 
-def _picture(parts: Parts, n: int, frame: int, chosen: Index, wanted: Array, manner: Array) -> Image:
-    shape = parts.shape
-    target = parts.pose.to_pixels(shape.move(manner[n], wanted[n] - shape.mean), frame)
-    mouths = [_mouth(parts, int(chosen[n]), 1.0)]
-    if n and abs(int(chosen[n]) - int(chosen[n - 1])) > 1:
-        following = int(chosen[n - 1]) + 1
-        if following in parts.units:
-            mouths = [_mouth(parts, int(chosen[n]), 0.6), _mouth(parts, following, 0.4)]
+def _picture(parts: Parts, frame: int, target: Array, mouths: list[Mouth]) -> Image:
     return draw(
         parts.bodies[frame],
         parts.points[frame, :, :2],
@@ -105,6 +99,15 @@ def _picture(parts: Parts, n: int, frame: int, chosen: Index, wanted: Array, man
         mouths=mouths,
         sharpen=SHARPEN,
     )
+
+
+def _mouths(parts: Parts, chosen: Index, n: int) -> list[Mouth]:
+    """The chosen mouth; at a join also the one that would have followed, for the skin around the lips."""
+    now, last = int(chosen[n]), int(chosen[n - 1])
+    following = last + 1
+    if n == 0 or abs(now - last) <= 1 or following not in parts.units:
+        return [_mouth(parts, now, 1.0)]
+    return [_mouth(parts, now, 0.6), _mouth(parts, following, 0.4)]
 
 
 def _mouth(parts: Parts, unit: int, share: float) -> Mouth:

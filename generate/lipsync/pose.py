@@ -33,7 +33,8 @@ class Poses:
     def to_canonical(self, points: Array) -> Array:
         """(n, p, 3) pixels -> (n, p, 3) canonical."""
         centred = (points - self.shift[:, None]) / self.scale[:, None, None]
-        return np.einsum("nij,npi->npj", self.rotation, centred)
+        turned: Array = np.einsum("nij,npi->npj", self.rotation, centred)
+        return turned
 
     def to_pixels(self, points: Array, frame: int) -> Array:
         """(p, 3) canonical -> (p, 2) pixels in frame ``frame``."""
@@ -46,7 +47,8 @@ class Poses:
         yaw = np.arctan2(r[:, 0, 2], r[:, 2, 2])
         pitch = np.arcsin(np.clip(-r[:, 1, 2], -1, 1))
         roll = np.arctan2(r[:, 1, 0], r[:, 1, 1])
-        return np.degrees(np.stack([yaw, pitch, roll], axis=1))
+        degrees: Array = np.degrees(np.stack([yaw, pitch, roll], axis=1))
+        return degrees
 
     def pick(self, index: NDArray[np.intp]) -> Poses:
         return Poses(self.scale[index], self.rotation[index], self.shift[index])
@@ -85,7 +87,8 @@ def canonical_stable(points: Array) -> Array:
     mean = mean - (mean[left] + mean[right]) / 2
     # Turn the mean face to the camera: eyes on the x axis, the head's symmetric points at equal depth.
     mean = mean / np.linalg.norm(across)
-    return mean @ _frontal(mean, mean[right] - mean[left])
+    upright: Array = mean @ _frontal(mean, mean[right] - mean[left])
+    return upright
 
 
 def _frontal(mean: Array, across: Array) -> Array:

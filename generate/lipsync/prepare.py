@@ -25,6 +25,7 @@ from generate.errors import ReferenceRefused
 from generate.lipsync.articulation import Articulation, fit_articulation
 from generate.lipsync.examine import (
     GOOD_FACE_PX,
+    OFFSET_GESTURES,
     SMALLEST_APERTURE,
     SURE_OF_SOUND,
     check_faces,
@@ -34,7 +35,7 @@ from generate.lipsync.examine import (
 from generate.lipsync.models import Examination, Prepared, Progress
 from generate.lipsync.pose import Array, Poses, canonical_stable, poses, smoothed
 from generate.lipsync.shape import APERTURE, FaceShape, fit_shape, gestures
-from generate.lipsync.speech import sound_features
+from generate.lipsync.speech import asked, sound_features
 from generate.lipsync.store import Pictures, PictureWriter
 from generate.models import Speech
 
@@ -124,7 +125,7 @@ def mouth_sharpness(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) ->
 
 
 def prepare(
-    reference: Path, cache: Path, engine: str, progress: Progress | None = None, learn: float = 1.0
+    reference: Path, cache: Path, engine: str, progress: Progress | None = None, *, learn: float = 1.0
 ) -> Prepared:
     """See :meth:`generate.lipsync.models.LipSync.prepare`.
 
@@ -138,7 +139,7 @@ def prepare(
         cache.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache))
         try:
-            _make(reference, making, engine, sha256, progress, learn)
+            _make(reference, making, engine, sha256=sha256, progress=progress, learn=learn)
             try:
                 making.rename(folder)
             except OSError:  # somebody else was faster
@@ -150,7 +151,7 @@ def prepare(
 
 
 def _make(
-    reference: Path, folder: Path, engine: str, sha256: str, progress: Progress | None, learn: float
+    reference: Path, folder: Path, engine: str, *, sha256: str, progress: Progress | None, learn: float
 ) -> None:
     info = probe(reference)
     if info.duration > LONGEST_SECONDS:
@@ -176,7 +177,7 @@ def _make(
     change = np.array(keeper.change)
     jumps = (motion > 0.25) | (change > max(12.0, 8 * float(np.median(change))))
     good, run = usable_run(track, np.where(track.found[:, None], angles, np.nan), jumps, reference)
-    speech, offset, confidence, transcript = _listen(reference, track, own[:, APERTURE])
+    speech, offset, confidence, transcript = _listen(reference, track, own)
     if float(np.percentile(own[good, APERTURE], 95)) < SMALLEST_APERTURE:
         raise ReferenceRefused(
             "the mouth hardly moves",
@@ -218,7 +219,7 @@ def _make(
         "body_offsets": np.array(bodies.offsets, np.int64),
         "mouth_offsets": np.array(mouths.offsets, np.int64),
         **{f"shape_{key}": value for key, value in asdict(shape).items()},
-        **{f"speech_{key}": value for key, value in asdict(articulation).items()},
+        **{f"speech_{key}": value for key, value in articulation.arrays().items()},
     }
     np.savez_compressed(folder / "prepared.npz", **arrays)
     rate = info.video.frame_rate.limit_denominator(100_000)
@@ -237,27 +238,32 @@ def _filled(points: Array, found: NDArray[np.bool_]) -> Array:
     """Lost frames take the nearest known points: keeps arrays whole; those frames are never shown."""
     known = np.flatnonzero(found)
     nearest = known[np.clip(np.searchsorted(known, np.arange(len(points))), 0, len(known) - 1)]
-    return points[np.where(found, np.arange(len(points)), nearest)]
+    whole: Array = points[np.where(found, np.arange(len(points)), nearest)]
+    return whole
 
 
-def _listen(
-    reference: Path, track: FaceTrack, aperture: Array
-) -> tuple[Speech | None, int | None, float, str]:
+def _listen(reference: Path, track: FaceTrack, own: Array) -> tuple[Speech | None, int | None, float, str]:
     """The reference's own speech, lined up with its lips; None where sound teaches nothing."""
     samples = sound(reference)
     if len(samples) < 16_000 or float(np.abs(samples).max()) < 1e-3:
         return None, None, 0.0, ""
     times = (np.arange(len(track.times)) + 0.5) / track.fps
-    loud = sound_features(samples, times)[:, -1]
-    openness = np.where(track.found, aperture, np.nan)
-    offset, confidence = sound_offset(openness, loud)
-    if confidence < SURE_OF_SOUND:
-        return None, None, confidence, ""
-    shift = round(offset / track.fps * 16_000)
-    samples = samples[shift:] if shift > 0 else np.pad(samples, (-shift, 0))
     heard = transcribe(samples, language=None)
     phones = tuple(align(samples, heard.words)) if heard.language == "en" and heard.words else ()
-    phones = tuple(Phone(p.symbol, p.t0, p.t1) for p in phones)
+    if sum(phone.symbol != "SIL" for phone in phones) < 2 * len(heard.words):
+        phones = ()  # the aligner lost its way: sound alone then
+    z = np.where(track.found[:, None], (own - own.mean(axis=0)) / (own.std(axis=0) + 1e-6), np.nan)
+    if phones:
+        asked_for = asked(phones, times)[:, OFFSET_GESTURES]
+    else:
+        asked_for = np.repeat(sound_features(samples, times)[:, -1:], len(OFFSET_GESTURES), axis=1)
+    offset, confidence = sound_offset(z[:, OFFSET_GESTURES], asked_for)
+    if confidence < SURE_OF_SOUND:
+        return None, None, confidence, heard.text
+    late = offset / track.fps
+    shift = round(late * 16_000)
+    samples = samples[shift:] if shift > 0 else np.pad(samples, (-shift, 0))
+    phones = tuple(Phone(p.symbol, p.t0 - late, p.t1 - late) for p in phones)
     return Speech(samples, 16_000, phones, heard.text), offset, confidence, heard.text
 
 
@@ -287,7 +293,6 @@ def load(folder: Path) -> Prepared:
     pose = poses(points, data["stable"])
     canonical = pose.to_canonical(points)
     kept = {key[7:]: value for key, value in data.items() if key.startswith("speech_")}
-    kept["with_phones"] = bool(kept["with_phones"])
     parts = Parts(
         points=points,
         canonical=canonical,
@@ -298,7 +303,7 @@ def load(folder: Path) -> Prepared:
         sharpness=data["sharpness"],
         motion=data["motion"],
         shape=FaceShape(**{key[6:]: value for key, value in data.items() if key.startswith("shape_")}),
-        articulation=Articulation(**kept),
+        articulation=Articulation.from_arrays(kept),
         bodies=Pictures(folder / "bodies.bin", data["body_offsets"], keep=2),
         mouths=Pictures(folder / "mouths.bin", data["mouth_offsets"], keep=24),
         corners=data["corners"],

@@ -22,6 +22,7 @@ Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
 
 FEATHER = 0.05  # inter-eye distances
+GRID = 0.06  # of the bending, inter-eye distances
 MARGIN = 0.4  # of bent skin and backdrop around the lower face, inter-eye distances
 _OUTLINE = np.concatenate([ANCHORS[np.isin(ANCHORS, [132, 361])], JAW])
 
@@ -67,37 +68,71 @@ def draw(
         np.concatenate([target, points[ANCHORS], ring]),
         np.concatenate([points[LOWER], points[ANCHORS], ring]),
         (x0, y0, width, height),
+        grid=GRID * scale,
     )
     hold = _hold(points, target, scale, corner, (height, width))
     rest = np.stack(
         np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)), axis=2
     )
-    bent = bend(body[y0:y1, x0:x1], rest + (where - rest - corner.astype(np.float32)) * hold[..., None])
+    moved = (where - rest - corner.astype(np.float32)) * hold[..., None]
+    out[y0:y1, x0:x1] = bend(body[y0:y1, x0:x1], rest + moved)
 
+    around = _patch_box(final[PATCH], scale, (x0, y0, x1, y1))
+    if around is not None:
+        px, py, qx, qy = around
+        out[py:qy, px:qx] = _with_mouth(
+            out[py:qy, px:qx], final, around, scale=scale, mouths=mouths, sharpen=sharpen
+        )
+    return out
+
+
+def _with_mouth(
+    bent: Image,
+    final: Array,
+    box: tuple[int, int, int, int],
+    *,
+    scale: float,
+    mouths: list[Mouth],
+    sharpen: float,
+) -> Image:
+    """The box of the bent body with the mouths laid in."""
+    x0, y0, x1, y1 = box
+    width, height = x1 - x0, y1 - y0
+    corner = np.array([x0, y0])
     patch = _patch(final[PATCH] - corner, scale, (height, width))
     lips = _filled(final[LIPS_OUTER] - corner, (height, width))
+    fixed = np.concatenate([final[LOWER], final[ANCHORS]])
     layers = []
     for mouth in mouths:
         source = backward_map(
-            np.concatenate([target, points[ANCHORS]]),
+            fixed,
             np.concatenate([mouth.points[LOWER], mouth.points[ANCHORS]]),
             (x0, y0, width, height),
+            grid=GRID * scale,
         )
         layer = bend(mouth.image, source - np.array(mouth.corner, np.float32))
         layers.append(layer.astype(np.float32) + _membrane(bent, layer, patch, lips, scale))
     joined = layers[0]
     if len(layers) > 1:
-        skin = mouths[0].share * layers[0] + (1 - mouths[0].share) * layers[1]
-        inner = cv2.GaussianBlur(
-            _filled(final[LIPS_INNER] - corner, (height, width)), (0, 0), max(0.8, 0.012 * scale)
-        )
-        joined = inner[..., None] * layers[0] + (1 - inner[..., None]) * skin
+        skin = mouths[0].share * layers[0] + mouths[1].share * layers[1]
+        inner = _filled(final[LIPS_INNER] - corner, (height, width))
+        inner = cv2.GaussianBlur(inner, (0, 0), max(0.8, 0.012 * scale))[..., None]
+        joined = inner * layers[0] + (1 - inner) * skin
     if sharpen > 0:
         joined = joined + sharpen * (joined - cv2.GaussianBlur(joined, (0, 0), max(0.8, 0.008 * scale)))
-    alpha = patch[..., None]
-    mixed = alpha * joined + (1 - alpha) * bent
-    out[y0:y1, x0:x1] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
-    return out
+    mixed = bent + patch[..., None] * (joined - bent)
+    return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
+
+
+def _patch_box(
+    outline: Array, scale: float, outer: tuple[int, int, int, int]
+) -> tuple[int, int, int, int] | None:
+    """Where the patch is not zero, inside ``outer``."""
+    reach = 3 * FEATHER * scale + 2
+    low, high = outline.min(axis=0) - reach, outline.max(axis=0) + reach
+    x0, y0 = max(outer[0], int(low[0])), max(outer[1], int(low[1]))
+    x1, y1 = min(outer[2], int(high[0]) + 1), min(outer[3], int(high[1]) + 1)
+    return (x0, y0, x1, y1) if x1 - x0 > 8 and y1 - y0 > 8 else None
 
 
 def _box(

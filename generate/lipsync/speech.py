@@ -13,27 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.perception.models import Phone
+from generate.lipsync.targets import TARGETS
 
 Array = NDArray[np.float64]
 
-# What a phone asks of the lips: open 0..1 (of the person's own range), wide -1 (rounded) .. 1 (spread), and how
-# firmly (a t lets its neighbours decide; a p does not). After the viseme groups of Jeffers and Barley (1971).
-TARGETS: dict[str, tuple[float, float, float, float]] = {
-    # symbol: open, firmness of open, wide, firmness of wide
-    "SIL": (0.12, 0.5, 0.0, 0.3),
-    "P": (0.0, 3.0, 0.0, 0.3), "B": (0.0, 3.0, 0.0, 0.3), "M": (0.0, 3.0, 0.0, 0.3),
-    "F": (0.12, 2.0, 0.1, 0.5), "V": (0.12, 2.0, 0.1, 0.5),
-    "W": (0.18, 1.2, -1.0, 2.0), "R": (0.32, 0.7, -0.5, 1.0), "Y": (0.3, 0.6, 0.5, 0.8),
-    "TH": (0.35, 0.9, 0.1, 0.4), "DH": (0.35, 0.7, 0.1, 0.3), "L": (0.45, 0.6, 0.1, 0.3),
-    "T": (0.33, 0.6, 0.1, 0.3), "D": (0.33, 0.6, 0.1, 0.3), "N": (0.35, 0.6, 0.1, 0.3),
-    "S": (0.3, 0.9, 0.3, 0.6), "Z": (0.3, 0.9, 0.3, 0.6),
-    "SH": (0.35, 0.9, -0.6, 1.2), "ZH": (0.35, 0.9, -0.6, 1.2), "CH": (0.35, 0.9, -0.6, 1.2), "JH": (0.35, 0.9, -0.6, 1.2),
-    "K": (0.42, 0.4, 0.0, 0.2), "G": (0.42, 0.4, 0.0, 0.2), "NG": (0.42, 0.4, 0.0, 0.2), "HH": (0.5, 0.3, 0.0, 0.1),
-    "AA": (0.95, 1.2, 0.0, 0.6), "AE": (0.95, 1.2, 0.5, 0.8), "AH": (0.65, 0.8, 0.0, 0.4), "AO": (0.8, 1.1, -0.5, 1.0),
-    "AW": (0.9, 1.1, -0.1, 0.7), "AY": (0.9, 1.1, 0.3, 0.7), "EH": (0.75, 1.0, 0.4, 0.7), "ER": (0.45, 0.8, -0.4, 0.9),
-    "EY": (0.65, 1.0, 0.6, 0.9), "IH": (0.5, 0.8, 0.4, 0.7), "IY": (0.4, 0.9, 0.9, 1.1), "OW": (0.55, 1.0, -0.8, 1.3),
-    "OY": (0.65, 1.0, -0.5, 1.0), "UH": (0.45, 0.8, -0.5, 0.9), "UW": (0.28, 1.0, -1.0, 1.6),
-}  # fmt: skip
 CLOSED = frozenset({"P", "B", "M"})
 TUCKED = frozenset({"F", "V"})
 # The lips move before the sound: they reach a vowel's target near its middle but leave for the next one early.
@@ -49,23 +32,53 @@ CLASSES: tuple[frozenset[str], ...] = tuple(
 
 
 def asked(phones: Sequence[Phone], times: Array) -> Array:
-    """(n, 2) open 0..1 and wide -1..1 at ``times`` (n,) seconds, by dominance."""
+    """(n, 8) gestures as z-scores at ``times`` (n,) seconds, by dominance."""
+    rest = np.array(TARGETS["SIL"])
     if not phones:
-        return np.tile([TARGETS["SIL"][0], 0.0], (len(times), 1))
+        return np.tile(rest[:8], (len(times), 1))
     table = np.array([TARGETS.get(phone.symbol, TARGETS["AH"]) for phone in phones])
     middle = np.array([(phone.t0 + phone.t1) / 2 for phone in phones]) - LEAD_SECONDS
     half = np.array([max(phone.t1 - phone.t0, 0.03) / 2 for phone in phones])
-    out = np.empty((len(times), 2))
+    out = np.empty((len(times), 8))
     # A phone 0.6 s away has nothing to say: work on the near ones only, so a long script costs linear time.
     first = np.searchsorted([phone.t1 for phone in phones], times - 0.6)
     last = np.searchsorted([phone.t0 for phone in phones], times + 0.6)
     for row, (time, a, b) in enumerate(zip(times, first, last, strict=True)):
         begin = min(a, len(phones) - 1)
         near = slice(begin, max(b, begin + 1))
-        away = np.abs(time - middle[near]) / (half[near] + 0.035)
-        for column, (target, firmness) in enumerate(((0, 1), (2, 3))):
-            weight = table[near, firmness] * np.exp(-(away**1.5)) + 1e-9
-            out[row, column] = (weight * table[near, target]).sum() / weight.sum()
+        fall = np.exp(-((np.abs(time - middle[near]) / (half[near] + 0.035)) ** 1.5)) + 1e-9
+        for columns, firmness in ((_OPENING, 8), (_WIDTHS, 9)):
+            weight = fall * table[near, firmness]
+            out[row, columns] = weight @ table[near][:, columns] / weight.sum()
+    return out
+
+
+_OPENING, _WIDTHS = [0, 2, 3, 4, 5], [1, 6, 7]  # gestures that go with the opening, and with the corners
+_MARKERS = (
+    CLOSED,
+    TUCKED,
+    frozenset({"SIL"}),
+    frozenset(["AA", "AE", "AW", "AY", "AH", "EH", "AO", "EY"]),
+    frozenset(["UW", "W", "OW", "UH", "AO"]),
+    frozenset(["S", "Z", "SH", "CH", "JH"]),
+)
+
+
+def nearness(phones: Sequence[Phone], times: Array) -> Array:
+    """(n, 12) how near the next phone of each of six kinds is, at two scales (60 and 200 ms); 1 is inside one."""
+    out = np.zeros((len(times), 2 * len(_MARKERS)))
+    for number, kind in enumerate(_MARKERS):
+        spans = np.array([(p.t0, p.t1) for p in phones if p.symbol in kind]).reshape(-1, 2)
+        if not len(spans):
+            continue
+        after = np.clip(np.searchsorted(spans[:, 0], times), 0, len(spans) - 1)
+        before = np.clip(after - 1, 0, len(spans) - 1)
+        away = np.minimum(np.maximum(spans[after, 0] - times, 0), np.maximum(times - spans[before, 1], 0))
+        away = np.where(np.searchsorted(spans[:, 0], times) == 0, np.maximum(spans[0, 0] - times, 0), away)
+        last = np.searchsorted(spans[:, 0], times) == len(spans)
+        away = np.where(last, np.maximum(times - spans[-1, 1], 0), away)
+        out[:, 2 * number] = np.exp(-away / 0.06)
+        out[:, 2 * number + 1] = np.exp(-away / 0.2)
     return out
 
 
@@ -123,8 +136,8 @@ def sound_features(samples: NDArray[np.float32], times: Array) -> Array:
 
 
 def _mel_bank() -> Array:
-    def mel(hz: Array | float) -> Array:
-        return 2595 * np.log10(1 + np.asarray(hz, np.float64) / 700)
+    def mel(hz: float) -> float:
+        return float(2595 * np.log10(1 + hz / 700))
 
     points = 700 * (10 ** (np.linspace(mel(80), mel(7600), BANDS + 2) / 2595) - 1)
     freq = np.fft.rfftfreq(512, 1 / 16_000)

@@ -12,32 +12,32 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
-GRID = 6  # pixels; finer grids show no difference at faces of 300 px
-
 
 def _kernel(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    d = np.square(a[:, None, 0] - b[None, :, 0])
-    d += np.square(a[:, None, 1] - b[None, :, 1])
-    d += np.float32(1e-9)
-    return d * np.log(d)
+    """r squared times log r squared of each pair, (a, b)."""
+    d = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2 * (a @ b.T)
+    np.maximum(d, np.float32(1e-9), out=d)
+    return np.asarray(d * np.log(d), np.float32)
 
 
-def backward_map(target: Array, source: Array, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
+def backward_map(
+    target: Array, source: Array, box: tuple[int, int, int, int], grid: float = 8.0
+) -> NDArray[np.float32]:
     """(height, width, 2): for each pixel of the box, where it comes from.
 
     Args:
         target, source: (p, 2) the same points after and before the bending, in pixels of one frame.
-        box: x, y, width, height in pixels.
+        box: x, y, width, height in pixels. grid: pixels between computed points; the rest is interpolated.
     """
     x0, y0, width, height = box
-    across, down = (max(2, -(-side // GRID) + 1) for side in (width, height))
+    across, down = (max(4, round(side / grid) + 1) for side in (width, height))
     gx = x0 + np.linspace(0, width - 1, across)
     gy = y0 + np.linspace(0, height - 1, down)
-    grid = np.stack(np.meshgrid(gx, gy), axis=2).reshape(-1, 2)
+    nodes = np.stack(np.meshgrid(gx, gy), axis=2).reshape(-1, 2)
     # Unit-sized coordinates keep the system well conditioned.
     middle, size = target.mean(axis=0), float(np.ptp(target, axis=0).max()) or 1.0
     t = ((target - middle) / size).astype(np.float32)
-    g = ((grid - middle) / size).astype(np.float32)
+    g = ((nodes - middle) / size).astype(np.float32)
     n = len(t)
     system = np.zeros((n + 3, n + 3))
     system[:n, :n] = _kernel(t, t) + 1e-4 * np.eye(n)
@@ -48,9 +48,7 @@ def backward_map(target: Array, source: Array, box: tuple[int, int, int, int]) -
     moved[:n] = source - target
     weights = np.linalg.solve(system, moved).astype(np.float32)
     shift = _kernel(g, t) @ weights[:n] + weights[n] + g @ weights[n + 1 :]
-    coarse = (grid + shift).reshape(down, across, 2).astype(np.float32)
-    if (down, across) == (height, width):
-        return coarse
+    coarse = (nodes + shift).reshape(down, across, 2).astype(np.float32)
     # Align the grid's corners with the box's corner pixels (cv2.resize aligns pixel areas instead).
     u = np.linspace(0, across - 1, width, dtype=np.float32)
     v = np.linspace(0, down - 1, height, dtype=np.float32)
