@@ -3,8 +3,8 @@
     clinically proven|tested        one of two words
     best ~2 in the world            up to two words between
     $illness cures?                 a named list of the pack; an optional word
-    # left                          a number, in digits or words
-    {pct}                           "%", "percent", "per cent"
+    <n> left                        a number, in digits or words
+    <pct>                           "%" or "percent"
 
 A phrase is matched over tokens, word by word. Gaps are at most 6 words and at most two a phrase, so the work
 for each token has a fixed bound: matching is linear in the text by construction.
@@ -26,9 +26,9 @@ _UNITS = (
     "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million"
 )
 NUMBER_WORDS = frozenset(_UNITS.split())
-_MACROS = {"{pct}": "%|percent|pct|percentage"}
+_MACROS = {"<pct>": "%|percent|pct|percentage"}
 _WORD = r"(?:\$[a-z_]+|[a-z0-9]+|[%$€£₹])"
-_ELEMENT = re.compile(rf"(?:#|{_WORD}(?:\|{_WORD})*)\??|~[1-6]")
+_ELEMENT = re.compile(rf"(?:<n>|{_WORD}(?:\|{_WORD})*)\??|~[1-6]")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def compile_phrase(source: str, lists: Mapping[str, Sequence[str]]) -> Phrase:
         optional, text = text.endswith("?"), text.rstrip("?")
         if text.startswith("~"):
             elements.append(Element(gap=int(text[1:])))
-        elif text == "#":
+        elif text == "<n>":
             elements.append(Element(number=True, optional=optional))
         else:
             elements.append(Element(_words(text, lists, source), optional=optional))

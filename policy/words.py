@@ -63,7 +63,8 @@ class Vocabulary:
             if len(word) >= 4:
                 self._sounds.setdefault(sound_key(word), word)
             self._squeezed.setdefault(re.sub(r"(.)\1+", r"\1", word), word)
-            if len(word) >= 7:
+            # Not for strong words: Bastardi, Dikshit and Chutia are family names.
+            if len(word) >= 7 and word not in self.strong:
                 for near in _deletions(word, 2 if len(word) >= 10 else 1):
                     self._near.setdefault(near, word)
         for word in sorted(self.strong):
@@ -241,17 +242,14 @@ def _joined_at(
 ) -> tuple[Token, int] | None:
     for used in (3, 2):
         group = found[index : index + used]
-        if len(group) < used or any(token.word == END for token in group):
-            continue
         word = "".join(token.word for token in group)
-        if not 4 <= len(word) <= MAX_WORD or not word.isalpha():
+        if len(group) < used or not 4 <= len(word) <= MAX_WORD or not vocabulary.knows(word):
             continue
-        in_field = any(a <= token.start < b for token in group for a, b in fields)
         whole = Token(word, group[0].start, group[-1].end, "joined")
-        if word in vocabulary.strong and in_field:
+        if word in vocabulary.strong and any(a <= token.start < b for token in group for a, b in fields):
             return whole, used
         # Two short words of everyday text may spell a third by chance ("no thing"): long ones only.
-        if len(word) >= 6 and vocabulary.knows(word) and not all(vocabulary.knows(t.word) for t in group):
+        if len(word) >= 6 and not all(vocabulary.knows(token.word) for token in group):
             return whole, used
     return None
 

@@ -55,9 +55,19 @@ def held_back(families: list[str]) -> set[str]:
 
 
 def names() -> list[tuple[str, str]]:
-    """Benign names of many cultures, as (first, last)."""
-    lines = (DATA / "names.txt").read_text(encoding="utf-8").splitlines()
-    return [tuple(line.split("|")) for line in lines if line and not line.startswith("#")]  # type: ignore[misc]
+    """Benign (given, family) pairs: every name of every culture at least once, combined by position."""
+    document = yaml.safe_load((DATA / "names.yaml").read_text(encoding="utf-8"))
+    pairs = []
+    for culture in document.values():
+        given, family = (culture[part].split(", ") for part in ("given", "family"))
+        count = max(len(given), len(family))
+        pairs += [(given[i % len(given)], family[i % len(family)]) for i in range(count)]
+    return pairs
+
+
+def distinct_names() -> int:
+    """How many different names the list holds."""
+    return len({name for pair in names() for name in pair})
 
 
 def sentences() -> list[str]:
