@@ -14,7 +14,6 @@ from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
 from audit.approvals import approvals_for
-from audit.authorities import get_authority
 from audit.ledger import Event, append
 from audit.models import Approval, Receipt
 from audit.receipts import receipts_for
@@ -33,7 +32,7 @@ from pipeline.registry import DatabaseRegistry
 from pipeline.review import approvals_needed
 from pipeline.states import State, check_move
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
-from policy.consent import Use, covers
+from pipeline.uses import covered
 from provenance.credential import publish
 from provenance.models import ApprovalFacts, Credential
 from provenance.pki import export_anchors
@@ -177,19 +176,7 @@ def _check_authority(session: Session, render: RenderRow) -> None:
     persona = session.get(PersonaRow, campaign.persona_id) if campaign else None
     if campaign is None or persona is None:
         raise ReleaseRefused("the render has no campaign or no persona", where=render.id)
-    decision = covers(
-        get_authority(session, persona.authority_id),
-        Use(
-            brand_id=render.brand_id,
-            campaign_id=campaign.id,
-            topic=campaign.topic,
-            language=campaign.language,
-            territory=campaign.territory,
-            channel=campaign.channel,
-            at=now(),
-            script_mode="template",
-        ),
-    )
+    decision = covered(session, render, campaign, persona, script=render.script)
     if decision.verdict is Verdict.BLOCK:
         reasons = "; ".join(finding.message for finding in decision.findings)
         raise ReleaseRefused(f"the authority does not cover this use now: {reasons}", where=render.id)

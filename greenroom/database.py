@@ -7,9 +7,15 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-import review_ui.tables  # noqa: F401
+import audit.tables
+import core.tables
+import pipeline.tables
+import provenance.tables
+import review_ui.tables
 from core.database import engine
 
+# Alembic sees the tables of these modules; a package with tables of its own is added here.
+TABLES = (core.tables, audit.tables, provenance.tables, pipeline.tables, review_ui.tables)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 

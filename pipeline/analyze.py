@@ -13,9 +13,11 @@ from core.canonical import digest_file
 from core.gates import GateSet, load_gate_set
 from core.models import Finding, GateDecision, Verdict
 from core.settings import get_settings
-from detect.service import Examination, examine
+from detect.models import Examination
+from detect.service import examine
 from pipeline.registry import DatabaseRegistry
-from provenance.verify import VerifyReport, verify
+from provenance.models import VerifyReport
+from provenance.verify import verify
 
 
 def analyze(video: Path, *, progress: Callable[[float], None] | None = None) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def document(asset: str, examination: Examination, gate_set: GateSet, report: Ve
     provenance = report.as_dict()
     return {
         "asset": asset,
-        "essence": examination.essence,
+        "essence": examination.essence.sha256,
         "duration_s": round(float(examination.info.duration), 3),
         "deepfake_score": authenticity.result.score if authenticity else None,
         "quality_gate": Verdict.worst(counted).value,

@@ -17,11 +17,10 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> Answer:
-    from provenance.verify import verify
-
     from core.errors import InputError
     from greenroom.database import migrate
     from pipeline.registry import DatabaseRegistry
+    from provenance.verify import verify
 
     if not args.video.is_file():
         raise InputError(

@@ -7,8 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-from provenance.verify import verify
-
 from audit.ledger import sequence_pending
 from core.blobs import blobs
 from delivery.links import make_link, open_link
@@ -24,6 +22,7 @@ from pipeline.review import approve
 from pipeline.service import get_render, import_video, request_render
 from pipeline.states import State
 from pipeline.tables import RenderRow
+from provenance.verify import verify
 
 CLEAN = {
     "first_name": "Asha",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from audit.authorities import count_render, get_authority
-from core.database import now, reading
+from audit.authorities import count_render
+from core.database import reading
 from core.models import Finding, Verdict
 from core.tables import BrandRow
 from generate.templates import ComposedScript, compose_script
 from pipeline.jobs import Job, Outcome
 from pipeline.states import State
-from policy.consent import Use, covers
+from pipeline.uses import covered
 from policy.service import check_text
 
 
@@ -19,9 +19,8 @@ def run(job: Job) -> Outcome:
     """Blocked by any step; a rule that asks for review flags the render and lets it go on."""
     # Trust step 1: fails closed; the exact count is taken in the transaction that records this stage.
     with reading() as session:
-        authority = get_authority(session, job.persona.authority_id)
+        scope = covered(session, job.render, job.campaign, job.persona, script=None)
         brand = session.get(BrandRow, job.render.brand_id)
-    scope = covers(authority, use_of(job))
     if scope.verdict is Verdict.BLOCK:
         return _blocked("authority", scope.findings, job.render.script)
     job.progress(0.2)
@@ -31,6 +30,10 @@ def run(job: Job) -> Outcome:
         composed = compose_script(job.campaign.template, job.campaign.field_schema, job.render.fields)
     else:
         composed = ComposedScript(text=job.render.script or "", fields=())
+    with reading() as session:  # step 1 again: what the text is about
+        scope = covered(session, job.render, job.campaign, job.persona, script=composed.text or None)
+    if scope.verdict is Verdict.BLOCK:
+        return _blocked("authority", scope.findings, composed.text)
     job.progress(0.5)
 
     # Trust step 3: the composed text, not the fields alone.
@@ -42,7 +45,7 @@ def run(job: Job) -> Outcome:
             territory=job.campaign.territory,
             language=job.campaign.language,
             fields=composed.fields,
-            facts={"brand": brand.name if brand else "", "topic": job.campaign.topic},
+            facts={"brand": brand.name if brand else "", "visible_label": True},
         )
         findings += tuple(report.findings)
         if report.verdict is Verdict.BLOCK:
@@ -55,21 +58,6 @@ def run(job: Job) -> Outcome:
         State.SCRIPTED,
         values={"script": composed.text or None, "script_findings": dump(findings)},
         record=record,
-    )
-
-
-def use_of(job: Job) -> Use:
-    """The actual use that an authority must cover, at this moment."""
-    campaign = job.campaign
-    return Use(
-        brand_id=job.render.brand_id,
-        campaign_id=campaign.id,
-        topic=campaign.topic,
-        language=campaign.language,
-        territory=campaign.territory,
-        channel=campaign.channel,
-        at=now(),
-        script_mode="template",
     )
 
 

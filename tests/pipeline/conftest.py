@@ -44,7 +44,7 @@ def make_render(home: Path) -> MakeRender:
                 field_schema={"type": "object", "properties": {}},
                 territory="in",
                 channel="link",
-                topic="product_update",
+                topic="food",
                 rule_pack="consumer-products",
                 label_profile="in",
             )
