@@ -73,6 +73,25 @@ class Fingerprint:
         """Seconds."""
         return self.duration_ms / 1000
 
+    def part(self, t0: float, t1: float) -> Fingerprint:
+        """The fingerprint of seconds ``t0`` to ``t1``, on a time axis of its own."""
+        start, stop = round(t0 * 1000), round(t1 * 1000)
+        pictures = (self.picture_ms >= start) & (self.picture_ms < stop)
+        frames = (self.frame_ms >= start) & (self.frame_ms < stop)
+        hops = slice(round(t0 * SPEECH_RATE), round(t1 * SPEECH_RATE))
+        return Fingerprint(
+            duration_ms=stop - start,
+            aspect=self.aspect,
+            picture_ms=self.picture_ms[pictures] - np.uint32(start),
+            pictures=self.pictures[pictures],
+            face_bits=self.face_bits[pictures],
+            face_shape=self.face_shape[pictures],
+            frame_ms=self.frame_ms[frames] - np.uint32(start),
+            motion=self.motion[frames],
+            speech=self.speech[hops],
+            level=self.level[hops],
+        )
+
     def to_bytes(self) -> bytes:
         """Compact form: about 1 KB a second. The same fingerprint gives the same bytes."""
         counts = (len(self.picture_ms), len(self.frame_ms), len(self.speech))

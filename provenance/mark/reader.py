@@ -31,11 +31,14 @@ LOOKS = 6
 KEPT = 32
 # Codewords tried against the CRC in one reading: 4 x 2^-32 < 1e-9.
 MAX_DECODES = 4
-# Sync peak, in standard deviations, that is worth a decode at once, and at the end.
-STRONG, WEAK = 9.0, 6.5
+# Sync peak, in standard deviations, that is worth a decode at once, a decode at the end, and a look for the
+# expected codeword. A codeword decodes from about 10 on; unmarked pictures stay below 6.
+STRONG, WEAK, EXPECTED_SYNC = 11.0, 8.0, 6.5
 # How far the data half must stand out, in standard deviations: for the expected codeword (p = 1e-9), and for
 # one that the decoder chose (the best of 2^72 codewords reaches 8.9 on noise: rate distortion at rate 1/3).
 EXPECTED_Z, DECODED_Z = 6.0, 9.6
+# The expected codeword against the likeliest one; another id with a valid CRC stays below 0.65.
+NEARLY_BEST = 0.8
 # A second carries the mark from here on, in standard deviations.
 SECOND_Z = 5.0
 # Seconds after which the reader looks for the mark; True: at every scale.
@@ -86,16 +89,21 @@ class MarkReader:
         self._looks += 1
         self._next_look = frame.time + Fraction(9, 10 * LOOKS)
 
+    @property
+    def decodes(self) -> int:
+        """Codewords tried against the CRC so far."""
+        return self._decodes
+
     def reading(self) -> MarkReading:
         """What was found in everything seen so far."""
         self._close_second()
         if self._found is None and self._kept:
-            self._look(everywhere=True, at_least=WEAK)
+            self._look(everywhere=True, at_least=WEAK if self._expected is None else EXPECTED_SYNC)
         if self._found is None:
             return MarkReading(False, None, 1.0, 0.0, decodes=self._decodes)
         mark_id, geometry, p_false = self._found
-        folded = search.level(self._folded)
-        correlation, _ = search.tile_strength(folded, geometry, mark_id, self._key)
+        tile = search.shifted(search.level(self._folded), geometry)
+        correlation, _ = search.tile_strength(tile, mark_id, self._key)
         return MarkReading(
             True,
             mark_id,
@@ -125,28 +133,33 @@ class MarkReader:
 
     def _look(self, *, everywhere: bool, at_least: float) -> None:
         assert self._size is not None
-        picture = np.zeros(self._kept[0][1].shape, np.float32)
+        white = np.zeros(self._kept[0][1].shape, np.float32)
         for _, second in self._kept:
-            picture += second
+            white += second
+        picture = search.Picture(white)
         nominal = search.nominal_scale(*self._size)
         for geometry in search.find(picture, self._key, nominal, everywhere=False):
-            self._try(picture, geometry, at_least)
+            self.consider(picture, geometry, at_least)
         if self._found is None and everywhere:
             for geometry in search.find(picture, self._key, nominal, everywhere=True):
-                self._try(picture, geometry, at_least)
+                self.consider(picture, geometry, at_least)
         if self._found is not None:
             for number, second in self._kept:
                 self._weigh(number, second.astype(np.float32))
             self._kept.clear()
 
-    def _try(self, picture: Floats, geometry: search.Geometry, at_least: float) -> None:
-        """Confirm the expected id, or decode one, at this geometry."""
+    def consider(self, picture: search.Picture, geometry: search.Geometry, at_least: float) -> None:
+        """Confirm the expected id, or decode one, at this geometry; nothing when its sync peak is too low."""
         if self._found is not None or geometry.z < at_least:
             return
-        soft = search.soft_bits(search.aligned(picture, geometry), geometry, self._key)
+        geometry = search.settle(picture, self._key, geometry)
+        soft = search.soft_bits(search.aligned(picture, geometry), self._key)
         if self._expected is not None:
             self._tests += 1
             mark_id, coded = self._expected, codeword(self._expected, self._key)
+            # Ids that resemble each other share a part of their codewords: the best one must be (nearly) ours.
+            if float(soft @ coded) < NEARLY_BEST * float(soft @ encode(decode(soft))):
+                return
         else:
             if self._decodes >= MAX_DECODES:
                 return
@@ -163,14 +176,13 @@ class MarkReader:
         p_false = self._decodes * 2.0**-CRC_BITS if self._expected is None else self._tests * float(ndtr(-z))
         self._found = (mark_id, geometry, min(p_false, 1.0))
 
-    def _weigh(self, number: int, picture: Floats) -> None:
+    def _weigh(self, number: int, white: Floats) -> None:
         assert self._found is not None
         mark_id, geometry, _ = self._found
-        folded = search.fold(picture, geometry.sx, geometry.sy)
-        if geometry.mirrored:
-            folded = np.roll(folded[:, ::-1], 1, axis=1)
+        folded = search.fold(white, geometry.sx, geometry.sy)
         self._folded += folded
-        correlation, z = search.tile_strength(search.level(folded), geometry, mark_id, self._key)
+        tile = search.shifted(search.level(folded), geometry)
+        correlation, z = search.tile_strength(tile, mark_id, self._key)
         if len(self._seconds) < MAX_SECONDS:
             self._seconds.append(SecondReading(number, number + 1.0, correlation, z, z >= SECOND_Z))
 

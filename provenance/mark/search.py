@@ -7,7 +7,7 @@ All of it happens at a working size whose short side is 360 px, so that a chip o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -26,7 +26,7 @@ MAX_WORK_LONG = 1600
 PIXELS = 2  # a chip at scale 1, working px
 SIDE = CHIPS * PIXELS
 # Scales tried, relative to an unscaled picture; neighbours differ by less than half a chip over the frame.
-STEP = 1.003
+STEP = 1.0045
 WIDEST = (0.58, 1.75)
 SQUEEZES = (0.70, 1.42)
 
@@ -129,8 +129,7 @@ def level(folded: Floats) -> Spectrum:
     spectrum = fft.rfft2(folded)
     power = np.abs(spectrum) ** 2
     rings, band = _rings(), _in_band()
-    count = np.bincount(rings.ravel())
-    mean = np.bincount(rings.ravel(), power.ravel()) / count
+    mean = np.bincount(rings.ravel(), power.ravel()) / np.maximum(np.bincount(rings.ravel()), 1)
     levelled: Spectrum = (spectrum * band / np.sqrt(mean[rings] + 1e-12)).astype(np.complex64)
     return levelled
 
@@ -149,9 +148,29 @@ def mirror(spectrum: Spectrum) -> Spectrum:
     return flipped
 
 
-def sync_peak(picture: Floats, key: bytes, sx: float, sy: float) -> Geometry:
+class Picture:
+    """An accumulated whitened picture, and its levelled tile at any scale.
+
+    Args:
+        keep: remember the tiles, 70 KB a scale, to search the same picture for several keys.
+    """
+
+    def __init__(self, white: Floats, *, keep: bool = False):
+        self._white = white
+        self._kept: dict[tuple[float, float], Spectrum] | None = {} if keep else None
+
+    def tile(self, sx: float, sy: float) -> Spectrum:
+        """Levelled spectrum of the tile at this scale."""
+        if self._kept is None:
+            return level(fold(self._white, sx, sy))
+        if (sx, sy) not in self._kept:
+            self._kept[sx, sy] = level(fold(self._white, sx, sy))
+        return self._kept[sx, sy]
+
+
+def sync_peak(picture: Picture, key: bytes, sx: float, sy: float) -> Geometry:
     """The best shift at one scale, of the picture and of its mirror image."""
-    spectrum = level(fold(picture, sx, sy))
+    spectrum = picture.tile(sx, sy)
     best = Geometry(sx, sy, False, -1.0)
     for mirrored in (False, True):
         values = surface(mirror(spectrum) if mirrored else spectrum, sync_spectrum(key))
@@ -175,7 +194,7 @@ def scales(nominal: float) -> Iterable[tuple[float, float]]:
         yield nominal, nominal * squeeze
 
 
-def refine(picture: Floats, key: bytes, start: Geometry) -> Geometry:
+def refine(picture: Picture, key: bytes, start: Geometry) -> Geometry:
     """Climb to the best scale nearby, each axis on its own."""
     best = start
     for step in (0.0024, 0.0012, 0.0006):
@@ -186,7 +205,7 @@ def refine(picture: Floats, key: bytes, start: Geometry) -> Geometry:
     return best
 
 
-def find(picture: Floats, key: bytes, nominal: float, *, everywhere: bool, keep: int = 2) -> list[Geometry]:
+def find(picture: Picture, key: bytes, nominal: float, *, everywhere: bool, keep: int = 2) -> list[Geometry]:
     """The strongest geometries, refined, best first.
 
     Args:
@@ -206,30 +225,56 @@ def find(picture: Floats, key: bytes, nominal: float, *, everywhere: bool, keep:
     return sorted(refined, key=lambda geometry: -geometry.z)
 
 
-def aligned(picture: Floats, geometry: Geometry) -> Spectrum:
-    """Levelled spectrum of the folded picture, unmirrored."""
-    spectrum = level(fold(picture, geometry.sx, geometry.sy))
-    return mirror(spectrum) if geometry.mirrored else spectrum
+def aligned(picture: Picture, geometry: Geometry) -> Spectrum:
+    """Levelled spectrum of the tile at this geometry: unmirrored, its first chip at the origin."""
+    return shifted(picture.tile(geometry.sx, geometry.sy), geometry)
 
 
-def soft_bits(spectrum: Spectrum, geometry: Geometry, key: bytes) -> Floats:
-    """(216,) soft values of the coded bits at this geometry."""
-    values = fft.irfft2(spectrum * _pulse_spectrum(), s=(SIDE, SIDE))
-    values = np.roll(values, (-round(geometry.dy), -round(geometry.dx)), axis=(0, 1))
+def shifted(spectrum: Spectrum, geometry: Geometry) -> Spectrum:
+    """A tile's spectrum, unmirrored and moved so that its first chip is at the origin."""
+    upright = mirror(spectrum) if geometry.mirrored else spectrum
+    vertical = np.fft.fftfreq(SIDE)[:, None] * geometry.dy
+    horizontal = np.fft.rfftfreq(SIDE)[None, :] * geometry.dx
+    moved: Spectrum = (upright * np.exp(2j * np.pi * (vertical + horizontal))).astype(np.complex64)
+    return moved
+
+
+def settle(picture: Picture, key: bytes, geometry: Geometry) -> Geometry:
+    """The same geometry with its shift to an eighth of a working pixel."""
+    tile, template = picture.tile(geometry.sx, geometry.sy), sync_spectrum(key)
+    best, strongest = geometry, -np.inf
+    for reach in (0.5, 0.25, 0.125):
+        around = [(best.dy + y * reach, best.dx + x * reach) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+        for dy, dx in around:
+            tried = replace(geometry, dx=dx, dy=dy)
+            value = _at_origin(shifted(tile, tried) * template)
+            if value > strongest:
+                best, strongest = tried, value
+    return best
+
+
+def soft_bits(tile: Spectrum, key: bytes) -> Floats:
+    """(216,) soft values of the coded bits of an aligned tile."""
+    values = fft.irfft2(tile * _pulse_spectrum(), s=(SIDE, SIDE))
     chips = values[::PIXELS, ::PIXELS].reshape(-1)
     plan = layout(key)
     soft = np.bincount(plan.data_bit, chips[plan.data_at] * plan.data_sign, minlength=CODED_BITS)
     return soft.astype(np.float32)
 
 
-def tile_strength(spectrum: Spectrum, geometry: Geometry, mark_id: int, key: bytes) -> tuple[float, float]:
-    """(correlation -1..1, z) of the whole tile at this geometry."""
+def tile_strength(tile: Spectrum, mark_id: int, key: bytes) -> tuple[float, float]:
+    """(correlation -1..1, z) of an aligned tile with the whole tile of one id."""
     template = tile_spectrum(mark_id, key)
-    values = fft.irfft2(spectrum * template, s=(SIDE, SIDE))
-    value = float(values[round(geometry.dy) % SIDE, round(geometry.dx) % SIDE])
+    values = fft.irfft2(tile * template, s=(SIDE, SIDE))
     deviation = float(np.sqrt(np.mean(values**2)))
-    energy = np.sqrt(_energy(spectrum) * _energy(template))
-    return value * SIDE * SIDE / max(energy, 1e-12), value / max(deviation, 1e-12)
+    energy = float(np.sqrt(_energy(tile) * _energy(template)))
+    return float(values[0, 0]) * SIDE * SIDE / max(energy, 1e-12), float(values[0, 0]) / max(deviation, 1e-12)
+
+
+def _at_origin(spectrum: npt.NDArray[np.complex64]) -> float:
+    """The inverse transform's first value, up to a constant."""
+    real = spectrum.real
+    return float(2 * real.sum() - real[:, 0].sum() - real[:, -1].sum())
 
 
 def _energy(spectrum: Spectrum) -> float:

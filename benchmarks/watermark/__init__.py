@@ -1,0 +1,1 @@
+"""Material and attacks that the watermark benchmarks share."""
