@@ -107,7 +107,9 @@ class Settings(BaseSettings):
         "", description="PEM file of the claim-signing certificate and its intermediates."
     )
     signing_anchors: str = Field(
-        "", description="PEM file of the root under which this installation's credentials are trusted."
+        "",
+        description="PEM file of the roots under which this installation's credentials are trusted: the signing "
+        "certificate's, and the timestamp authority's.",
     )
     threads: int = Field(2, description="Threads that one process may use for models and codecs.")
 

@@ -17,7 +17,7 @@ from core.media.child import confine
 
 
 def answer(request: dict[str, Any], settings: list[dict[str, Any]]) -> dict[str, Any]:
-    """Read under each list of anchors until one trusts the file; the last reading counts otherwise."""
+    """Read under each list of anchors until one trusts the file; where none does, the first reading counts."""
     import c2pa  # after the limits: even loading the library is confined
 
     reading: dict[str, Any] = {"status": "none"}
@@ -28,19 +28,17 @@ def answer(request: dict[str, Any], settings: list[dict[str, Any]]) -> dict[str,
             try:
                 with c2pa.Reader(file, context=context) as reader:
                     store = json.loads(reader.json())
-                    reading = {
-                        "status": "found",
-                        "list": index,
-                        "embedded": reader.is_embedded(),
-                        "store": store,
-                    }
+                    trusted = store.get("validation_state") == "Trusted"
+                    if trusted or index == 0:
+                        embedded = reader.is_embedded()
+                        reading = {"status": "found", "list": index, "embedded": embedded, "store": store}
             except c2pa.C2paError.ManifestNotFound:
                 return {"status": "none"}
             except c2pa.C2paError.NotSupported:
                 return {"status": "unsupported"}
             except c2pa.C2paError as error:
                 return {"status": "broken", "error": type(error).__name__.strip("_")}
-        if store.get("validation_state") == "Trusted":
+        if trusted:
             break
     return reading
 

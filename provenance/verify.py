@@ -45,7 +45,8 @@ DIFFERS = {
     "speech": "The sound differs from the released video.",
     "order": "Seconds were removed, added or reordered.",
 }
-IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"RIFF", b"II*\0", b"MM\0*", b"BM")
+IMAGES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
+IMAGE_BRANDS = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypavif", b"WEBP")
 
 
 class Senses(Protocol):
@@ -123,7 +124,8 @@ def _look(case: _Case, anchors: Anchors, limits: MediaSettings | None) -> None:
     """What the file is, and what its credential is worth."""
     with case.path.open("rb") as file:
         head = file.read(16)
-    case.kind = "image" if head.startswith(IMAGES) else "video"
+    is_image = head.startswith(IMAGES) or head[4:12] in IMAGE_BRANDS or head[8:12] in IMAGE_BRANDS
+    case.kind = "image" if is_image else "video"
     shape = Structure()
     if case.kind == "video":
         try:

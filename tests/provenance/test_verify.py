@@ -7,6 +7,7 @@ whole is measured in benchmarks/verify_confusion.py.
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from provenance.errors import ProvenanceError
 from provenance.models import Anchors, ApprovalFacts, Difference, RegistryEntry, VerifyReport
 from provenance.pki import init_pki
 from provenance.signer import FileSigner
+from provenance.timestamp import DevelopmentTimestamps, TimestampAuthority
 from provenance.trust import library_settings
 from provenance.verdicts import ORDER, SENTENCES, first_that_holds
 from provenance.verify import verify
@@ -239,6 +241,24 @@ def test_a_strangers_credential_on_our_video(
     assert report.credential["state"] == "valid" and "approval" not in report.credential
     other = seal(studio.asset, tmp_path / "o.mp4", seal_facts(mark_id=5), stranger)
     assert check(other.path).verdict == "credential_mark_disagree"
+
+
+def test_our_signature_outlives_its_certificate(studio: Studio, tmp_path: Path) -> None:
+    """The timestamp says that the certificate was good when it signed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("provenance.pki.LEAF_DAYS", 308 / 86_400)  # valid for 300 s before now and 8 s after
+        pki = init_pki(tmp_path / "short")
+        ends = time.monotonic() + 9
+    clock = DevelopmentTimestamps(TimestampAuthority.of(pki))
+    signer = FileSigner.load(pki.key, pki.chain, timestamp_url=clock.url, development=True)
+    anchors = Anchors(own=pki.anchors.read_text())
+    sealed = seal(studio.asset, tmp_path / "s.mp4", seal_facts(), signer, anchors=anchors.own)
+    time.sleep(max(0.0, ends - time.monotonic()))
+    report = verify(sealed.path, registry=None, anchors=anchors, senses=ToldSenses(mark_id=MARK_ID))
+    clock.close()
+    assert (report.verdict, report.trusted, report.credential["state"]) == ("unreleased", True, "trusted"), (
+        report
+    )
 
 
 # reencoded_copy, foreign_c2pa, nothing_found -------------------------------------------------------------------
