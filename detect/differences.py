@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from core.perception.phones import phone_distance, pronounce
-from detect.words import NEGATIONS, NUMBER_WORDS, Spoken, Token, readings_of
+from detect.words import NEGATIONS, NUMBER_WORDS, Spoken, Token, readings_of, without_and
 
 Run = tuple[int, int, int, int]  # tokens a0..a1 of the script against b0..b1 of what was heard
 
@@ -98,8 +98,7 @@ def _phones(words: Spoken) -> tuple[str, ...]:
 
 def _unequal(script: Sequence[Token], heard: Sequence[Token]) -> list[Run]:
     """Maximal runs of tokens that the cheapest alignment of the spoken words does not pair as equal."""
-    a = [(word, i) for i, token in enumerate(script) for word in token.words]
-    b = [(word, j) for j, token in enumerate(heard) for word in token.words]
+    a, b = _spoken(script), _spoken(heard)
     steps = _align([word for word, _ in a], [word for word, _ in b])
     bad_a, bad_b = set(), set()
     pairs: list[tuple[int, int]] = []  # tokens that some equal word joins
@@ -111,6 +110,12 @@ def _unequal(script: Sequence[Token], heard: Sequence[Token]) -> list[Run]:
                 bad_a.add(a[i][1])
             if j is not None:
                 bad_b.add(b[j][1])
+    # "$5" against "five odd dollars": something stands between two words of one token.
+    for (i0, j0), (i1, j1) in pairwise(pairs):
+        if i0 == i1 and j1 - j0 > 1:
+            bad_a.add(i0)
+        if j0 == j1 and i1 - i0 > 1:
+            bad_b.add(j0)
     # A token is sound when every one of its words is; an anchor joins two sound tokens.
     anchors = [(i, j) for i, j in dict.fromkeys(pairs) if i not in bad_a and j not in bad_b]
     anchors = [(-1, -1), *anchors, (len(script), len(heard))]
@@ -120,6 +125,13 @@ def _unequal(script: Sequence[Token], heard: Sequence[Token]) -> list[Run]:
         if (a0 < a1 or b0 < b1) and any((*script[a0:a1], *heard[b0:b1])):
             out.append((a0, max(a0, a1), b0, max(b0, b1)))
     return out
+
+
+def _spoken(group: Sequence[Token]) -> list[tuple[str, int]]:
+    """(word, number of its token), without the "and" that a number may have or not."""
+    words = [(word, i) for i, token in enumerate(group) for word in token.words]
+    keep = without_and([word for word, _ in words])
+    return [words[k] for k in keep]
 
 
 def _align(a: list[str], b: list[str]) -> list[tuple[int | None, int | None]]:

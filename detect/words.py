@@ -159,6 +159,8 @@ def _is_common(word: str) -> bool:
 
 
 def _readings(word: str, before: str, after: str) -> tuple[Spoken, ...]:  # noqa: PLR0911  (a list of forms)
+    if len(word) > 40:  # no word and no number that anybody speaks
+        return (_plain_word(word[:40]),)
     plain = word.replace(".", "")
     if plain in ("am", "pm") and (word != "am" or before[-1:].isdigit() or before in NUMBER_WORDS):
         return ((plain,),)
@@ -276,15 +278,19 @@ def _say(number: int, to: str = "cardinal") -> Spoken:
 
 
 def _without_and(words: Spoken) -> Spoken:
-    """Without the "and" that one may say or leave inside a number or a price."""
-    out = []
-    for i, word in enumerate(words):
-        inside = (
+    return tuple(words[i] for i in without_and(words))
+
+
+def without_and(words: Sequence[str]) -> list[int]:
+    """Indices of the words but for each "and" that one may say or leave inside a number or a price."""
+    before = ("hundred", "thousand", *SINGULAR, *SINGULAR.values())
+    return [
+        i
+        for i, word in enumerate(words)
+        if not (
             word == "and"
             and 0 < i < len(words) - 1
-            and (words[i - 1] in ("hundred", "thousand", *SINGULAR, *SINGULAR.values()))
+            and words[i - 1] in before
             and words[i + 1] in NUMBER_WORDS
         )
-        if not inside:
-            out.append(word)
-    return tuple(out)
+    ]

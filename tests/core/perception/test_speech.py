@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -58,7 +60,7 @@ def test_known_words_are_aligned_to_phones_without_gaps(said: np.ndarray) -> Non
     phones = align(said, TEXT)
     assert phones[0] == Phone("SIL", 0.0, phones[0].t1)
     assert phones[-1].t1 == pytest.approx(len(said) / RATE)
-    for left, right in zip(phones, phones[1:], strict=False):
+    for left, right in pairwise(phones):
         assert left.t1 == pytest.approx(right.t0)
     spoken = [phone.symbol for phone in phones if phone.symbol != "SIL"]
     assert spoken[:5] == ["DH", "AH", "B", "L", "UW"]

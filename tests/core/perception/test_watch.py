@@ -88,7 +88,7 @@ def test_points_do_not_depend_on_the_size_of_the_face(pictures, tmp_path: Path) 
 
 
 def test_a_face_that_leaves_is_lost_and_found_again_elsewhere(pictures, tmp_path: Path) -> None:
-    height, width = pictures[0].shape[:2]
+    width = pictures[0].shape[1]
     empty = np.full_like(pictures[0], 100)
     moved = [np.roll(picture, -width // 5, axis=1) for picture in pictures[:10]]
     track = watch(_video(tmp_path / "leaves.mp4", [*pictures[:10], *[empty] * 10, *moved]))

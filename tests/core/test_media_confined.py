@@ -1,0 +1,176 @@
+"""The decoding child: it can do little, it ends with its reader, and nothing it says is trusted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core.errors import MediaError
+from core.media import confined
+from core.media.decode import frames
+from core.media.probe import probe
+from core.media.wire import HEADER
+from core.settings import MediaSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def in_a_child(program: str) -> str:
+    """What a confined process prints (through a pipe: it may write no file)."""
+    prepared = (
+        "import sys; from core.media import child; child.confine(2_000_000_000, 20);"
+        "from core.media import child_jobs; child.lock_files()\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", prepared + program], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    return run.stdout.strip() or run.stderr.strip().splitlines()[-1]
+
+
+def test_it_opens_no_file() -> None:
+    answer = in_a_child("""
+try:
+    open('/etc/passwd'); print('opened')
+except OSError as error:
+    print(type(error).__name__)
+""")
+    assert answer == "PermissionError"
+
+
+def test_it_writes_no_file_and_starts_no_program(tmp_path: Path) -> None:
+    answer = in_a_child(f"""
+import subprocess
+for attempt in (lambda: open({str(tmp_path / "x")!r}, 'w'), lambda: subprocess.run(['/bin/true'])):
+    try:
+        attempt(); print('done')
+    except OSError as error:
+        print(type(error).__name__, end=' ')
+""")
+    assert answer == "PermissionError PermissionError"
+
+
+def test_it_reaches_no_network() -> None:
+    answer = in_a_child("""
+import socket
+try:
+    socket.create_connection(('127.0.0.1', 9), timeout=2); print('connected')
+except OSError as error:
+    print(error.errno)
+""")
+    assert answer == "101"  # network is unreachable: its namespace has no interface that is up
+
+
+def test_it_has_little_memory() -> None:
+    assert (
+        in_a_child("""
+try:
+    bytearray(3_000_000_000); print('got it')
+except MemoryError:
+    print('refused')
+""")
+        == "refused"
+    )
+
+
+def children() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if "core.media.child" in " ".join(p.cmdline())]
+
+
+def test_it_dies_with_the_generator(clip: Path) -> None:
+    reader = frames(clip)
+    next(reader)
+    (child,) = children()
+    reader.close()
+    assert not child.is_running()
+    assert children() == []
+
+
+def test_it_dies_when_its_parent_is_killed(clip: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from core.media.decode import frames\n"
+        "reader = frames(Path(sys.argv[1])); next(reader); print('ready', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(clip)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "ready\n"
+        (child,) = psutil.Process(parent.pid).children()
+        parent.kill()
+    _gone, alive = psutil.wait_procs([child], timeout=10)
+    assert alive == []
+
+
+def test_no_descriptor_and_no_process_is_left_over(clip: Path) -> None:
+    probe(clip)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        probe(clip)
+        next(iter(frames(clip)))
+    assert len(os.listdir("/proc/self/fd")) <= before + 1
+    assert children() == []
+
+
+def test_too_little_memory_is_said_so(clip: Path) -> None:
+    with pytest.raises(MediaError) as caught:
+        list(frames(clip, MediaSettings(child_memory_mb=60)))
+    assert caught.value.code in {"too_much_memory", "decoder_died"}
+
+
+def test_a_hang_is_ended_by_the_deadline(clip: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A child that says nothing: a stand-in for libav in an endless loop."""
+    (tmp_path / "core" / "media").mkdir(parents=True)
+    (tmp_path / "core" / "__init__.py").touch()
+    (tmp_path / "core" / "media" / "__init__.py").touch()
+    (tmp_path / "core" / "media" / "child.py").write_text("import time; time.sleep(60)")
+    monkeypatch.setitem(confined._ENVIRONMENT, "PYTHONPATH", str(tmp_path))
+    started = time.monotonic()
+    with pytest.raises(MediaError) as caught:
+        list(frames(clip, MediaSettings(stall_seconds=0.5)))
+    assert caught.value.code == "stalled"
+    assert time.monotonic() - started < 5
+    assert children() == []
+    assert str(caught.value) == (
+        "the decoder made no progress for 0 s and was stopped. Where: clip.mp4. Next: export the video again (MP4 "
+        "with H.264 and AAC is safest) and try that file."
+    )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"nonsense that is no header at all",
+        HEADER.pack(b"F", 1 << 30, 0),
+        HEADER.pack(b"F", 0, 1 << 60),
+        HEADER.pack(b"F", 32, 3) + b"\xff" * 35,
+        HEADER.pack(b"E", 4, 0) + b"null",
+        HEADER.pack(b"E", 3, 0) + b"\xff\xfe{",
+        HEADER.pack(b"A", 2, 0) + b"xx",
+    ],
+)
+def test_nothing_a_child_says_breaks_its_parent(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    """A child that was taken over may send anything: the parent answers with a MediaError."""
+
+    def whisper(reader: int, *_rest: object) -> Iterator[confined.Message]:
+        ours, theirs = os.pipe()
+        threading.Thread(target=lambda: (os.write(theirs, said), os.close(theirs))).start()
+        try:
+            yield from original(ours, *_rest)
+        finally:
+            os.close(ours)
+
+    original = confined._messages
+    monkeypatch.setattr(confined, "_messages", whisper)
+    with pytest.raises(MediaError):
+        list(frames(clip))
