@@ -23,6 +23,9 @@ from generate.phonemes import joined, timed_phones
 
 MAX_CHARACTERS = 15_000  # about 2,500 words, a quarter of an hour: longer scripts are several videos
 SENTENCE_PAUSE = 0.28  # seconds between sentences; the voice's own silence at the ends is cut to fit
+# The sound of a phone comes this much before its units say: median against forced alignment of four sentences (181
+# phones, quartiles 50 and 85 ms) and against the silence of p, b, t before their bursts.
+SOUND_LEADS = 0.055  # seconds
 EDGE_PAUSE = 0.06  # seconds kept before the first and after the last sound
 
 # "[word](/phonemes/)" makes the voice say something other than the text that passed the rule packs.
@@ -189,7 +192,7 @@ def _say(
     first, last = sounding[0], sounding[-1]
     while first > 1 and letters[first - 2][0] in "ˈˌ":
         first -= 1
-    ends = np.cumsum(seconds)
+    ends = np.cumsum(seconds) - SOUND_LEADS
     cut0, cut1 = float(ends[first - 1]), float(ends[last])
     # A voice breathes out: keep what still sounds past the last phone's end.
     samples = _faded(samples, rate, cut0 - lead, cut1 + tail)
