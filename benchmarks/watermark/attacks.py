@@ -135,7 +135,7 @@ CORE: dict[str, Callable[[Frames], Attacked]] = {
     "hevc_crf28": partial(_with, "libx265", {"crf": 28, "preset": "fast", "x265-params": "log-level=none"}),
     "hevc_crf34": partial(_with, "libx265", {"crf": 34, "preset": "fast", "x265-params": "log-level=none"}),
     "vp9_crf36": partial(_with, "libvpx-vp9", {"crf": 36, "b": 0, "deadline": "realtime", "cpu-used": 7}),
-    "av1_crf40": partial(_with, "libaom-av1", {"crf": 40, "b": 0, "usage": "realtime", "cpu-used": 8}),
+    "av1_crf40": partial(_with, "libsvtav1", {"crf": 40, "preset": 10}),
     "scale_50": partial(_sized, 640, 360, 23),
     "crop_10": partial(_crop, 0.10),
     "crop_25": partial(_crop, 0.25),

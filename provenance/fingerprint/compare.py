@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -36,13 +37,13 @@ class Limits:
     Set between true copies and edits of calibration clips, then checked on others: docs/watermark.md has both tables.
     """
 
-    luma: float = 10.0  # grey levels, worst of 24x24 blocks, median of the second's samples
-    luma_mean: float = 2.2  # grey levels, mean of all blocks
-    chroma: float = 6.0  # levels, worst of 8x8 blocks
+    luma: float = 7.0  # grey levels, worst of 24x24 blocks, median of the second's samples
+    luma_mean: float = 1.4  # grey levels, mean of all blocks
+    chroma: float = 4.5  # levels, worst of 8x8 blocks
     face_bits: float = 0.10  # share of the 256 signs
-    shape: float = 1.8  # mean difference of the ratios, in 1/64 of the eyes' distance
+    shape: float = 1.6  # mean difference of the ratios, in 1/64 of the eyes' distance
     place: float = 0.008  # of the short side: where the face is, and its size
-    lips: float = 0.025  # of the eyes' distance: mouth opening and width
+    lips: float = 0.022  # of the eyes' distance: mouth opening and width
     lost: float = 0.35  # share of frames with a face in one of the two only
     speech: float = 0.25  # share of wrong bits in voiced hops
     level: float = 4.0  # dB, mean difference of loudness after one gain for the video
@@ -57,6 +58,9 @@ _SLACK_HOPS = 3
 # Sharply wrong in a part of the second is wrong: fewer active hops than this say nothing.
 _FEW_HOPS = 6
 MIN_SECONDS = 1.0
+_ONE_FRAME = 0.045
+# A block moves when its mean changes by this much within a second, grey levels.
+_MOVING = 5.0
 # A second that agrees this far (s) from its place is out of order; looked for in this many seconds at most.
 _ELSEWHERE = 0.2
 _MOST_LOOKED_FOR = 60
@@ -138,16 +142,22 @@ class _View:
         self._sound()
 
     def _pictures(self) -> None:
-        """Distance of each block to the range of the two reference samples around it, colours matched once."""
-        before = self.reference.pictures[self._before].astype(np.float64)
-        after = self.reference.pictures[self._after].astype(np.float64)
-        middle = (before + after) / 2
+        """Distance of each block to the range of the four reference samples around it, colours matched once.
+
+        A trimmed copy is sampled between the reference's samples; what moved in between lies in that range, or
+        in a neighbouring block's where this block moves.
+        """
+        last = len(self._ref_t) - 1
+        steps = np.stack([self._before - 1, self._before, self._after, self._after + 1])
+        around = self.reference.pictures[np.clip(steps, 0, last)]
+        lowest, highest = around.min(axis=0).astype(np.float64), around.max(axis=0).astype(np.float64)
+        middle = around[1:3].mean(axis=0)
+        _widen(lowest, highest)
         seen = self.candidate.pictures.astype(np.float64)
         count = LUMA_SIDE**2
         parts = [slice(0, count), slice(count, count + 64), slice(count + 64, count + 128)]
         matched = np.concatenate([_matched(seen[:, p], middle[:, p]) for p in parts], axis=1)
-        over = matched - np.maximum(before, after)
-        under = np.minimum(before, after) - matched
+        over, under = matched - highest, lowest - matched
         distance = np.maximum(np.maximum(over, under), 0)
         self._luma, self._chroma = distance[:, :count], distance[:, count:]
 
@@ -196,6 +206,9 @@ class _View:
     def second(self, t0: float, t1: float) -> dict[str, float]:
         """The measures of one second of the candidate; 0 where there is nothing to compare."""
         inside = (self._cand_t >= t0) & (self._cand_t < t1)
+        # After the reference's last sample there is nothing to compare with; up to a quarter of a second.
+        sampled = inside & (self._cand_t + self.offset <= self._ref_t[-1] + _ONE_FRAME)
+        inside = sampled if sampled.any() else inside
         out = {
             "outside": self._outside(t0, t1),
             "luma": float(np.median(self._luma[inside].max(axis=1))) if inside.any() else 255.0,
@@ -241,6 +254,16 @@ class _View:
         if not bits:
             return {"face_bits": 0.0, "shape": 0.0}
         return {"face_bits": float(np.mean(bits)), "shape": float(np.abs(np.mean(shapes, axis=0)).mean())}
+
+
+def _widen(lowest: Floats, highest: Floats) -> None:
+    """Let luma blocks that move take their neighbours' values too, in place; still blocks stay as they are."""
+    square = np.ones((3, 3), np.uint8)
+    for low, high in zip(lowest[:, : LUMA_SIDE**2], highest[:, : LUMA_SIDE**2], strict=True):
+        moving = high - low > _MOVING
+        wider = cv2.dilate(high.reshape(LUMA_SIDE, LUMA_SIDE), square).ravel()
+        lower = cv2.erode(low.reshape(LUMA_SIDE, LUMA_SIDE), square).ravel()
+        high[moving], low[moving] = wider[moving], lower[moving]
 
 
 def _matched(seen: Floats, expected: Floats) -> Floats:
