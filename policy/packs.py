@@ -82,6 +82,12 @@ class _PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+@lru_cache(maxsize=64)
+def shipped_pack(name: str) -> Pack:
+    """A pack of ``policy/packs``, read once."""
+    return read_pack(PACKS / f"{name}.yaml")
+
+
 def pack_names() -> list[str]:
     """Every pack that is shipped."""
     return sorted(path.stem for path in PACKS.glob("*.yaml"))
@@ -100,7 +106,7 @@ def _rule_set(names: tuple[str, ...]) -> RuleSet:
     for name in names:
         if not re.fullmatch(r"[a-z][a-z0-9-]{1,39}", name):
             raise PackError("a pack's name is lower-case letters and hyphens", where=repr(name[:40]))
-    packs = [read_pack(PACKS / f"{name}.yaml") for name in names]
+    packs = [shipped_pack(name) for name in names]
     for name, pack in zip(names, packs, strict=True):
         if pack.id != name:
             raise PackError("the pack's id differs from its file name", where=f"{name}.yaml: {pack.id}")
@@ -116,11 +122,7 @@ def territory_pack(territory: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _territories() -> dict[str, str]:
-    return {
-        territory: name
-        for name in pack_names()
-        for territory in read_pack(PACKS / f"{name}.yaml").territories
-    }
+    return {territory: name for name in pack_names() for territory in shipped_pack(name).territories}
 
 
 def pack_digest(pack: Pack) -> str:

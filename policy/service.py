@@ -65,10 +65,10 @@ def check_text(
         findings.append(
             _plain("language_unsupported", "review", "The rule packs were not written for this language.")
         )
-    if not text.strip():
-        findings.append(_plain("text_empty", "block", "There is no text to check."))
-    elif len(text) > MAX_TEXT:
+    if len(text) > MAX_TEXT:
         findings.append(_plain("text_too_long", "block", f"A script is at most {MAX_TEXT:,} characters."))
+    elif not fold(text).text.strip():
+        findings.append(_plain("text_empty", "block", "There is no text to check."))
     else:
         findings += _check(text, spans, rules, known)
     findings = _ordered(findings)
@@ -184,16 +184,17 @@ def _inside(phrase: Phrase, read: Sequence[Token], start: int, end: int) -> bool
 
 
 def _places(name: str, read: Sequence[Token]) -> list[tuple[int, int]]:
-    """Where a listed name stands, word by word, in its folded form."""
-    wanted = [word for word in fold(name).text.replace("-", " ").replace("'", "").split() if word]
-    words = [token.word for token in read]
-    if not wanted:
-        return []
-    return [
-        (index, index + len(wanted))
-        for index in range(len(words) - len(wanted) + 1)
-        if words[index : index + len(wanted)] == wanted
-    ]
+    """Where a listed name stands, from word start to word end, however its letters are spaced."""
+    wanted = "".join(character for character in fold(name).text if character.isalnum())
+    found = []
+    for start in range(len(read) if len(wanted) >= 2 else 0):
+        letters, end = "", start
+        while end < len(read) and len(letters) < len(wanted) and wanted.startswith(letters):
+            letters += read[end].word  # an end of a sentence is a full stop, so it breaks the match
+            end += 1
+        if letters == wanted:
+            found.append((start, end))
+    return found
 
 
 def _names(value: Any) -> list[str]:

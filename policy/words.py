@@ -20,7 +20,7 @@ _ABBREVIATIONS = frozenset({"mr", "mrs", "ms", "dr", "prof", "st", "nr", "no", "
 
 _CHUNK = re.compile(r"\S+")
 _PIECE = re.compile(r"\d+(?:[.,]\d+){0,8}|[^\W\d_]+|[%$€£₹]")
-_SPLIT = re.compile(r"([-/_:;,]|\.(?=\D)|'(?=s\b))")
+_SPLIT = re.compile(r"([-/_:;]|,(?!\d)|\.(?=\D)|'(?=s\b))")
 _STRETCHED = re.compile(r"(.)\1{2,}")
 _LEET = str.maketrans("013456789@$!|+€(", "oieasgtbgasiitec")
 _MASKED = re.compile(r"[a-z][a-z*#_.\-@!$%&+]{1,14}[a-z]")
