@@ -26,6 +26,7 @@ from provenance.signer import Signer
 from provenance.trust import library_settings
 
 MEDIA_TYPE = "video/mp4"
+PARENT = {"title": "imported video", "relationship": "parentOf", "label": "parent"}
 TIMESTAMP_TRIES = 3
 TIMESTAMP_PAUSE = 0.4  # seconds, doubled after each try
 
@@ -45,9 +46,14 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
         if material is not None:
             _refuse_broken(material, anchors)
     urn = _new_urn()
+    parent_type = _media_type(facts.parent) if facts.parent is not None else None
+    stated = (
+        PARENT | {"description": f"SHA-256 {digest_file(facts.parent)}"} if facts.parent is not None else None
+    )
     manifest = sealed_manifest(
         urn,
         facts,
+        stated_parent=stated if parent_type is None else None,
         ftyp_sha256=media_boxes(asset).get("ftyp", ""),
         demonstration=_demonstration(facts.environment, signer),
     )
@@ -55,12 +61,9 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
     def build(builder: c2pa.Builder) -> None:
         if facts.parent is not None:
             builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
-            with facts.parent.open("rb") as file:
-                builder.add_ingredient(
-                    {"title": "imported video", "relationship": "parentOf", "label": "parent"},
-                    MEDIA_TYPE,
-                    file,
-                )
+            if parent_type is not None:
+                with facts.parent.open("rb") as file:
+                    builder.add_ingredient(PARENT, parent_type, file)
         for index, ingredient in enumerate(facts.ingredients):
             if ingredient.path is None:
                 continue  # stated by its digest in the manifest
@@ -117,6 +120,15 @@ def publish(
         out.unlink(missing_ok=True)
         raise
     return Credential(out, urn, store, digest_file(out), digest)
+
+
+def _media_type(path: Path) -> str | None:
+    """Of a container that can carry a credential; None for one that cannot, such as Matroska."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp":
+        return MEDIA_TYPE
+    return "video/x-msvideo" if head[:4] + head[8:] == b"RIFFAVI " else None
 
 
 def _refuse_broken(material: Path, anchors: str) -> None:

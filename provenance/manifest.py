@@ -26,8 +26,20 @@ SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 NOT_ALLOWED = {"use": "notAllowed"}
 
 
-def sealed_manifest(urn: str, facts: SealFacts, *, ftyp_sha256: str, demonstration: bool) -> dict[str, Any]:
-    """The definition of a sealed video's manifest; ``ftyp_sha256`` is the digest of the type box's payload.
+def sealed_manifest(
+    urn: str,
+    facts: SealFacts,
+    *,
+    ftyp_sha256: str,
+    demonstration: bool,
+    stated_parent: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """The definition of a sealed video's manifest.
+
+    Args:
+        ftyp_sha256: digest of the type box's payload.
+        stated_parent: an import's original as an ingredient that is only described, where its container cannot
+            carry a credential; None: the signer adds it with its bytes.
 
     Raises:
         ProvenanceError: no gate verdicts at all, or a generated video without a mark.
@@ -40,19 +52,9 @@ def sealed_manifest(urn: str, facts: SealFacts, *, ftyp_sha256: str, demonstrati
         )
     if facts.mark_id is None and facts.parent is None:
         raise ProvenanceError("a generated video must carry a mark", where="SealFacts.mark_id")
-    source_type = SOURCE_TYPES + facts.source_type
-    inputs = [f"input{index}" for index in range(len(facts.ingredients))]
-    first: dict[str, Any] = (
-        {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}}
-        if facts.parent is not None
-        else {"action": "c2pa.created", "digitalSourceType": source_type}
-    )
-    actions: list[dict[str, Any]] = [first]
-    if inputs and facts.parent is None:
-        first["parameters"] = {"ingredientIds": inputs}
+    actions = _actions(facts)
     assertions: list[dict[str, Any]] = []
     if facts.mark_id is not None:
-        actions.append({"action": "c2pa.watermarked.bound", "digitalSourceType": source_type})
         soft_binding = {
             "alg": SOFT_BINDING,
             "blocks": [{"scope": {}, "value": f"{facts.mark_id:010x}"}],
@@ -66,19 +68,39 @@ def sealed_manifest(urn: str, facts: SealFacts, *, ftyp_sha256: str, demonstrati
     if facts.label_profile:
         label = {"profile": facts.label_profile, "territory": facts.territory}
         assertions.append(_created(LABEL_ASSERTION, label))
-    return _definition(urn, actions, assertions) | {
-        "ingredients": [
-            {
-                "title": ingredient.title,
-                "format": ingredient.media_type,
-                "relationship": "inputTo",
-                "label": f"input{index}",
-                "description": f"SHA-256 {ingredient.sha256}",
-            }
-            for index, ingredient in enumerate(facts.ingredients)
-            if ingredient.path is None
-        ]
-    }
+    described = [
+        {
+            "title": ingredient.title,
+            "format": ingredient.media_type,
+            "relationship": "inputTo",
+            "label": f"input{index}",
+            "description": f"SHA-256 {ingredient.sha256}",
+        }
+        for index, ingredient in enumerate(facts.ingredients)
+        if ingredient.path is None
+    ]
+    if stated_parent is not None:
+        described.append(stated_parent)
+    return _definition(urn, actions, assertions) | {"ingredients": described}
+
+
+def _actions(facts: SealFacts) -> list[dict[str, Any]]:
+    """What was done. An import was opened, labelled and marked; nothing is claimed about how it came to be."""
+    marked = {"action": "c2pa.watermarked.bound"}
+    if facts.parent is None:
+        source_type = SOURCE_TYPES + facts.source_type
+        created: dict[str, Any] = {"action": "c2pa.created", "digitalSourceType": source_type}
+        if facts.ingredients:
+            inputs = [f"input{index}" for index in range(len(facts.ingredients))]
+            created["parameters"] = {"ingredientIds": inputs}
+        return [created, marked | {"digitalSourceType": source_type}]
+    drawn = {"digitalSourceType": SOURCE_TYPES + "algorithmicMedia"}
+    actions: list[dict[str, Any]] = [{"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}}]
+    if facts.mark_id is not None:
+        if facts.label_profile:
+            actions.append({"action": "c2pa.addedText", **drawn})
+        actions += [marked | drawn, {"action": "c2pa.transcoded"}]
+    return actions
 
 
 def published_manifest(urn: str, approval: ApprovalFacts, *, demonstration: bool) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import av
 import c2pa
 import pytest
 
+from core.canonical import digest_file
 from core.media.essence import essence, media_boxes
 from provenance import credential
 from provenance.credential import publish, seal
@@ -101,6 +103,40 @@ def test_an_import_is_opened_and_keeps_its_own_credential(studio: Studio, tmp_pa
     parent = document["manifests"][imported.id]["ingredients"][0]
     assert parent["active_manifest"] == studio.sealed.id
     assert studio.sealed.id in document["manifests"]
+
+
+def test_an_import_that_was_labelled_and_marked_says_so(studio: Studio, tmp_path: Path) -> None:
+    """And claims nothing about how the customer's picture came to be."""
+    facts = seal_facts(parent=studio.sealed.path, ingredients=())
+    imported = seal(studio.asset, tmp_path / "out.mp4", facts, studio.signer, anchors=studio.anchors.own)
+    actions = assertions(read(imported.path, studio.anchors.own), imported.id)["c2pa.actions.v2"]["actions"]
+    assert [action["action"] for action in actions] == [
+        "c2pa.opened",
+        "c2pa.addedText",
+        "c2pa.watermarked.bound",
+        "c2pa.transcoded",
+    ]
+    assert "trainedAlgorithmicMedia" not in str(actions)
+
+
+def test_an_import_whose_container_carries_no_credential_is_stated_by_its_digest(
+    studio: Studio, tmp_path: Path
+) -> None:
+    original = tmp_path / "original.mkv"
+    with av.open(str(studio.asset)) as source, av.open(str(original), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    facts = seal_facts(parent=original, ingredients=())
+    imported = seal(studio.asset, tmp_path / "out.mp4", facts, studio.signer, anchors=studio.anchors.own)
+    document = read(imported.path, studio.anchors.own)
+    assert document["validation_state"] == "Trusted"
+    parent = document["manifests"][imported.id]["ingredients"][0]
+    assert (
+        parent["relationship"] == "parentOf" and parent["description"] == f"SHA-256 {digest_file(original)}"
+    )
 
 
 def test_a_credential_that_would_say_nothing_is_refused(studio: Studio, tmp_path: Path) -> None:
