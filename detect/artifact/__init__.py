@@ -4,6 +4,7 @@
 manipulated or made by a machine? Our own renders are synthetic by definition, and may be flawless.
 """
 
+from detect.artifact.authenticity import AuthenticityGate
 from detect.artifact.quality import QualityGate
 
-__all__ = ["QualityGate"]
+__all__ = ["AuthenticityGate", "QualityGate"]

@@ -126,7 +126,10 @@ class QualityGate:
 
     def _boxes_at(self, seen: Windows) -> NDArray[np.float32]:
         middle = np.searchsorted(np.array(self._times), (seen.start + seen.end) / 2)
-        return np.asarray(self._boxes, np.float32)[np.minimum(middle, len(self._boxes) - 1)]
+        rows: NDArray[np.float32] = np.asarray(self._boxes, np.float32)[
+            np.minimum(middle, len(self._boxes) - 1)
+        ]
+        return rows
 
 
 def smooth(values: NDArray[np.float64], seen: Windows) -> NDArray[np.float64]:

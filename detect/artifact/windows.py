@@ -102,7 +102,7 @@ def _group(name: str) -> str:
     return name if name in ("ghost", "rows") else "shape"
 
 
-def _derive(measures: Array) -> tuple[list[str], Array]:
+def derive(measures: Array) -> tuple[list[str], Array]:
     """Names and (m, k) of the derived measures of (m, len(regions.NAMES))."""
     columns: dict[str, Array] = {}
 
@@ -217,7 +217,7 @@ def windows(times: Array, measures: Array, frame_times: Array, points: Array) ->
     """
     if len(times) < 6 or len(frame_times) < 6:
         return None
-    names, values = _derive(measures.astype(np.float64))
+    names, values = derive(measures.astype(np.float64))
     bend_times, bends, bend_names = _motion(frame_times.astype(np.float64), points.astype(np.float64))
     floors = np.array([_FLOOR[_group(name)] for name in names])
     jumps = np.vstack([np.zeros((1, values.shape[1])), np.abs(np.diff(values, axis=0))])

@@ -50,7 +50,7 @@ def make(name: str, classes: int, imagenet: Path | None = None) -> nn.Module:
     if name == "vit":
         from timm.models.vision_transformer import VisionTransformer
 
-        return VisionTransformer(
+        vit: nn.Module = VisionTransformer(
             img_size=112,
             patch_size=14,
             embed_dim=128,
@@ -59,6 +59,7 @@ def make(name: str, classes: int, imagenet: Path | None = None) -> nn.Module:
             num_classes=classes,
             drop_path_rate=0.1,
         )
+        return vit
     raise KeyError(name)
 
 
@@ -128,7 +129,7 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     steps = epochs * (len(crops) // batch)
-    net = net.to(memory_format=torch.channels_last)
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learning, lr=rate, weight_decay=0.03)
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.05)
@@ -148,7 +149,7 @@ def train(
                 part.eval()  # frozen layers keep their statistics too
         loss = loss_of(net(prepare(crops[rows], side, rng)), torch.from_numpy(labels[rows]))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(learning, 2.0)
         optimiser.step()
         total += float(loss.detach())

@@ -263,7 +263,7 @@ def warp_face(
 ) -> NDArray[np.float32]:
     """``source`` warped so that its mesh lies on ``points``: (H, W, 3) float32, zero off the face.
 
-    Piecewise affine on a grid of 4 px, interpolated between: fine for a face of 100 px or more.
+    Piecewise affine on a grid of 8 px, interpolated between: fine for a face of 100 px or more.
     """
     from scipy.interpolate import LinearNDInterpolator
 
@@ -273,11 +273,11 @@ def warp_face(
     out = np.zeros((*shape[:2], 3), np.float32)
     if (high - low < 8).any():
         return out
-    gx, gy = np.meshgrid(np.arange(low[0], high[0] + 4, 4.0), np.arange(low[1], high[1] + 4, 4.0))
+    gx, gy = np.meshgrid(np.arange(low[0], high[0] + 8, 8.0), np.arange(low[1], high[1] + 8, 8.0))
     where = LinearNDInterpolator(mesh, source_points[:468, :2].astype(np.float64), fill_value=-1e4)(gx, gy)
     size = (high[0] - low[0], high[1] - low[1])
-    # Grid node k lies at pixel 4k; an affine enlargement keeps that exact.
-    matrix = np.array([[4, 0, 0], [0, 4, 0]], np.float32)
+    # Grid node k lies at pixel 8k; an affine enlargement keeps that exact.
+    matrix = np.array([[8, 0, 0], [0, 8, 0]], np.float32)
     maps = [
         cv2.warpAffine(where[..., k].astype(np.float32), matrix, (int(size[0]), int(size[1]))) for k in (0, 1)
     ]
