@@ -7,11 +7,11 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from audit.errors import AlreadyDecided, MakerMayNotApprove
+from audit.errors import AlreadyDecided, ForgedApproval, MakerMayNotApprove
 from audit.events import Event
 from audit.ledger.entries import append_row
 from audit.models import Approval
-from audit.tables import ApprovalRow
+from audit.tables import ApprovalRow, LedgerEntryRow, commitment
 from core.database import now
 from core.errors import InputError
 from core.ids import new_id
@@ -89,9 +89,29 @@ def record(
 
 
 def approvals_for(session: Session, sealed_sha256: str) -> list[Approval]:
-    """Every decision over a sealed asset, oldest first."""
+    """Every decision over a sealed asset, oldest first, each held against its ledger entry.
+
+    Raises :class:`ForgedApproval` (an IntegrityError) for a row that was changed, or put there by other means
+    than :func:`record`. Somebody who can also add ledger entries is not noticed here.
+    """
     query = select(ApprovalRow).where(ApprovalRow.sealed_sha256 == sealed_sha256)
-    return [_approval(row) for row in session.scalars(query.order_by(ApprovalRow.created_at, ApprovalRow.id))]
+    rows = session.scalars(query.order_by(ApprovalRow.created_at, ApprovalRow.id)).all()
+    return [_verified(session, row) for row in rows]
+
+
+def _verified(session: Session, row: ApprovalRow) -> Approval:
+    entries = session.scalars(
+        select(LedgerEntryRow).where(
+            LedgerEntryRow.subject == row.render_id, LedgerEntryRow.event == Event.APPROVAL_RECORDED.value
+        )
+    )
+    if commitment(row) not in [entry.facts.get("commitment") for entry in entries]:
+        raise ForgedApproval(
+            "a decision is not what the ledger says was decided",
+            where=row.id,
+            next_step="run `greenroom ledger verify`; nothing is released on this decision",
+        )
+    return _approval(row)
 
 
 def _approval(row: ApprovalRow) -> Approval:

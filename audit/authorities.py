@@ -397,7 +397,6 @@ def _verified_status(row: AuthorityStatusRow) -> StatusChange:
 
 
 def _counted(session: Session, record_id: str) -> int:
-    rows = (
-        select(func.count()).select_from(AuthorityRenderRow).where(AuthorityRenderRow.record_id == record_id)
-    )
+    # The highest ordinal, not the number of rows: a row that somebody takes away frees no allowance.
+    rows = select(func.max(AuthorityRenderRow.ordinal)).where(AuthorityRenderRow.record_id == record_id)
     return session.scalar(rows) or 0

@@ -35,6 +35,12 @@ class ForgedAuthority(IntegrityError):
     code = "forged_authority"
 
 
+class ForgedApproval(IntegrityError):
+    """A decision that no ledger entry speaks of, or that differs from what its entry committed to."""
+
+    code = "forged_approval"
+
+
 class ReceiptConflict(Conflict):
     """The same gate, in the same version, has already given another verdict over the same essence."""
 

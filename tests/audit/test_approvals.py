@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from audit import approvals
-from audit.errors import AlreadyDecided, Immutable, MakerMayNotApprove
+from audit.errors import AlreadyDecided, ForgedApproval, Immutable, MakerMayNotApprove
 from audit.models import Approval
 from audit.tables import ApprovalRow, LedgerEntryRow
-from core.database import reading, transaction
+from core.database import engine, reading, transaction
 from core.errors import InputError
 from tests.audit.conftest import SEALED
 
@@ -97,6 +97,25 @@ def test_an_incomplete_decision_is_refused(changes: dict[str, str], message: str
     with pytest.raises(InputError, match=message):
         decide(**changes)
     assert read() == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE approvals SET verdict = 'approve'",
+        "UPDATE approvals SET sealed_sha256 = '{other}'",
+        "UPDATE approvals SET reviewer_id = 'usr_other'",
+        "UPDATE approvals SET render_id = 'rnd_2'",
+        "DELETE FROM ledger_entries",
+    ],
+)
+def test_a_decision_changed_behind_our_back_is_not_read(statement: str) -> None:
+    decide(verdict="reject", reason="the label is too small")
+    other = "0f" * 32
+    with engine().begin() as connection:
+        assert connection.exec_driver_sql(statement.format(other=other)).rowcount == 1
+    with pytest.raises(ForgedApproval, match="not what the ledger says"):
+        read(other if "other}" in statement else SEALED)
 
 
 def test_a_decision_is_never_edited() -> None:
