@@ -115,6 +115,7 @@ class ObstoreBlobs:
         return self._find(sha256, role) is not None
 
     def delete(self, sha256: str, role: str | None = None) -> None:
+        _check(sha256)
         for name in [role] if role else self._roles():
             with contextlib.suppress(FileNotFoundError):
                 obstore.delete(self._store, _key(name, sha256))

@@ -73,8 +73,9 @@ class VideoWriter:
         context.gop_size = round(2 * self._fps)
         context.color_primaries = context.color_trc = context.colorspace = _BT709
         context.color_range = _LIMITED
-        context.thread_count = threads
-        context.options = {"crf": str(crf), "preset": preset, "threads": str(threads)}
+        # Whole frames in parallel: slices (libav's default) compress worse, and their bytes depend on timing.
+        context.thread_count, context.thread_type = threads, "FRAME"
+        context.options = {"crf": str(crf), "preset": preset}
         self._video = video
         self._audio: Any = None
         if sample_rate:
