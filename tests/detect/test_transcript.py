@@ -1,0 +1,113 @@
+"""Is the approved script what is spoken? One recording, many scripts: what differs is found, what does not is not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from core.models import Brief, Finding, Span
+from detect.errors import Abstain
+from detect.models import Subject
+from detect.transcript import TranscriptGate
+from tests.core.perception.test_speech import speak
+
+SAID = "Hello Siobhan, your two bags of coffee are ready in Galway. They cost $12.50, and we close at six."
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Subject:
+    return _subject(SAID, speak(SAID))
+
+
+def _subject(script: str | None, sound: np.ndarray, language: str = "en-GB", check_text=None) -> Subject:
+    brief = Brief(script=script, language=language, persona=None, label_profile="default", mark_id=None)
+    info = SimpleNamespace(audio=object(), duration=len(sound) / 16000)
+    subject = Subject(None, info, None, brief, check_text)
+    subject.__dict__["sound16k"] = sound
+    return subject
+
+
+def judged(recorded: Subject, script: str | None, **more):
+    """The gate's result for the recording, had this script been approved."""
+    subject = _subject(script, recorded.sound16k, **more)
+    subject._heard = recorded.transcript()
+    return TranscriptGate().result(subject)
+
+
+def test_the_script_as_spoken_brings_no_finding_though_the_name_is_heard_otherwise(recorded: Subject) -> None:
+    result = judged(recorded, SAID)
+    assert "Siobhan" not in recorded.transcript().text
+    assert result.findings == ()
+    assert result.score == 0
+
+
+def test_numbers_may_be_written_out_and_contractions_opened(recorded: Subject) -> None:
+    script = SAID.replace("two", "2").replace("$12.50", "twelve dollars and fifty cents").replace("six", "6")
+    assert judged(recorded, script).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("approved", "spoken"),
+    [("tea", "coffee"), ("Limerick", "Galway"), ("Deirdre", "Siobhan"), ("three", "two"), ("nine", "six")],
+)
+def test_another_word_is_found_with_its_place_in_the_script_and_its_time(
+    recorded: Subject, approved: str, spoken: str
+) -> None:
+    script = SAID.replace(spoken, approved)
+    (finding,) = judged(recorded, script).findings
+    assert finding.code == "replaced_word"
+    in_script, in_sound = finding.spans
+    assert approved in script[in_script.start : in_script.end]
+    assert 0 <= in_sound.t0 < in_sound.t1 <= len(recorded.sound16k) / 16000
+    assert approved not in finding.message
+
+
+def test_a_missing_and_an_extra_word_are_found(recorded: Subject) -> None:
+    (missing,) = judged(recorded, SAID.replace("bags", "large bags")).findings
+    (extra,) = judged(recorded, SAID.replace("ready ", "")).findings
+    assert (missing.code, extra.code) == ("missing_word", "extra_word")
+    assert extra.spans[0].text == "ready"
+
+
+def test_a_price_that_sounds_nearly_alike_is_another_price(recorded: Subject) -> None:
+    (finding,) = judged(recorded, SAID.replace("12.50", "12.15")).findings
+    assert finding.code == "replaced_word"
+
+
+def test_another_text_altogether_blocks(recorded: Subject) -> None:
+    result = judged(
+        recorded, "Good evening. The museum opens a new wing in April, and members may enter first."
+    )
+    assert result.findings[0].code == "other_script"
+    assert result.findings[0].severity == "block"
+
+
+def test_a_rule_over_the_heard_words_counts_where_the_script_did_not_have_them(recorded: Subject) -> None:
+    def check(text: str) -> list[Finding]:
+        start = text.index("coffee")
+        spans = (Span(source="script", start=start, end=start + 6),)
+        return [Finding(code="no_coffee", severity="block", message="Coffee is not allowed.", spans=spans)]
+
+    assert judged(recorded, SAID, check_text=check).findings == ()
+    found = judged(recorded, SAID.replace("coffee", "tea"), check_text=check).findings
+    rule = next(f for f in found if f.code == "no_coffee")
+    assert rule.severity == "review"  # the recogniser may be wrong: a person decides
+    assert rule.spans[0].source == "transcript"
+    assert rule.spans[0].t1 > rule.spans[0].t0 > 0
+    without_script = judged(recorded, None, check_text=check)
+    assert without_script.abstained
+    assert [f.code for f in without_script.findings] == ["no_coffee"]
+
+
+def test_silence_under_a_script_blocks() -> None:
+    result = TranscriptGate().result(_subject(SAID, np.zeros(48000, np.float32)))
+    assert result.findings[0].code == "other_script"
+
+
+def test_without_sound_or_in_another_language_the_gate_abstains(recorded: Subject) -> None:
+    with pytest.raises(Abstain, match="no sound"):
+        TranscriptGate().result(_subject(SAID, np.empty(0, np.float32)))
+    with pytest.raises(Abstain, match="only English"):
+        judged(recorded, SAID, language="hi")
