@@ -173,11 +173,16 @@ def test_nothing_a_child_says_breaks_its_parent(
 ) -> None:
     """A child that was taken over may send anything: the parent answers with a MediaError."""
 
-    def whisper(reader: int, *_rest: object) -> Iterator[confined.Message]:
+    def whisper(reader: int, path: Path, limits: MediaSettings) -> Iterator[confined.Message]:
         ours, theirs = os.pipe()
-        threading.Thread(target=lambda: (os.write(theirs, said), os.close(theirs))).start()
+
+        def say() -> None:
+            os.write(theirs, said)
+            os.close(theirs)
+
+        threading.Thread(target=say).start()
         try:
-            yield from original(ours, *_rest)
+            yield from original(ours, path, limits)
         finally:
             os.close(ours)
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from core.errors import MediaError
-from core.media.boxes import top_level
+from core.media.boxes import Box, top_level
 from core.media.essence import essence, media_boxes
 from tests.core.media_files import insert_box, picture, tone, write_video
 
@@ -137,7 +137,7 @@ def test_the_box_walk_ends_on_broken_files(
         media_boxes(path)
 
 
-def _boxes(path: Path) -> list:
+def _boxes(path: Path) -> list[Box]:
     with path.open("rb") as file:
         return list(top_level(file))
 

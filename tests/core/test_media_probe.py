@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from core.settings import MediaSettings
 from tests.core.media_files import picture, write_raw, write_sound_only, write_video
 
 
-def refusal(path: Path, **limits: float) -> tuple[str, str]:
+def refusal(path: Path, **limits: Any) -> tuple[str, str]:
     with pytest.raises(MediaError) as caught:
         probe(path, MediaSettings(**limits))
     return caught.value.code, str(caught.value)
