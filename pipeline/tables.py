@@ -82,6 +82,9 @@ class RenderRow(Base):
 
     # What was found: the verdict of step 8, and why it ended where it ended.
     verdict: Mapped[str | None] = mapped_column(String(10))
+    summary: Mapped[str] = mapped_column(
+        String(300), default="", info={"personal": "the gravest finding may quote the script"}
+    )
     gate_set_sha256: Mapped[str | None] = mapped_column(String(64))
     brief_sha256: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[dict[str, Any] | None] = mapped_column()

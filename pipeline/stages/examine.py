@@ -72,7 +72,13 @@ def run(job: Job) -> Outcome:
             )
         save_fingerprint(session, essence=essence, brand_id=render.brand_id, fingerprint=fingerprint)
 
-    values = {"verdict": verdict.value, "gate_set_sha256": gate_set.sha256, "brief_sha256": brief_sha256}
+    gravest = [finding.message for finding in examination.findings() if finding.severity != "note"]
+    values = {
+        "summary": gravest[0][:300] if gravest else "",
+        "verdict": verdict.value,
+        "gate_set_sha256": gate_set.sha256,
+        "brief_sha256": brief_sha256,
+    }
     if verdict is Verdict.BLOCK:
         blocking = [d.result.gate for d in examination.decisions if d.verdict is Verdict.BLOCK]
         return Outcome(

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 from alembic import op
-
 import core.database
+
 
 revision = "0001"
 down_revision = None
@@ -352,6 +352,7 @@ def upgrade() -> None:
         sa.Column("sealed_sha256", sa.String(length=64), nullable=True),
         sa.Column("published_sha256", sa.String(length=64), nullable=True),
         sa.Column("verdict", sa.String(length=10), nullable=True),
+        sa.Column("summary", sa.String(length=300), nullable=False),
         sa.Column("gate_set_sha256", sa.String(length=64), nullable=True),
         sa.Column("brief_sha256", sa.String(length=64), nullable=True),
         sa.Column("reason", sa.JSON(), nullable=True),

@@ -1,0 +1,183 @@
+"""A person in a real browser: signs in, reads the finding, asks for a video, approves it, and checks the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from core.blobs import blobs
+from pipeline.service import get_render
+from tests.end_to_end.conftest import Console, DemoRun
+from tests.end_to_end.test_verify import reencode
+
+pytestmark = pytest.mark.browser
+SHOTS = Path(__file__).parent.parent.parent / "test-artifacts"
+
+
+@pytest.fixture(scope="module")
+def browser_page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+            ],
+        )
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.problems = []  # type: ignore[attr-defined]
+        page.on("pageerror", lambda error: page.problems.append(str(error)))  # type: ignore[attr-defined]
+        page.on(
+            "console",
+            lambda line: (
+                page.problems.append(line.text)  # type: ignore[attr-defined]
+                if line.type == "error" and "Failed to load resource" not in line.text
+                else None
+            ),
+        )
+        yield page
+        browser.close()
+
+
+def shot(page: Page, name: str) -> None:
+    SHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def sign_in(page: Page, console: Console, account: dict[str, str]) -> None:
+    page.context.clear_cookies()
+    page.goto(f"{console.address}/")
+    expect(page).to_have_url(f"{console.address}/sign-in?next=/")
+    page.get_by_label("E-mail address").fill(account["email"])
+    page.get_by_label("Password").fill(account["password"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Queue")).to_be_visible()
+
+
+def check_file(page: Page, console: Console, path: Path) -> str:
+    """The public page's verdict about a file, as a visitor without an account."""
+    page.context.clear_cookies()
+    page.goto(f"{console.address}/verify")
+    page.locator("input[type=file]").set_input_files(path)
+    page.get_by_role("button", name="Check").click()
+    article = page.locator("article.verdict")
+    article.wait_for(timeout=120_000)
+    return str(article.get_attribute("data-verdict"))
+
+
+def test_a_wrong_password_is_refused_in_plain_words(browser_page: Page, console: Console, demo_run: DemoRun):
+    browser_page.goto(f"{console.address}/sign-in")
+    browser_page.get_by_label("E-mail address").fill(demo_run.accounts["reviewer"]["email"])
+    browser_page.get_by_label("Password").fill("not the password")
+    browser_page.get_by_role("button", name="Sign in").click()
+    expect(browser_page.get_by_role("alert")).to_contain_text(
+        "the e-mail address or the password is wrong", ignore_case=True
+    )
+
+
+def test_the_reviewer_reads_the_finding_of_the_flagged_video(
+    browser_page: Page, console: Console, demo_run: DemoRun
+):
+    page = browser_page
+    sign_in(page, console, demo_run.accounts["reviewer"])
+    shot(page, "queue")
+    page.get_by_role("link", name="imported video").click()
+    expect(page.locator(".findings")).to_contain_text("frames")
+    expect(page.locator(".findings")).to_contain_text("after the lips")
+    expect(page.locator("evidence-player svg.lanes .finding").first).to_be_visible()
+    page.locator("evidence-player video").evaluate(
+        "video => new Promise(done => video.readyState > 1 ? done() : video.addEventListener('loadeddata', done))"
+    )
+    page.locator("button.seek").first.click()
+    shot(page, "flagged")
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_the_blocked_script_shows_its_words_marked(browser_page: Page, console: Console, demo_run: DemoRun):
+    page = browser_page
+    page.goto(f"{console.address}/renders/{demo_run.render('blocked')['render']}")
+    expect(page.locator("mark.block").first).to_contain_text("guaranteed")
+    shot(page, "blocked")
+
+
+def test_a_new_video_is_asked_for_approved_released_and_verified(
+    browser_page: Page, console: Console, in_demo: DemoRun, tmp_path: Path
+):
+    page, demo = browser_page, in_demo
+    sign_in(page, console, demo.accounts["operator"])
+    page.goto(f"{console.address}/campaigns/{demo.accounts['campaign_id']}")
+    for field, value in {"First name": "Ravi", "City": "Delhi", "Remark": "See you soon."}.items():
+        page.get_by_label(field).fill(value)
+    page.get_by_label("Day").select_option("Friday")
+    shot(page, "campaign")
+    page.get_by_role("button", name="Make the video").click()
+    page.wait_for_url(f"{console.address}/renders/rnd_*")
+    render_id = page.url.rsplit("/", 1)[1]
+    wait_for(render_id, demo, "in_review", 300)
+    page.reload()
+    assert page.get_by_role("button", name="Approve").count() == 0  # the maker may not decide
+
+    sign_in(page, console, demo.accounts["reviewer"])
+    page.goto(f"{console.address}/renders/{render_id}")
+    shot(page, "clean")
+    page.get_by_role("button", name="Approve").click()
+    wait_for(render_id, demo, "released", 60)
+    page.reload()
+    expect(page.get_by_role("link", name="Delivery link")).to_be_visible()
+    page.get_by_role("link", name="Delivery link").click()
+    expect(page.locator("video")).to_be_visible()
+    shot(page, "watch")
+    link = page.url
+
+    row = get_render(render_id, brand_id=demo.accounts["brand_id"])
+    released = tmp_path / "released.mp4"
+    released.write_bytes(blobs().get_file(row.published_sha256 or "").read_bytes())
+    assert check_file(page, console, released) == "intact"
+    shot(page, "verify-intact")
+    data = bytearray(released.read_bytes())
+    data[data.find(b"mdat") + 4 + len(data) // 4] ^= 0x40
+    (tmp_path / "changed.mp4").write_bytes(data)
+    assert check_file(page, console, tmp_path / "changed.mp4") == "tampered"
+    assert check_file(page, console, reencode(released, tmp_path / "copy.mp4")) == "reencoded_copy"
+    shot(page, "verify-copy")
+
+    # Recall: the operator takes it back; link and verdict follow at once (trust step 13).
+    sign_in(page, console, demo.accounts["operator"])
+    page.goto(f"{console.address}/renders/{render_id}")
+    page.get_by_label("Reason").fill("A rehearsal.")
+    page.get_by_role("button", name="Recall").click()
+    wait_for(render_id, demo, "recalled", 10)
+    answer = page.goto(link)
+    assert answer is not None and answer.status == 404
+    assert check_file(page, console, released) == "recalled"
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_the_public_page_works_on_a_small_screen_and_without_script(console: Console):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_context(
+            viewport={"width": 320, "height": 640}, java_script_enabled=False
+        ).new_page()
+        page.goto(f"{console.address}/verify")
+        expect(page.get_by_role("button", name="Check")).to_be_visible()
+        width = page.locator("main").bounding_box()
+        assert width is not None and width["width"] <= 320
+        shot(page, "verify-small")
+        browser.close()
+
+
+def wait_for(render_id: str, demo: DemoRun, state: str, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while (row := get_render(render_id, brand_id=demo.accounts["brand_id"])).state != state:
+        assert row.state not in ("failed", "blocked"), row.reason
+        assert time.monotonic() < until, f"still {row.state} after {seconds} s"
+        time.sleep(0.3)
