@@ -22,9 +22,10 @@ from core.errors import InputError
 from core.media.encode import VideoWriter
 from generate.models import Speech
 from generate.presenter.articulation import movements
+from generate.presenter.figure import Figure
 from generate.presenter.motion import poses
 from generate.presenter.portrait import load_sources, make_figure
-from generate.presenter.rig import Figure, Rig
+from generate.presenter.rig import Rig
 from generate.presenter.studio import HEIGHT, WIDTH
 from generate.voice import HibariVoice
 
@@ -32,7 +33,7 @@ HERE = Path(__file__).parent
 FPS = 25
 SEED = 5
 LEAD_SECONDS, TAIL_SECONDS = 0.4, 0.6  # still lips before the first and after the last word
-CRF = 20
+CRF = 22
 
 
 def speak() -> Speech:
@@ -80,7 +81,7 @@ def pictures(figure: Figure, speech: Speech, only: list[int] | None = None) -> I
 def build(out: Path, figure: Figure, speech: Speech) -> None:
     """Render and encode the clip."""
     with VideoWriter(
-        out, WIDTH, HEIGHT, Fraction(FPS), speech.rate, crf=CRF, preset="slow", threads=1
+        out, WIDTH, HEIGHT, Fraction(FPS), speech.rate, crf=CRF, preset="medium", threads=1
     ) as writer:
         for index, picture in enumerate(pictures(figure, speech)):
             writer.write(picture)

@@ -17,7 +17,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
 from core.errors import InputError
-from generate.presenter.rig import Figure
+from generate.presenter.figure import Figure
 from generate.presenter.studio import dress
 from generate.presenter.upscale import Upscaler, fetch_weights
 from generate.presenter.wardrobe import smoothstep
@@ -57,26 +57,52 @@ def load_sources(media: Path) -> dict[str, list[Source]]:
             where=missing[0][:12],
             next_step="set GREENROOM_TEST_MEDIA to the folder that the presenter was made from",
         )
-    return {role: [_read(by_digest[digest]) for digest in digests] for role, digests in roles.items()}
+    with StillMesh() as mesh_of:
+        return {
+            role: [_read(by_digest[digest], mesh_of) for digest in digests] for role, digests in roles.items()
+        }
 
 
-def _read(file: Path) -> Source:
+def _read(file: Path, mesh_of: StillMesh) -> Source:
     image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError("a source picture cannot be read", where=file.name, next_step="restore it")
-    return Source(image.astype(np.float32), mesh(image))
+    points = mesh_of(image) if image is not None else None
+    if image is None or points is None:
+        raise InputError(
+            "a source picture cannot be read, or holds no face", where=file.name, next_step="restore it"
+        )
+    return Source(image.astype(np.float32), points)
+
+
+class StillMesh:
+    """MediaPipe's mesh on still pictures, one after another. Use it as a context manager."""
+
+    def __enter__(self) -> StillMesh:
+        import mediapipe
+
+        self._follower = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._follower.close()
+
+    def __call__(self, image: NDArray[np.uint8]) -> Points | None:
+        """(478, 3) mesh points in pixels of a picture with one face; None when there is none."""
+        found = self._follower.process(np.ascontiguousarray(image[..., ::-1])).multi_face_landmarks
+        if not found:
+            return None
+        height, width = image.shape[:2]
+        return np.array([(p.x * width, p.y * height, p.z * width) for p in found[0].landmark])
 
 
 def mesh(image: NDArray[np.uint8]) -> Points:
-    """(478, 3) mesh points in pixels of a still picture with one face."""
-    import mediapipe
-
-    with mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True) as follower:
-        found = follower.process(np.ascontiguousarray(image[..., ::-1])).multi_face_landmarks
-    if not found:
-        raise InputError("no face in a source picture", next_step="choose another one")
-    height, width = image.shape[:2]
-    return np.array([(p.x * width, p.y * height, p.z * width) for p in found[0].landmark])
+    """(478, 3) mesh points of one picture. Raises InputError when there is no face in it."""
+    with StillMesh() as follower:
+        points = follower(image)
+    if points is None:
+        raise InputError(
+            "no face in a picture of the presenter", where="mesh", next_step="choose another one"
+        )
+    return points
 
 
 def similarity(source: Points, target: Points) -> Points:
@@ -132,8 +158,21 @@ def compose(sources: dict[str, list[Source]]) -> Array:
     soft = cv2.GaussianBlur(blend, (0, 0), DETAIL_SIGMA)
     face = soft + detail - cv2.GaussianBlur(detail, (0, 0), DETAIL_SIGMA)
     edge = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    alpha = cv2.GaussianBlur(smoothstep(edge, 2, 18), (0, 0), 2)[..., None]
-    return np.asarray(np.clip(hair * (1 - alpha) + face * alpha, 0, 255), np.float32)
+    alpha = cv2.GaussianBlur(smoothstep(edge, 2, 18), (0, 0), 2)
+    hair = _matched(hair, face, alpha, mask, skin)
+    return np.asarray(np.clip(hair + (face - hair) * alpha[..., None], 0, 255), np.float32)
+
+
+def _matched(frame: Array, face: Array, alpha: Array, mask: NDArray[np.uint8], skin: Array) -> Array:
+    """The frame's forehead and neck in the light of the face: their difference along the rim, faded outwards."""
+    rim = np.exp(-(((alpha - 0.35) / 0.2) ** 2))
+    rim *= smoothstep(np.linalg.norm(_lab(frame) - skin, axis=2), 30, 18)
+    weight = cv2.GaussianBlur(rim, (0, 0), 12)
+    difference = cv2.GaussianBlur((face - frame) * rim[..., None], (0, 0), 12) / (weight[..., None] + 1e-4)
+    away = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
+    where = smoothstep(np.linalg.norm(_lab(frame) - skin, axis=2), 38, 22) * np.exp(-((away / 70) ** 2))
+    where = cv2.GaussianBlur(where.astype(np.float32), (0, 0), 1.5)
+    return np.asarray(frame + difference * where[..., None], np.float32)
 
 
 def _moved(points: Points, home: Points) -> Points:

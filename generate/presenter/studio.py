@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from generate.presenter.rig import Figure
+from generate.presenter.figure import Figure
+from generate.presenter.mouth import EDGE
 from generate.presenter.wardrobe import backdrop, noise, smoothstep, sweater
 
 Array = NDArray[np.float32]
@@ -58,7 +59,7 @@ def tidy(portrait: Array, seed: int) -> Array:
     line = np.interp(y[:, 0], [70, 84.4, 105.5, 137.1, 160], [232, 251, 272, 284, 288])[:, None].astype(
         np.float32
     )
-    near = smoothstep(x - line, -22, -12) * smoothstep(x - line, 22, 8)
+    near = smoothstep(x - line, -36, -20) * smoothstep(x - line, 22, 8)
     alpha = near * smoothstep(y + 1.5 * ragged, 70, 84) * smoothstep(y + 1.5 * ragged, 158, 138)
     return np.asarray(out * (1 - alpha[..., None]) + opposite * alpha[..., None], np.float32)
 
@@ -73,6 +74,9 @@ def matte(portrait: Array) -> Array:
     fine = cv2.ximgproc.guidedFilter(picture, rough.astype(np.float32), 6 * U, 1e-4 * 255**2)
     alpha = smoothstep(np.clip(fine, 0, 1), 0.25, 0.95)
     x, y = grid()
+    # The outline of hair is smooth; the segmentation's small bumps go, strands() roughens it as hair does.
+    calm = smoothstep(cv2.GaussianBlur(alpha, (0, 0), 2.4 * U), 0.36, 0.74)
+    alpha += (calm - alpha) * smoothstep(y, 318, 296)
     # The sources cut the crown flat at their upper edge: round it.
     crown = np.interp(
         x[0],
@@ -109,7 +113,7 @@ def strands(head: Array, seed: int) -> Array:
     smooth = cv2.GaussianBlur(alpha, (0, 0), 6 * SCALE)
     gy, gx = np.gradient(smooth)
     ys, xs = np.nonzero((smooth > 0.45) & (smooth < 0.6))
-    keep = ys < (TOP + 455 * 0.513 * 2) * SCALE
+    keep = ys < 490 * SCALE
     ys, xs = ys[keep], xs[keep]
     layer = np.zeros(alpha.shape, np.float32)
     for index in rng.choice(len(xs), 420, replace=False):
@@ -119,13 +123,18 @@ def strands(head: Array, seed: int) -> Array:
         along = np.array([-normal[1], normal[0]])
         along *= 1 if along[1] >= 0 else -1  # hair falls
         start = np.array([x, y]) - normal * rng.uniform(2, 7) * SCALE - along * rng.uniform(5, 25) * SCALE
-        length, leave = rng.uniform(25, 75) * SCALE, rng.uniform(2.0, 8.0) * SCALE
-        bend = rng.uniform(-2, 2) * SCALE
+        length, leave = rng.uniform(25, 70) * SCALE, rng.uniform(0.5, 4.5) * SCALE
+        bend = rng.uniform(-1.5, 1.5) * SCALE
         t = np.linspace(0, 1, 24)[:, None]
         path = start + along * length * t + normal * (leave * np.sin(t * 2.2) + bend * t**2)
-        one = np.zeros(alpha.shape, np.uint8)
-        cv2.polylines(one, [np.round(path * 16).astype(np.int32)], False, 255, 1, cv2.LINE_AA, shift=4)
-        layer = np.maximum(layer, one.astype(np.float32) * (rng.uniform(0.18, 0.5) / 255))
+        low = np.maximum(np.floor(path.min(axis=0)).astype(int) - 3, 0)
+        high = np.ceil(path.max(axis=0)).astype(int) + 4
+        part = layer[low[1] : high[1], low[0] : high[0]]
+        one = np.zeros(part.shape, np.uint8)
+        cv2.polylines(
+            one, [np.round((path - low) * 16).astype(np.int32)], False, 255, 1, cv2.LINE_AA, shift=4
+        )
+        np.maximum(part, one.astype(np.float32) * (rng.uniform(0.12, 0.42) / 255), out=part)
     layer = cv2.GaussianBlur(layer, (0, 0), 0.45 * SCALE)
     out = head.copy()
     total = layer + alpha * (1 - layer)
@@ -163,8 +172,13 @@ def teeth_of(smile: Array, points: Points, seam: float) -> Array:
     ys, xs = np.nonzero(alpha > 0.5)
     shrink = SIZE * SCALE
     x = NECK * SCALE - 0.5 * SCALE - shrink * (xs.min() + xs.max()) / 2
-    y = (seam + 4.0) * SCALE - shrink * ys.max()
+    y = (seam + EDGE) * SCALE - shrink * ys.max()
     layer = cv2.GaussianBlur(np.dstack([smile, alpha]).astype(np.float32), (0, 0), 0.8)
+    # The smile's arc, made flatter: speech shows the teeth's edges nearly level.
+    py, px = np.mgrid[0 : layer.shape[0], 0 : layer.shape[1]].astype(np.float32)
+    across = (px - (xs.min() + xs.max()) / 2) / ((xs.max() - xs.min()) / 2)
+    rise = 0.34 * (ys.max() - ys.min()) * np.minimum(across**2, 1.2)
+    layer = cv2.remap(layer, px, py - rise.astype(np.float32), cv2.INTER_LINEAR)
     size = (round(WIDTH * SCALE), round(HEIGHT * SCALE))
     return np.asarray(cv2.warpAffine(layer, np.array([[shrink, 0, x], [0, shrink, y]]), size), np.float32)
 
@@ -180,18 +194,42 @@ def dress(portrait: Array, smile: Array, smile_points: Points, seed: int) -> Fig
     solid = np.clip(placed(alpha), 0, 1)
     x = (np.arange(colour.shape[1], dtype=np.float32) / SCALE)[None]
     y = (np.arange(colour.shape[0], dtype=np.float32) / SCALE)[:, None]
-    # Below the hair only the neck is kept; it goes on under the collar.
+    # Below the hair only the neck is kept; it goes on under the collar. Its sides are cleared of the source's
+    # clothes: their colours come from further in, darker towards the edge.
     neck = smoothstep(np.abs(x - NECK), 126, 120)
-    low = smoothstep(y, 504, 512)
-    solid = np.where(y > TOP + 544, neck, solid * (1 - low * (1 - neck)))
+    ragged = noise((colour.shape[0], colour.shape[1]), 1.6 * SCALE, rng, 5.0)
+    tips = smoothstep(y + 3.0 * ragged, 499, 509)
+    solid = np.where(y > TOP + 544, neck, solid * (1 - tips * (1 - neck)))
+    colour = _cleared_neck(colour)
+    front = smoothstep(np.abs(x - NECK), 113, 121) * smoothstep(y, 540, 520)
     head = np.dstack([colour, solid]).astype(np.float32)
     landmarks = mesh(_flat(head))
     head = _shaded_neck(head, landmarks)
     head = strands(head, seed)
-    cloth, cut = sweater(WIDTH, HEIGHT, SCALE, NECK, (124.0, TOP + 551.3), rng)
+    cloth, cut = sweater((WIDTH, HEIGHT), SCALE, centre=NECK, neck=(124.0, TOP + 551.3), rng=rng)
+    cloth *= 1 - 0.42 * _shadow(head[..., 3] * front)[..., None]
     seam = float((landmarks[13, 1] + landmarks[0, 1] * 0.35) / 1.35)
     teeth = teeth_of(smile, smile_points, seam)
-    return Figure(head, np.dstack([cloth, cut]), backdrop(WIDTH, HEIGHT, rng), teeth, landmarks, SCALE)
+    return Figure(head, np.dstack([cloth, cut]), front, backdrop(WIDTH, HEIGHT, rng), teeth, landmarks, SCALE)
+
+
+def _shadow(alpha: Array) -> Array:
+    """What the hair throws on the shoulders, 0..1: it lies lower and is soft."""
+    moved = np.roll(alpha, round(9 * SCALE), axis=0)
+    return np.asarray(cv2.GaussianBlur(moved, (0, 0), 7 * SCALE), np.float32)
+
+
+def _cleared_neck(colour: Array) -> Array:
+    h, w = colour.shape[:2]
+    yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
+    side = xx / SCALE - NECK
+    reach = 104.0
+    folded = np.where(np.abs(side) > reach, np.sign(side) * (2 * reach - np.abs(side)), side)
+    skin = cv2.remap(colour, ((NECK + folded) * SCALE).astype(np.float32), yy, cv2.INTER_LINEAR)
+    skin *= (1 - 0.45 * smoothstep(np.abs(side), reach - 4, reach + 22))[..., None]
+    where = smoothstep(yy / SCALE, 492, 502) * smoothstep(np.abs(side), reach - 6, reach + 1)
+    where *= smoothstep(np.abs(side), reach + 24, reach + 16)
+    return np.asarray(colour + (skin - colour) * where[..., None], np.float32)
 
 
 def _flat(head: Array) -> NDArray[np.uint8]:

