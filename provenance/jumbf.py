@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
+from asn1crypto import cms
+
 C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 MOST_MANIFESTS = 200
 PARTS = ["c2pa.assertions", "c2pa.claim.v2", "c2pa.signature"]
@@ -47,7 +49,7 @@ def _usual(data: bytes, start: int, stop: int) -> bool:
     """Does a manifest have exactly the parts that ours have, under their names, with zeros as padding?"""
     try:
         return _has_our_form(data, start, stop)
-    except (ValueError, IndexError, TypeError, struct.error):
+    except (ValueError, IndexError, KeyError, TypeError, struct.error):
         return False
 
 
@@ -70,9 +72,30 @@ def _has_our_form(data: bytes, start: int, stop: int) -> bool:
     _, at = _cbor(message, at)
     if at != len(message) or payload is not None or not isinstance(unprotected, dict):
         return False
-    return set(unprotected) <= {"sigTst2", "pad", "pad2"} and not any(
-        any(value) for name, value in unprotected.items() if name.startswith("pad")
-    )
+    if not set(unprotected) <= {"sigTst2", "pad", "pad2"}:
+        return False
+    padding = (value for name, value in unprotected.items() if name.startswith("pad"))
+    tokens = [entry["val"] for entry in unprotected.get("sigTst2", {"tstTokens": []})["tstTokens"]]
+    return not any(any(value) for value in padding) and len(tokens) <= 1 and all(map(_consistent, tokens))
+
+
+def _consistent(token: bytes) -> bool:
+    """Do the unsigned algorithm names of a timestamp token (RFC 5652 section 5.1) fit the signed ones?
+
+    The library takes no notice of them. Certificates that a token carries beside its chain are not looked at.
+    """
+    signed = cms.ContentInfo.load(token, strict=True)["content"]
+    if len(signed["signer_infos"]) != 1:
+        return False
+    signer = signed["signer_infos"][0]
+    digest = signer["digest_algorithm"]["algorithm"].native
+    named = [entry["algorithm"].native for entry in signed["digest_algorithms"]]
+    signature = signer["signature_algorithm"]
+    kind = signature.signature_algo
+    if kind == "rsassa_pkcs1v15" and signature["algorithm"].native == "rsassa_pkcs1v15":
+        return bool(named == [digest])  # plain rsaEncryption names no digest
+    known = kind in ("ecdsa", "rsassa_pkcs1v15", "rsassa_pss", "ed25519")
+    return bool(named == [digest] and known and signature.hash_algo == digest)
 
 
 def _children(data: bytes, start: int, stop: int) -> list[tuple[bytes, int, int]]:
