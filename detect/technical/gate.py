@@ -20,7 +20,7 @@ from detect.technical.sound import SoundMeter, measure
 STILL = (
     1.5  # levels in the most moved cell, median of five frames: below it nothing moves (see picture.CELLS)
 )
-REPEATED = 0.5  # levels: below it the picture is the last one again
+REPEATED = 0.12  # of its neighbours' movement: below it the picture is the last one again, as coded anew
 TARGET_LUFS = -16.0  # what generate makes: the common target for speech on phones and the web
 NEIGHBOURHOOD = 12  # frames to each side that say how much this picture usually changes
 
@@ -84,7 +84,7 @@ class TechnicalGate:
             lambda s: f"The picture stands still for {s:.1f} s; a person who talks never does.",
             hint="Render the span again.",
         )
-        again = (moved < REPEATED) & ~still & ~black
+        again = (moved < REPEATED * _second_of5(moved)) & ~still & ~black
         report.value(
             "duplicated_frames",
             float(again.mean()) if len(again) else 0.0,
@@ -294,6 +294,12 @@ def _median5(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return values
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 2, mode="edge"), 5)
     return np.asarray(np.median(windows, axis=1), np.float32)
+
+
+def _second_of5(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The second largest of the five values around each."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 2, mode="edge"), 5)
+    return np.asarray(np.sort(windows, axis=1)[:, -2], np.float32)
 
 
 def _neighbourhood(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ SLICE = 0.001  # seconds: the envelope's resolution
 FULL = 0.985  # of full scale: clipped plateaus ripple a little after a lossy codec
 QUIET = 0.001  # -60 dBFS: where nothing is said, a room is still louder than this, or it is digital silence
 ABRUPT = 0.05  # level right beside a hole: speech fades into its pauses, a dropout cuts the wave
+BESIDE = 4  # slices: a codec smears the cut over a few milliseconds
 
 
 class SoundMeter:
@@ -67,7 +68,7 @@ class SoundMeter:
         holes = []
         for a, b in self._runs(peaks < QUIET * 2):
             first, last = round(a / self.slice_seconds), round(b / self.slice_seconds)
-            before, after = peaks[max(0, first - 2) : first], peaks[last : last + 2]
+            before, after = peaks[max(0, first - BESIDE) : first], peaks[last : last + BESIDE]
             cut = len(before) and len(after) and before.max() > ABRUPT and after.max() > ABRUPT
             if cut and shortest <= b - a <= longest:
                 holes.append((a, b))

@@ -23,12 +23,13 @@ def picture(index: int, width: int = 320, height: int = 180) -> Image:
     image = np.stack([60 + 120 * x / width, 90 + 60 * y / height, 170 - 120 * x / width], -1)
     left = int((0.1 + 0.6 * (0.5 + 0.5 * np.sin(index / 9))) * width)
     image[height // 3 : 2 * height // 3, left : left + width // 8] = 235
-    return image.astype(np.uint8)
+    return np.asarray(image, np.uint8)
 
 
 def tone(seconds: float, rate: int = RATE, level: float = 0.3, hertz: float = 440.0) -> NDArray[np.float32]:
     """A sine, float32 (n,)."""
-    return (level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+    phase = 2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate
+    return np.asarray(level * np.sin(phase), np.float32)
 
 
 def write_video(

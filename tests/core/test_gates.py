@@ -26,7 +26,7 @@ def gate_set(**entries: GateEntry) -> GateSet:
 def result(
     score: float | None, *, gate: str = "a", version: str = "1", abstained: bool = False, severities: str = ""
 ) -> GateResult:
-    findings = tuple(Finding(code="x", severity=s, message="x") for s in severities.split())  # type: ignore[arg-type]
+    findings = tuple(Finding(code="x", severity=s, message="x") for s in severities.split())
     return GateResult(
         gate=gate, version=version, score=score, unit="share", abstained=abstained, findings=findings
     )
@@ -53,7 +53,7 @@ def test_a_bound_belongs_to_the_worse_side(threshold: Threshold, score: float, v
 def test_a_block_before_its_review_is_a_mistake() -> None:
     for direction, block in (("high_is_bad", 0.4), ("low_is_bad", 0.6)):
         with pytest.raises(ValidationError, match="at least as bad"):
-            Threshold(direction=direction, review=0.5, block=block, unit="x", reason="x" * 20)  # type: ignore[arg-type]
+            Threshold(direction=direction, review=0.5, block=block, unit="x", reason="x" * 20)
 
 
 def test_a_threshold_needs_a_reason() -> None:
