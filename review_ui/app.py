@@ -29,7 +29,7 @@ def make_app() -> FastAPI:
         docs_url=None,  # the bundled viewers load scripts from elsewhere
         redoc_url=None,
     )
-    app.add_middleware(Walls)
+    app.add_middleware(Walls, answer=_on_error)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
     for module in (signin, console, campaigns, public):

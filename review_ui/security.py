@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Form, Request
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import Forbidden, GreenroomError
@@ -97,11 +99,15 @@ Sent = Annotated[Visitor, Depends(form_visitor)]
 ApiAccount = Annotated[AccountRow, Depends(api_account)]
 
 
+Answer = Callable[[Request, Exception], Awaitable[Response]]
+
+
 class Walls:
     """ASGI middleware: adds the headers to every answer and ends a request whose body grows over the limit."""
 
-    def __init__(self, app: ASGIApp):
+    def __init__(self, app: ASGIApp, answer: Answer):
         self.app = app
+        self.answer = answer  # how the application words an error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -109,28 +115,37 @@ class Walls:
             return
         limit = get_settings().web.upload_max_bytes
         received = 0
+        error: TooLarge | None = None
 
         async def bounded() -> Message:
-            nonlocal received
+            nonlocal received, error
             message = await receive()
             received += len(message.get("body", b""))
             if received > limit:
-                raise TooLarge(
-                    f"the upload is larger than {limit // 1_000_000} MB", next_step="send a smaller file"
+                error = TooLarge(
+                    f"the upload is larger than {limit / 1e6:g} MB", next_step="send a smaller file"
                 )
+                raise error
             return message
 
         async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *(
-                        (name.encode(), value.encode())
-                        for name, value in HEADERS.items()
-                        if name.encode() not in present
-                    ),
-                ]
-            await send(message)
+            if error is not None:
+                return  # whatever the application made of the broken body, we answer
+            await send(_with_headers(message))
 
         await self.app(scope, bounded, guarded)
+        if error is not None:
+            response = await self.answer(Request(scope), error)
+
+            async def final(message: Message) -> None:
+                await send(_with_headers(message))
+
+            await response(scope, receive, final)
+
+
+def _with_headers(message: Message) -> Message:
+    if message["type"] == "http.response.start":
+        present = {name for name, _ in message["headers"]}
+        missing = [(n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in present]
+        message["headers"] = [*message["headers"], *missing]
+    return message
