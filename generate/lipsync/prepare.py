@@ -177,7 +177,9 @@ def _make(
     change = np.array(keeper.change)
     jumps = (motion > 0.25) | (change > max(12.0, 8 * float(np.median(change))))
     good, run = usable_run(track, np.where(track.found[:, None], angles, np.nan), jumps, reference)
-    speech, offset, confidence, transcript = _listen(reference, track, own)
+    speech, offset, confidence, transcript = _listen(
+        reference, track, np.where(_first(track, learn)[:, None], own, np.nan)
+    )
     if float(np.percentile(own[good, APERTURE], 95)) < SMALLEST_APERTURE:
         raise ReferenceRefused(
             "the mouth hardly moves",
@@ -185,7 +187,7 @@ def _make(
             where=reference.name,
             next_step="record the person speaking for 20 s",
         )
-    learned = good & (np.arange(len(good)) < learn * len(good))
+    learned = good & _first(track, learn)
     sharpness = np.array(keeper.sharpness)
     enough = 0.6 * float(np.median(sharpness[learned]))
     units = np.flatnonzero(learned & (sharpness >= enough) & (motion < 0.06) & ~jumps)
@@ -242,8 +244,16 @@ def _filled(points: Array, found: NDArray[np.bool_]) -> Array:
     return whole
 
 
+def _first(track: FaceTrack, share: float) -> NDArray[np.bool_]:
+    """The frames of the first ``share`` of the clip."""
+    return np.arange(len(track.times)) < share * len(track.times)
+
+
 def _listen(reference: Path, track: FaceTrack, own: Array) -> tuple[Speech | None, int | None, float, str]:
-    """The reference's own speech, lined up with its lips; None where sound teaches nothing."""
+    """The reference's own speech, lined up with its lips (``own`` gestures, NaN where not to be looked at).
+
+    None where sound teaches nothing.
+    """
     samples = sound(reference)
     if len(samples) < 16_000 or float(np.abs(samples).max()) < 1e-3:
         return None, None, 0.0, ""
@@ -252,7 +262,7 @@ def _listen(reference: Path, track: FaceTrack, own: Array) -> tuple[Speech | Non
     phones = tuple(align(samples, heard.words)) if heard.language == "en" and heard.words else ()
     if sum(phone.symbol != "SIL" for phone in phones) < 2 * len(heard.words):
         phones = ()  # the aligner lost its way: sound alone then
-    z = np.where(track.found[:, None], (own - own.mean(axis=0)) / (own.std(axis=0) + 1e-6), np.nan)
+    z = np.where(track.found[:, None], own, np.nan)
     if phones:
         asked_for = asked(phones, times)[:, OFFSET_GESTURES]
     else:

@@ -48,13 +48,16 @@ def backward_map(
     moved[:n] = source - target
     weights = np.linalg.solve(system, moved).astype(np.float32)
     shift = _kernel(g, t) @ weights[:n] + weights[n] + g @ weights[n + 1 :]
-    coarse = (nodes + shift).reshape(down, across, 2).astype(np.float32)
-    # Align the grid's corners with the box's corner pixels (cv2.resize aligns pixel areas instead).
+    coarse = shift.reshape(down, across, 2).astype(np.float32)
+    # Align the grid's corners with the box's corner pixels (cv2.resize aligns pixel areas instead). The shifts are
+    # interpolated, not the positions: remap knows only 32 steps between two nodes.
     u = np.linspace(0, across - 1, width, dtype=np.float32)
     v = np.linspace(0, down - 1, height, dtype=np.float32)
     columns, rows = np.meshgrid(u, v)
-    fine = cv2.remap(coarse, columns, rows, cv2.INTER_LINEAR)
-    return np.asarray(fine, dtype=np.float32)
+    fine = np.asarray(cv2.remap(coarse, columns, rows, cv2.INTER_LINEAR), dtype=np.float32)
+    fine[..., 0] += np.arange(x0, x0 + width, dtype=np.float32)
+    fine[..., 1] += np.arange(y0, y0 + height, dtype=np.float32)[:, None]
+    return fine
 
 
 def bend(image: Image, where: NDArray[np.float32]) -> Image:
