@@ -1,21 +1,22 @@
 """Is exactly the approved script spoken (trust step 8)?
 
 Whisper hears freely: it is never shown the script, or it would hear the script. Where the two differ in more than
-writing, two questions decide: do the words sound alike, and does the sound speak against the script's words? The second
-is put to Whisper too: how much likelier is the sound under what was heard than under the script? A rare name that is
-written as it sounds costs a few nats, another word ten or more.
+writing (``differences``) and sound nothing alike, other words were said. Where they sound a little alike, or one side
+has none, Whisper is asked once more: how much likelier is the sound under what it heard than under the script's words?
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.gates import Threshold, load_gate_set
 from core.media.models import Frame
-from core.models import Finding, GateResult, Span
+from core.models import Finding, GateResult, Span, Verdict
 from core.perception.models import Face, Transcript
 from core.perception.speech import RATE, likelihoods
 from core.weights import weight_digests
@@ -26,21 +27,11 @@ from detect.words import Token, tokens, tokens_of_words
 
 WINDOW_SECONDS = 24.0  # Whisper sees 30
 MARGIN = 0.3
-OTHER_SCRIPT = 0.3  # of the script's words: that is no slip of the voice, but another text
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """What counts as the same words. ``sure``: sounds that are never other words; ``nats``: evidence against the script
-    (negative natural logarithm of the likelihood ratio) from which other words were said."""
-
-    sure: float
-    nats: float
-
-
-COMMON = Tolerance(sure=0.07, nats=6.0)
-NAME = Tolerance(sure=0.07, nats=9.0)
-STRICT = Tolerance(sure=0.0, nats=3.0)  # numbers and negations
+MESSAGES = {
+    "extra_word": "Words are spoken that the approved script does not have.",
+    "missing_word": "Words of the approved script are not spoken.",
+    "replaced_word": "Other words are spoken than the approved script has.",
+}
 
 
 class TranscriptGate:
@@ -64,11 +55,14 @@ class TranscriptGate:
             return self._answer(None, "there is no script to compare with", findings, heard)
         mine = tokens(script)
         theirs = tokens_of_words([word.text for word in heard.words])
-        places = other_words(Laid(mine, theirs, heard), subject.sound16k)
+        bounds = (subject.gate_set or load_gate_set()).gates[self.name].findings
+        laid = Laid(mine, theirs, heard)
+        found = other_words(laid, subject.sound16k, bounds)
+        places = [place for place, _ in found]
         wrong = sum(place.a1 - place.a0 for place in places)
         share = min(1.0, wrong / max(1, len(mine)))
-        findings = [_finding(place, script, mine, theirs, heard) for place in places]
-        if share > OTHER_SCRIPT:
+        findings = [_finding(place, nats, laid, script) for place, nats in found]
+        if bounds["other_script"].verdict(share) is not Verdict.PASS:
             findings.insert(
                 0,
                 Finding(
@@ -77,7 +71,7 @@ class TranscriptGate:
                     message="What is spoken is not the approved script.",
                     spans=(Span(source="transcript", t0=0.0, t1=float(subject.info.duration)),),
                     score=share,
-                    threshold=OTHER_SCRIPT,
+                    threshold=bounds["other_script"].review,
                     unit="share of words",
                 ),
             )
@@ -113,20 +107,27 @@ class Laid:
     transcript: Transcript
 
 
-def other_words(laid: Laid, sound16k: NDArray[np.float32]) -> list[Difference]:
-    """The places where other words were said than the script's."""
-    doubtful = [p for p in differences(laid.script, laid.heard) if p.distance > _tolerance(p).sure]
-    evidence = _evidence(laid, sound16k, doubtful)
-    return [p for p, nats in zip(doubtful, evidence, strict=True) if nats >= _tolerance(p).nats]
+def other_words(
+    laid: Laid, sound16k: NDArray[np.float32], bounds: Mapping[str, Threshold]
+) -> list[tuple[Difference, float]]:
+    """The places where other words were said than the script's, each with the nats that say so (inf: not asked)."""
+    places = differences(laid.script, laid.heard)
+    apart = bounds["other_sound"]
+    doubtful = [p for p in places if _code(p) != "replaced_word" or apart.verdict(p.distance) is Verdict.PASS]
+    evidence = dict(zip(doubtful, _evidence(laid, sound16k, doubtful), strict=True))
+    nats = [(place, evidence.get(place, math.inf)) for place in places]
+    return [(place, n) for place, n in nats if bounds[_code(place)].verdict(n) is not Verdict.PASS]
 
 
-def _tolerance(place: Difference) -> Tolerance:
-    return STRICT if place.strict else NAME if place.name else COMMON
+def _code(place: Difference) -> str:
+    if place.a0 == place.a1:
+        return "extra_word"
+    return "missing_word" if place.b0 == place.b1 else "replaced_word"
 
 
 def _evidence(laid: Laid, sound16k: NDArray[np.float32], places: Sequence[Difference]) -> list[float]:
     """For each place, nats by which the heard words explain the sound better than the script's words there."""
-    nats = [float("inf")] * len(places)
+    nats = [math.inf] * len(places)
     words = laid.transcript.words
     start = 0
     while start < len(words):
@@ -170,36 +171,30 @@ def _as_scripted(place: Difference, laid: Laid, start: int, end: int) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _finding(
-    place: Difference, script: str, mine: Sequence[Token], theirs: Sequence[Token], heard: Transcript
-) -> Finding:
+def _finding(place: Difference, nats: float, laid: Laid, script: str) -> Finding:
     """What differs, where in the script, when in the sound. Words stand in spans only: they may be personal."""
     spans = []
     if place.a0 < place.a1:
-        start, end = mine[place.a0].start, mine[place.a1 - 1].end
+        start, end = laid.script[place.a0].start, laid.script[place.a1 - 1].end
         spans.append(Span(source="script", start=start, end=end, text=script[start:end]))
-    t0, t1 = _when(place, theirs, heard)
-    said = " ".join(token.text for token in theirs[place.b0 : place.b1])
+    t0, t1 = _when(place, laid)
+    said = " ".join(token.text for token in laid.heard[place.b0 : place.b1])
     spans.append(Span(source="transcript", t0=t0, t1=t1, text=said or None))
-    if place.a0 == place.a1:
-        code, message = "extra_word", "Words are spoken that the approved script does not have."
-    elif place.b0 == place.b1:
-        code, message = "missing_word", "Words of the approved script are not spoken."
-    else:
-        code, message = "replaced_word", "Other words are spoken than the approved script has."
     return Finding(
-        code=code,
+        code=_code(place),
         severity="review",
-        message=message,
+        message=MESSAGES[_code(place)],
         spans=tuple(spans),
-        score=round(place.distance, 3),
-        unit="phone distance",
+        score=round(nats, 2) if nats < math.inf else None,
+        unit="nats against the script's words",
         hint="Listen to this place; render again, or approve it if the recogniser misheard.",
     )
 
 
-def _when(place: Difference, theirs: Sequence[Token], heard: Transcript) -> tuple[float, float]:
-    words = heard.words
+def _when(place: Difference, laid: Laid) -> tuple[float, float]:
+    words, theirs = laid.transcript.words, laid.heard
+    if not theirs:
+        return 0.0, 0.0
     if place.b0 < place.b1:
         return words[theirs[place.b0].index].t0, words[theirs[place.b1 - 1].index].t1
     before = words[theirs[place.b0 - 1].index].t1 if place.b0 > 0 else 0.0

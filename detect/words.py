@@ -14,6 +14,8 @@ from itertools import product
 
 from num2words import num2words
 
+from core.perception.phones import is_common_word, is_known_word
+
 Spoken = tuple[str, ...]
 
 
@@ -56,6 +58,7 @@ ABBREVIATIONS = {
     "%": "percent",
     "=": "equals",
 }
+ALSO = {"our": "are", "than": "then", "and": "an"}  # as heard in running speech
 SUFFIXES = {"'ll": "will", "'re": "are", "'ve": "have", "'m": "am", "'d": "would"}
 IS_AFTER = _set("it he she that what there here who where how when this everything everyone")
 NUMBER_WORDS = _set(
@@ -90,6 +93,11 @@ class Token:
     index: int
     readings: tuple[Spoken, ...]
     name: bool
+
+    @property
+    def rare(self) -> bool:
+        """A name outside the lexicon: a recogniser spells it as it likes."""
+        return self.name and not is_known_word(self.text)
 
     @property
     def words(self) -> Spoken:
@@ -153,8 +161,6 @@ def _is_name(text: str, sentence_start: bool) -> bool:
 @lru_cache(maxsize=10_000)
 def _is_common(word: str) -> bool:
     """Whether a lower-case word is in the pronouncing lexicon as a common word (names stand there in capitals)."""
-    from core.perception.phones import is_common_word
-
     return is_common_word(word.split("'", maxsplit=1)[0])
 
 
@@ -185,7 +191,8 @@ def _readings(word: str, before: str, after: str) -> tuple[Spoken, ...]:  # noqa
     if (mixed := _MIXED.match(word)) and _NUMBER.match(mixed[1]):
         unit = ABBREVIATIONS.get(mixed[2], mixed[2])
         return tuple((*reading, unit) for reading in _number(mixed[1], before, after))
-    return (_plain_word(word),)
+    usual = _plain_word(word)
+    return (usual, (ALSO[word],)) if word in ALSO else (usual,) if usual else ()
 
 
 def _plain_word(word: str) -> Spoken:

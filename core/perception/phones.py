@@ -109,6 +109,13 @@ def is_common_word(word: str) -> bool:
     return any(len(stem) > 2 and (stem in known or stem + "e" in known) for stem in stems)
 
 
+def is_known_word(word: str) -> bool:
+    """Whether an English word or name is in the lexicon, in small letters or with a capital."""
+    lexicon = _g2p().lexicon
+    plain = word.split("'", maxsplit=1)[0]
+    return any(form in part.d for part in (lexicon.golds, lexicon.silvers) for form in (plain, plain.lower()))
+
+
 @lru_cache(maxsize=1)
 def _common() -> frozenset[str]:
     lexicon = _g2p().lexicon

@@ -62,23 +62,27 @@ def test_other_speech_is_a_difference(script: str, heard: str) -> None:
     assert not alike(script, heard)
 
 
-def test_a_difference_names_its_place_and_what_kind_of_word_it_concerns() -> None:
+def test_a_difference_names_its_place() -> None:
     script, heard = (
         tokens("Hi Tadhg, we open at five on Friday."),
         tokens("high tatic we open at nine on Friday"),
     )
-    name, number = differences(script, heard)
-    assert (script[name.a0].text, heard[name.b0].text) == ("Tadhg", "tatic")
-    assert name.name
-    assert not name.strict
-    assert name.distance < 0.4
-    assert (script[number.a0].text, number.strict, number.name) == ("five", True, False)
+    (number,) = differences(script, heard)
+    assert (script[number.a0].text, heard[number.b0].text) == ("five", "nine")
+    assert number.distance > 0.5
 
 
-def test_a_name_heard_as_two_words_sounds_nearly_alike() -> None:
-    (place,) = differences(tokens("back in Visakhapatnam today"), tokens("back in Vishaka Putnam today"))
-    assert (place.b1 - place.b0, place.name) == (2, True)
-    assert place.distance < 0.1
+def test_a_rare_name_may_be_spelled_as_it_sounds_even_in_pieces_but_is_no_other_name() -> None:
+    assert alike("Dear Oluwaseun, hello", "Dear all the way soon hello")
+    assert alike("back in Visakhapatnam today", "back in Vishaka Putnam today")
+    assert not alike("Hi Tadhg, hello", "Hi Cormac hello")
+    assert not alike("Good morning Zainab!", "Good morning another Zaynab")
+    assert not alike("from Jaipur today", "from Jodhpur today")
+
+
+def test_a_known_word_beside_a_rare_name_is_still_compared() -> None:
+    (place,) = differences(tokens("Hi Tadhg, ferry tickets"), tokens("high tatic tractor tickets"))
+    assert tokens("Hi Tadhg, ferry tickets")[place.a0].text == "ferry"
 
 
 def test_tokens_keep_their_place_in_the_text() -> None:
