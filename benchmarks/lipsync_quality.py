@@ -79,7 +79,7 @@ def run() -> dict[str, Any]:
     for result in results:
         print(result, file=sys.stderr)
     closed = sum(result.phones_closed for result in results)
-    higher = {"aperture_r", "width_r", "sharpness_ratio", "closures"}
+    better_high = {"aperture_r", "width_r", "sharpness_ratio", "closures"}
     return {
         **{key: round(float(np.median(values)), 4) for key, values in table.items()},
         "closures": round(sum(r.closures * r.phones_closed for r in results) / max(1, closed), 4),
@@ -87,20 +87,15 @@ def run() -> dict[str, Any]:
         "speakers": len(results) if folder else 0,
         "n": sum(result.frames for result in results),
         "interval": {key: _interval(values) for key, values in table.items()},
-        "worst": {
-            key: {
-                "clip": results[_worst(key, values, higher)].clip,
-                "value": round(float(values[_worst(key, values, higher)]), 4),
-            }
-            for key, values in table.items()
-        },
+        "worst": {key: _worst(results, values, higher=key in better_high) for key, values in table.items()},
         "measured_on": "real clips, own sound" if folder else "the sample presenter only",
         "inputs_sha256": inputs_digest(clips),
     }
 
 
-def _worst(key: str, values: Array, higher: set[str]) -> int:
-    return int(np.argmin(values) if key in higher else np.argmax(np.abs(values)))
+def _worst(results: list[Measured], values: Array, *, higher: bool) -> dict[str, Any]:
+    at = int(np.argmin(values) if higher else np.argmax(np.abs(values)))
+    return {"clip": results[at].clip, "value": round(float(values[at]), 4)}
 
 
 def _interval(values: Array) -> tuple[float, float]:
@@ -144,17 +139,8 @@ def measure(clip: Path) -> Measured:
                         for i in (image, real)
                     ]
                 )
-    return _compared(
-        clip.stem,
-        parts,
-        body,
-        np.stack(shown),
-        speech,
-        fps,
-        np.array(sharp),
-        np.array(flicker),
-        np.array(distance),
-    )
+    pixels = [np.array(values) for values in (sharp, flicker, distance)]
+    return _compared(clip.stem, parts, body, np.stack(shown), speech, fps, pixels)
 
 
 def _own_sound(clip: Path, begin: int, end: int, fps: float, late: int) -> Speech:
@@ -184,10 +170,10 @@ def _compared(  # noqa: PLR0917
     shown: NDArray[np.float32],
     speech: Speech,
     fps: float,
-    sharp: Array,
-    flicker: Array,
-    distance: Array,
+    pixels: list[Array],
 ) -> Measured:
+    """``pixels``: pairs (made, real) of sharpness, change from picture to picture, and distance to the person."""
+    sharp, flicker, distance = pixels
     found = ~np.isnan(shown[:, 0, 0])
     points = smoothed(shown)[found]
     stable = canonical_stable(parts.points)
