@@ -49,7 +49,7 @@ def media_error(code: str, path: Path, facts: dict[str, Any], limits: MediaSetti
             f"the video has {number:.0f} frames a second; the limit is {limits.max_frame_rate:.0f}",
             "export it at 60 frames a second or fewer",
         ),
-        "codec": ("the picture is coded in a way that is not supported", _ANOTHER),
+        "codec": ("picture or sound is coded in a way that is not supported", _ANOTHER),
         "no_frames": ("no picture in the file can be decoded", _ANOTHER),
         "damaged": ("too much of the file is damaged", _ANOTHER),
         "size_changes": ("the picture changes its size in mid-file", "export it at one size"),

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
-from core.gates import Threshold, load_gate_set
 from core.media.models import Frame
-from core.models import Finding, GateResult, Span
+from core.models import GateResult
 from core.perception.models import Face
 from detect.models import Subject
 from detect.spans import joined, runs
 from detect.technical.picture import BLACK_LEVEL, PictureMeter, most_in_a_second
+from detect.technical.report import Report, finite
 from detect.technical.sound import SoundMeter, measure
 
 STILL = (
@@ -23,8 +20,6 @@ STILL = (
 REPEATED = 0.12  # of its neighbours' movement: below it the picture is the last one again, as coded anew
 TARGET_LUFS = -16.0  # what generate makes: the common target for speech on phones and the web
 NEIGHBOURHOOD = 12  # frames to each side that say how much this picture usually changes
-
-Spans = list[tuple[float, float]]
 
 
 class TechnicalGate:
@@ -45,7 +40,7 @@ class TechnicalGate:
     def result(self, subject: Subject) -> GateResult:
         audio = subject.info.audio
         heard = measure(subject.sound_blocks(), audio.sample_rate) if audio is not None else None
-        report = _Report(subject)
+        report = Report(subject)
         self._judge_picture(report)
         _judge_sound(report, heard)
         faults = [f for f in report.findings if f.severity != "note"]
@@ -62,7 +57,7 @@ class TechnicalGate:
             curve=_changes(self._picture),
         )
 
-    def _judge_picture(self, report: _Report) -> None:
+    def _judge_picture(self, report: Report) -> None:
         trace = self._picture.trace
         times = np.frombuffer(trace.times, np.float64)
         brightest = np.frombuffer(trace.brightest, np.float32)
@@ -123,13 +118,13 @@ class TechnicalGate:
         )
 
 
-def _judge_sound(report: _Report, heard: SoundMeter | None) -> None:
+def _judge_sound(report: Report, heard: SoundMeter | None) -> None:
     video = float(report.subject.info.video.duration)
     if heard is None:
         report.add("no_sound", "The video has no sound.", [(0.0, video)], note=report.analysing)
         return
     loud = heard.loudness.integrated
-    report.measures |= {"lufs": _finite(loud), "dbtp": _finite(heard.loudness.true_peak)}
+    report.measures |= {"lufs": finite(loud), "dbtp": finite(heard.loudness.true_peak)}
     report.spans(
         "long_silence",
         heard.silences(report.bound("long_silence").review),
@@ -183,112 +178,6 @@ def _judge_sound(report: _Report, heard: SoundMeter | None) -> None:
     )
 
 
-class _Report:
-    """Collects findings, each against its bound in the gate set."""
-
-    def __init__(self, subject: Subject) -> None:
-        self.subject = subject
-        self.analysing = subject.brief is None
-        self.findings: list[Finding] = []
-        self.measures: dict[str, float | None] = {}
-        self._bounds = (subject.gate_set or load_gate_set()).gates["technical"].findings
-
-    def bound(self, code: str) -> Threshold:
-        return self._bounds[code]
-
-    def add(
-        self,
-        code: str,
-        message: str,
-        spans: Spans,
-        *,
-        score: float | None = None,
-        source: Literal["picture", "sound", "file"] = "picture",
-        hint: str = "",
-        citation: str = "",
-        note: bool = False,
-    ) -> None:
-        bound = self._bounds.get(code)
-        severity: Literal["note", "review", "block"] = "note" if note else "review"
-        if not note and bound is not None and score is not None and bound.verdict(score) == "block":
-            severity = "block"
-        self.findings.append(
-            Finding(
-                code=code,
-                severity=severity,
-                message=message,
-                spans=tuple(Span(source=source, t0=t0, t1=t1) for t0, t1 in spans),
-                score=score,
-                threshold=bound.review if bound else None,
-                unit=bound.unit if bound else "",
-                hint=hint,
-                citation=citation,
-            )
-        )
-
-    def value(
-        self,
-        code: str,
-        value: float,
-        message: Callable[[float], str],
-        *,
-        spans: Spans | None = None,
-        source: Literal["picture", "sound", "file"] = "picture",
-        hint: str = "",
-        citation: str = "",
-        note: bool = False,
-    ) -> None:
-        """One number for the whole file."""
-        self.measures[code] = _finite(value)
-        if self.bound(code).verdict(value) != "pass":
-            self.add(
-                code,
-                message(value),
-                spans or [],
-                score=value,
-                source=source,
-                hint=hint,
-                citation=citation,
-                note=note,
-            )
-
-    def spans(
-        self,
-        code: str,
-        spans: Spans,
-        message: Callable[[float], str],
-        *,
-        source: Literal["picture", "sound", "file"] = "picture",
-        hint: str = "",
-    ) -> None:
-        """Spans that last: the bound is on the seconds of each."""
-        long = [(t0, t1) for t0, t1 in spans if self.bound(code).verdict(t1 - t0) != "pass"]
-        self.measures[code] = max((t1 - t0 for t0, t1 in spans), default=0.0)
-        if long:
-            longest = max(t1 - t0 for t0, t1 in long)
-            self.add(code, message(longest), long, score=longest, source=source, hint=hint)
-
-    def moments(
-        self,
-        code: str,
-        times: NDArray[np.float64],
-        values: NDArray[np.floating[Any]],
-        message: Callable[[int], str],
-        *,
-        hint: str = "",
-        note: bool = False,
-    ) -> None:
-        """Moments: the bound is on the value of each frame."""
-        worst = float(values.max(initial=0.0))
-        self.measures[code] = worst
-        over = np.flatnonzero(values >= self.bound(code).review)
-        if len(over):
-            spans = [
-                (float(times[max(0, i - 1)]), float(times[min(i + 1, len(times) - 1)])) for i in over[:50]
-            ]
-            self.add(code, message(len(over)), spans, score=worst, hint=hint, note=note)
-
-
 def _median5(values: NDArray[np.float32]) -> NDArray[np.float32]:
     if len(values) < 5:
         return values
@@ -309,10 +198,6 @@ def _neighbourhood(values: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.pad(values, reach, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     return np.asarray(np.median(windows, axis=1), np.float32)
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _changes(picture: PictureMeter) -> tuple[tuple[float, float], ...]:

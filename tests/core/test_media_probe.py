@@ -158,3 +158,12 @@ def test_a_variable_frame_clock(tmp_path: Path) -> None:
 def test_webm_and_avi_are_read(tmp_path: Path) -> None:
     assert probe(write_raw(tmp_path / "a.webm", 64, 64, codec="libvpx-vp9")).video.codec == "vp9"
     assert probe(write_raw(tmp_path / "a.avi", 64, 64, codec="mpeg4")).video.codec == "mpeg4"
+
+
+def test_a_rare_codec_is_refused_before_it_runs(tmp_path: Path) -> None:
+    path = write_raw(tmp_path / "rare.avi", 64, 64, codec="cinepak", pixel_format="rgb24", frames=3)
+    assert refusal(path) == (
+        "codec",
+        "picture or sound is coded in a way that is not supported. Where: rare.avi. Next: export the video again "
+        "(MP4 with H.264 and AAC is safest) and try that file.",
+    )
