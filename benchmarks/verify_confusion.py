@@ -123,6 +123,8 @@ def clip_of(path: Path, start: float) -> Clip:
 
 def fitted(image: Image) -> Image:
     height, width = image.shape[:2]
+    if (width, height) == (WIDTH, HEIGHT):
+        return image
     scale = min(WIDTH / width, HEIGHT / height)
     small = cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
     canvas = cv2.GaussianBlur(cv2.resize(image, (WIDTH, HEIGHT)), (0, 0), 25)
