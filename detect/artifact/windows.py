@@ -253,6 +253,7 @@ def windows(times: Array, measures: Array, frame_times: Array, points: Array) ->
     if not rows:
         return None
     table = np.nan_to_num(np.array(rows), nan=0.0, posinf=0.0, neginf=0.0)
+    begin = np.array(kept_starts)
     all_names = (
         *names,
         *(f"z_{name}" for name in names),
@@ -265,8 +266,24 @@ def windows(times: Array, measures: Array, frame_times: Array, points: Array) ->
         *("jaw_left_out", "jaw_right_out", "jaw_down", "jaw_rest"),
         *("looks_upper", "looks_lower", "looks_z", "looks_step", "looks_step_most"),
     )
-    begin = np.array(kept_starts)
     return Windows(begin, begin + WINDOW, table.astype(np.float32), all_names)
+
+
+_OFF = ("off_chin_forehead", "off_chin_cheeks", "off_cheeks_forehead", "off_face_surround")
+
+
+def colour_departure(table: Windows) -> Array:
+    """(w,) how far regions' colours part from each other, against the calm quarter of the clip nearby.
+
+    In levels, divided by one and twice that quarter's own: clips in moving light need more to stand out.
+    """
+    off = table.values[:, [table.names.index(name) for name in _OFF]].astype(np.float64)
+    out = np.zeros(len(off))
+    for k in range(len(off)):
+        near = _between(table.start, table.start[k] - REACH, table.start[k] + REACH)
+        calm = np.quantile(off[near], 0.25, axis=0)
+        out[k] = np.max((off[k] - calm) / (1 + 2 * calm))
+    return out
 
 
 def _between(times: Array, low: float, high: float) -> slice:

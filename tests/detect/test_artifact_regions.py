@@ -48,13 +48,13 @@ def test_a_blurred_mouth_is_smoother_than_the_eyes_and_nothing_else_changes(face
     assert abs(after["fine_forehead"] - before["fine_forehead"]) < 0.05
 
 
-def test_a_pasted_edge_shows_as_a_step_along_its_contour(face) -> None:
+def test_a_pasted_box_shows_as_an_edge_along_a_box_and_leaves_the_eyes(face) -> None:
     image, landmarks = face
     seam = plant.Seam(18.0, np.random.default_rng(2))
-    seam.outline, seam.lab = "lower_face", np.array([16.0, 3.0, 0.0], np.float32)
-    seam.grow = 1.0
+    seam.outline, seam.lab = "box", np.array([16.0, 3.0, 0.0], np.float32)
     before, after = measure(image, landmarks), measure(seam(image, landmarks), landmarks)
-    assert abs(after["step_lower"] - before["step_lower"]) > 4
+    assert after["ridge_box"] > before["ridge_box"] + 3
+    assert abs(after["fine_left_eye"] - before["fine_left_eye"]) < 0.05
 
 
 def test_measures_hardly_follow_the_face_s_place_and_size(face) -> None:
