@@ -124,6 +124,8 @@ def weight_digests(*names: str) -> dict[str, str]:
     digests = {}
     for name in names:
         files = [entry for key, entry in registry().items() if key == name or key.startswith(f"{name}/")]
+        if not files:
+            _entry(name)
         digests[name] = max(files, key=lambda entry: entry.size).sha256
     return digests
 

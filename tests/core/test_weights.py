@@ -155,7 +155,8 @@ def test_every_entry_of_the_real_registry_is_here_and_whole() -> None:
     assert {state.name: state.state for state in list_weights()} == dict.fromkeys(registry(), "ready")
 
 
-def test_the_gate_set_names_weights_by_the_digests_of_the_registry() -> None:
+def test_the_gate_set_names_weights_that_the_registry_knows_with_their_digests() -> None:
+    """The gate set's hash, and so every receipt, then covers the weights too."""
     from core.gates import load_gate_set
 
     for gate, entry in load_gate_set().gates.items():
