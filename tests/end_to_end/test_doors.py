@@ -102,7 +102,9 @@ def test_another_brands_reviewer_sees_nothing_of_this_brand(client: TestClient, 
         if session.get(BrandRow, "brd_other") is None:
             session.add(BrandRow(id="brd_other", name="Another brand"))
     with contextlib.suppress(Conflict):  # made by an earlier test of this run
-        create_account(brand_id="brd_other", email="x@other.example", role="admin", password="a-long-password")
+        create_account(
+            brand_id="brd_other", email="x@other.example", role="admin", password="a-long-password"
+        )
     enter(client, {"email": "x@other.example", "password": "a-long-password"})
     render = in_demo.render("import")["render"]
     csrf = client.get("/").text.split('name="csrf" value="')[1].split('"')[0]
