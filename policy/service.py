@@ -7,6 +7,7 @@ unsupported language or territory are findings or errors, never a pass.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -113,7 +114,8 @@ def rule_hits(
         if compiled.rule.match.names_from is not None:
             for name in _names(facts.get(compiled.rule.match.names_from)):
                 hits += [(compiled, *_span(read, *place), "as_is") for place in _places(name, read)]
-    return [hit for hit in hits if not _excused(hit, read, fields, facts)]
+    excuses = _Excuses(read, fields, facts)
+    return [hit for hit in hits if not excuses.excuse(hit)]
 
 
 def _check(
@@ -156,31 +158,59 @@ def _check(
     return findings
 
 
-def _excused(hit: Hit, read: Sequence[Token], fields: Sequence[KindSpan], facts: Mapping[str, Any]) -> bool:
-    compiled, start, end, _ = hit
-    match = compiled.rule.match
-    if match.only_fields and not any(
-        kind in match.only_fields and a < end and start < b for kind, a, b in fields
-    ):
-        return True
-    if match.claim is not None and match.claim in _names(facts.get("substantiated")):
-        return True
-    if any(_inside(phrase, read, start, end) for phrase in compiled.unless):
-        return True
-    return any(
-        phrase.match(read, index) is not None for phrase in compiled.disclosure for index in range(len(read))
-    )
+class _Excuses:
+    """What excuses a rule's matches in one text; looked up once a rule, so that the whole stays linear."""
+
+    def __init__(self, read: Sequence[Token], fields: Sequence[KindSpan], facts: Mapping[str, Any]) -> None:
+        self._read, self._fields = read, fields
+        self._substantiated = set(_names(facts.get("substantiated")))
+        self._spans: dict[str, tuple[list[int], list[int]]] = {}
+        self._disclosed: dict[str, bool] = {}
+
+    def excuse(self, hit: Hit) -> bool:
+        """Whether the match is outside the fields that the rule looks at, substantiated, excepted or disclosed."""
+        compiled, start, end, _ = hit
+        match = compiled.rule.match
+        if match.only_fields and not any(
+            kind in match.only_fields and a < end and start < b for kind, a, b in self._fields
+        ):
+            return True
+        if match.claim is not None and match.claim in self._substantiated:
+            return True
+        name = f"{compiled.pack}:{compiled.rule.id}"
+        if compiled.disclosure and name not in self._disclosed:
+            self._disclosed[name] = bool(self._found(compiled.disclosure))
+        if self._disclosed.get(name):
+            return True
+        if compiled.unless and name not in self._spans:
+            self._spans[name] = _merged(self._found(compiled.unless))
+        starts, ends = self._spans.get(name, ([], []))
+        # The last excepted stretch that begins before the match ends: does it reach into the match?
+        index = bisect_left(starts, end) - 1
+        return index >= 0 and ends[index] > start
+
+    def _found(self, phrases: Sequence[Phrase]) -> list[tuple[int, int]]:
+        """Original spans of every match of the phrases."""
+        found = []
+        for index in range(len(self._read)):
+            for phrase in phrases:
+                stop = phrase.match(self._read, index)
+                if stop is not None:
+                    found.append(_span(self._read, index, stop))
+        return found
 
 
-def _inside(phrase: Phrase, read: Sequence[Token], start: int, end: int) -> bool:
-    """Whether the phrase stands in the text such that it touches the span [start, end)."""
-    for index in range(len(read)):
-        stop = phrase.match(read, index)
-        if stop is not None:
-            a, b = _span(read, index, stop)
-            if a < end and start < b:
-                return True
-    return False
+def _merged(spans: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Overlapping spans joined, as sorted starts and their ends."""
+    starts: list[int] = []
+    ends: list[int] = []
+    for start, end in sorted(spans):
+        if ends and start <= ends[-1]:
+            ends[-1] = max(ends[-1], end)
+        else:
+            starts.append(start)
+            ends.append(end)
+    return starts, ends
 
 
 def _places(name: str, read: Sequence[Token]) -> list[tuple[int, int]]:

@@ -37,6 +37,7 @@ def hostile(size: int) -> list[str]:
     seeds = [
         "a", "<a", "&#", "1 ", "1.", "((((", "<<<<", "{{", "w.", "@a", "g u a r ", "best in ", "a-", "aa.",
         "\u0301", "\u200b", "no side ", "0000000000 ", "s*", "fu", "Ａ", "ก", "𝐠", "guarantee",
+        "guaranteed. ", "free trial ", "cures flu ",
         "one two three four ", "/",
     ]  # fmt: skip
     return [(seed * (size // len(seed) + 1))[:size] for seed in seeds]
