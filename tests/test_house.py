@@ -7,7 +7,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = "core audit generate detect policy provenance pipeline delivery review_ui greenroom".split()
+PACKAGES = [
+    "core",
+    "audit",
+    "generate",
+    "detect",
+    "policy",
+    "provenance",
+    "pipeline",
+    "delivery",
+    "review_ui",
+    "greenroom",
+]
 
 
 def test_imports_point_down_only():

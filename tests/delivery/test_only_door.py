@@ -7,7 +7,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 DOOR = Path("delivery/release.py")
-PACKAGES = "core audit generate detect policy provenance pipeline delivery review_ui greenroom".split()
+PACKAGES = [
+    "core",
+    "audit",
+    "generate",
+    "detect",
+    "policy",
+    "provenance",
+    "pipeline",
+    "delivery",
+    "review_ui",
+    "greenroom",
+]
 
 
 def writers(source: str) -> list[int]:
