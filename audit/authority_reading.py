@@ -1,0 +1,131 @@
+"""Reading authorities: every signature is checked before a word of it is believed (trust step 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from audit import keys
+from audit.errors import ForgedAuthority
+from audit.ledger.entries import timestamp
+from audit.models import Authority, AuthorityDocument, AuthorityStatus, Effect, StatusChange
+from audit.tables import AuthorityRenderRow, AuthorityRow, AuthorityStatusRow
+from core.canonical import canonical_json
+from core.errors import NotFound
+
+
+def get_authority(session: Session, authority_id: str) -> Authority:
+    """The authority as it stands now, every signature checked.
+
+    Raises:
+        NotFound: no such authority.
+        ForgedAuthority: the document or a status is not what was signed.
+    """
+    row = session.get(AuthorityRow, authority_id)
+    if row is None:
+        raise NotFound("there is no such authority", where=authority_id)
+    document = _verified(row)
+    statuses = session.scalars(
+        select(AuthorityStatusRow)
+        .where(AuthorityStatusRow.authority_id == authority_id)
+        .order_by(AuthorityStatusRow.ordinal)
+    ).all()
+    history = tuple(_verified_status(status) for status in statuses)
+    if not history or [status.ordinal for status in statuses] != list(range(1, len(statuses) + 1)):
+        raise ForgedAuthority("the status history of the authority has a gap", where=authority_id)
+    superseded_by = session.scalar(select(AuthorityRow.id).where(AuthorityRow.supersedes == authority_id))
+    return Authority(
+        document=document,
+        status=history[-1].status,
+        history=history,
+        superseded_by=superseded_by,
+        renders_counted=_counted(session, document.record_id),
+    )
+
+
+def authorities_of(session: Session, persona_id: str) -> list[Authority]:
+    """Every version of every authority of a persona, oldest first."""
+    ids = session.scalars(
+        select(AuthorityRow.id).where(AuthorityRow.persona_id == persona_id).order_by(AuthorityRow.created_at)
+    ).all()
+    return [get_authority(session, authority_id) for authority_id in ids]
+
+
+def authority_receipt(session: Session, authority_id: str) -> dict[str, Any]:
+    """The signed receipt that goes to the person: the document, its signature, and the status now."""
+    authority = get_authority(session, authority_id)
+    row = session.get_one(AuthorityRow, authority_id)
+    return {
+        "document": row.document,
+        "signature": {"algorithm": "ed25519", "key_id": row.key_id, "value": row.signature},
+        "status": authority.status.value,
+    }
+
+
+def verify_authority_receipt(receipt: Mapping[str, Any]) -> AuthorityDocument:
+    """Check a receipt that someone hands back. Raises :class:`ForgedAuthority` when we did not sign it."""
+    try:
+        signature = keys.Signature(receipt["signature"]["key_id"], receipt["signature"]["value"])
+        document = AuthorityDocument.model_validate(receipt["document"])
+        data = canonical_json(receipt["document"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ForgedAuthority("the receipt cannot be read", next_step="ask for a new copy") from error
+    if not keys.verify(keys.RECEIPTS, signature, data):
+        raise ForgedAuthority("the receipt was not signed here", where=document.id)
+    return document
+
+
+def status_bytes(row: AuthorityStatusRow) -> bytes:
+    return canonical_json(
+        {
+            "type": "greenroom.authority_status.v1",
+            "authority_id": row.authority_id,
+            "ordinal": row.ordinal,
+            "status": row.status,
+            "reason": row.reason,
+            "effect": row.effect,
+            "actor": row.actor,
+            "time": timestamp(row.created_at),
+        }
+    )
+
+
+def _verified(row: AuthorityRow) -> AuthorityDocument:
+    signature = keys.Signature(row.key_id, row.signature)
+    if not keys.verify(keys.RECEIPTS, signature, canonical_json(row.document)):
+        raise ForgedAuthority("the authority is not what was signed", where=row.id)
+    document = AuthorityDocument.model_validate(row.document)
+    columns = (row.id, row.record_id, row.version, row.supersedes, row.brand_id, row.persona_id, row.kind)
+    signed = (
+        document.id,
+        document.record_id,
+        document.version,
+        document.supersedes,
+        document.brand_id,
+        document.persona_id,
+        document.kind,
+    )
+    if columns != signed:
+        raise ForgedAuthority("the authority's columns differ from its signed document", where=row.id)
+    return document
+
+
+def _verified_status(row: AuthorityStatusRow) -> StatusChange:
+    if not keys.verify(keys.RECEIPTS, keys.Signature(row.key_id, row.signature), status_bytes(row)):
+        raise ForgedAuthority("a status of the authority is not what was signed", where=row.authority_id)
+    return StatusChange(
+        status=AuthorityStatus(row.status),
+        reason=row.reason,
+        effect=Effect(row.effect),
+        actor=row.actor,
+        time=row.created_at,
+    )
+
+
+def _counted(session: Session, record_id: str) -> int:
+    # The highest ordinal, not the number of rows: a row that somebody takes away frees no allowance.
+    rows = select(func.max(AuthorityRenderRow.ordinal)).where(AuthorityRenderRow.record_id == record_id)
+    return session.scalar(rows) or 0
