@@ -43,7 +43,7 @@ class Limits:
     face_bits: float = 0.10  # share of the 256 signs
     shape: float = 1.6  # mean difference of the ratios, in 1/64 of the eyes' distance
     place: float = 0.008  # of the short side: where the face is, and its size
-    lips: float = 0.022  # of the eyes' distance: mouth opening and width
+    lips: float = 0.020  # of the eyes' distance: mouth opening and width
     lost: float = 0.35  # share of frames with a face in one of the two only
     speech: float = 0.25  # share of wrong bits in voiced hops
     level: float = 4.0  # dB, mean difference of loudness after one gain for the video

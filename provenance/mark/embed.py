@@ -12,8 +12,8 @@ from provenance.mark.tile import chip_pixels, draw, tile_chips
 Image = npt.NDArray[np.uint8]
 
 # The mark's strength (RMS, grey levels) on a flat surface, and the most that texture adds to it.
-FLAT = 0.72
-TEXTURE = 0.8
+FLAT = 0.76
+TEXTURE = 1.0
 # Texture (mean absolute detail, grey levels) at which half of TEXTURE is added.
 HALF_TEXTURE = 6.0
 # The face region gets this share of the strength.
@@ -79,9 +79,9 @@ class MarkEmbedder:
         # A flat patch beside an edge is still flat: take the calmest neighbour, then smooth.
         texture = cv2.blur(cv2.erode(texture, np.ones((5, 5), np.uint8)), (7, 7))
         strength = FLAT + TEXTURE * texture / (texture + HALF_TEXTURE)
-        # Errors show less in the dark and in highlights (Weber; Chou and Li 1995): a little more there.
+        # Steps of a grey level show least in highlights; on a dark, clean backdrop they show as soon as on skin.
         luminance = cv2.blur(grey, (7, 7)).astype(np.float32)
-        strength *= 1 + 0.25 * np.abs(luminance - 127) / 128
+        strength *= 1 + 0.25 * np.clip(luminance - 127, 0, 128) / 128
         if face is not None:
             strength *= _face_share(face, self.width, self.height, small)
         strength = np.clip(strength * (self._strength * _STEPS), 0, 255).astype(np.uint8)

@@ -32,9 +32,9 @@ KEPT = 32
 # Codewords tried against the CRC in one reading: 4 x 2^-32 < 1e-9.
 MAX_DECODES = 4
 # Sync peak, in standard deviations, that is worth a decode at once, a decode at the end, and a look for the
-# expected codeword. A codeword decodes from about 10 on; unmarked pictures stay below 6.
-STRONG, WEAK, EXPECTED_SYNC = 11.0, 8.0, 6.5
-# How far the data half must stand out, in standard deviations: for the expected codeword (p = 1e-9), and for
+# expected codeword. A codeword decodes from about 11 on; unmarked pictures stay below 6.
+STRONG, WEAK, EXPECTED_SYNC = 10.5, 8.0, 6.5
+# How far the data part must stand out, in standard deviations: for the expected codeword (p = 1e-9), and for
 # one that the decoder chose (the best of 2^72 codewords reaches 8.9 on noise: rate distortion at rate 1/3).
 EXPECTED_Z, DECODED_Z = 6.0, 9.6
 # The expected codeword against the likeliest one; another id with a valid CRC stays below 0.65.
@@ -169,7 +169,7 @@ class MarkReader:
             if decoded is None:
                 return
             mark_id, coded = decoded, encode(bits)
-        # Where a mark is, the data half stands out as the sync half does: a lucky CRC alone is not enough.
+        # Where a mark is, the data part stands out as the sync part does: a lucky CRC alone is not enough.
         z = float(soft @ coded) / max(float(np.sqrt(np.sum(soft**2))), 1e-12)
         if z < (DECODED_Z if self._expected is None else EXPECTED_Z):
             return

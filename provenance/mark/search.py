@@ -86,7 +86,7 @@ def fold(picture: Floats, sx: float, sy: float) -> Floats:
 
 @lru_cache(maxsize=16)
 def sync_spectrum(key: bytes) -> Spectrum:
-    """Conjugate spectrum of the drawn sync half."""
+    """Conjugate spectrum of the drawn sync part."""
     return _template(layout(key).sync)
 
 
