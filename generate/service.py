@@ -59,7 +59,7 @@ def make_candidate(
     fps = prepared.fps
     seconds = float(count / fps)
     before = round(HEAD_SECONDS * speech.rate)
-    written = 0
+    written = made = 0
     with VideoWriter(out, prepared.width, prepared.height, fps, speech.rate, threads=threads) as writer:
         pictures = lipsync.animate(prepared, speech, head=HEAD_SECONDS, tail=TAIL_SECONDS)
         for index, picture in enumerate(pictures):  # trust step 5
@@ -76,11 +76,11 @@ def make_candidate(
             writer.write(marked)  # trust step 7
             until = min(round((index + 1) / fps * speech.rate), round(seconds * speech.rate))
             writer.write_sound(_sound(speech.samples, written - before, until - before))
-            written = until
+            written, made = until, index + 1
             if progress is not None:
-                progress((index + 1) / count)
-        if index + 1 != count:
-            raise ValueError(f"{lipsync.engine} made {index + 1} pictures instead of {count}")
+                progress(made / count)
+        if made != count:
+            raise ValueError(f"{lipsync.engine} made {made} pictures instead of {count}")
     return Candidate(
         path=out,
         seconds=seconds,
