@@ -155,7 +155,8 @@ def _mark(case: _Case, registry: Registry | None, senses: Senses) -> None:
             reading = senses.mark(case.path, None)
     except MediaError as error:
         case.problems.append(_media_problem(error))
-        case.kind = "broken"
+        if not judgement.altered:  # else the credential already says that the bytes were changed
+            case.kind = "broken"
         return
     case.mark_checked = True
     case.mark_id = reading.mark_id if reading.present else None

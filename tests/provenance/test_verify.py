@@ -20,6 +20,7 @@ import pytest
 from core.errors import MediaError
 from provenance.credential import publish, seal
 from provenance.errors import ProvenanceError
+from provenance.mark import MarkReading
 from provenance.models import Anchors, ApprovalFacts, Difference, RegistryEntry, VerifyReport
 from provenance.pki import init_pki
 from provenance.signer import FileSigner
@@ -158,6 +159,21 @@ def test_one_changed_bit_of_the_picture_is_tampering(studio: Studio, check: Chec
     report = check(changed(studio.published.path, tmp_path / "changed.mp4", b"mdat"))
     assert (report.verdict, report.trusted, report.exit_code) == ("tampered", False, 1)
     assert "assertion.bmffHash.mismatch" in {problem.code for problem in report.problems}
+
+
+class BlindSenses(ToldSenses):
+    """The decoder gives up on the damaged picture."""
+
+    def mark(self, path: Path, expected: int | None) -> MarkReading:
+        raise MediaError("too much of the file is damaged", code="damaged")
+
+
+def test_damage_that_the_decoder_gives_up_on_is_still_tampering(
+    studio: Studio, check: Check, tmp_path: Path
+) -> None:
+    path = changed(studio.published.path, tmp_path / "changed.mp4", b"mdat")
+    assert check(path, BlindSenses()).verdict == "tampered"
+    assert check(studio.published.path, BlindSenses()).verdict == "unreadable"
 
 
 def test_bytes_that_the_standard_leaves_out_are_looked_at_too(
