@@ -81,3 +81,14 @@ def test_arrays_answer_exactly_as_scikit_learn(tmp_path: Path, classes: tuple[st
     loaded = Trees.load(tmp_path / "t.safetensors")
     assert loaded.classes == classes and loaded.facts == {"seed": 0}
     assert np.allclose(loaded.probabilities(x), model.predict_proba(x), atol=1e-5)
+
+
+def test_the_shipped_trees_know_the_features_that_windows_make() -> None:
+    from core.weights import weight_file
+    from detect.artifact.quality import TREES
+    from detect.artifact.words import KINDS
+    from detect.training.quality import feature_names
+
+    trees = Trees.load(weight_file(TREES))
+    assert trees.names == feature_names()
+    assert trees.classes[0] == "clean" and set(trees.classes[1:]) <= set(KINDS)
