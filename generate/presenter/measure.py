@@ -28,6 +28,7 @@ from core.perception.watch import watch
 from generate.loudness import integrated_loudness
 from generate.presenter import reference_phones, sample_presenter
 from generate.presenter.articulation import expected_aperture
+from generate.presenter.build import LIPS_LEAD_SECONDS
 from generate.presenter.portrait import SOURCES, StillMesh
 
 CLOSE, NEAR, STRANGERS = (
@@ -46,8 +47,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LipSync:
-    """``correlation`` at ``lag_frames`` (positive: the lips are late); closures of p, b and m that are seen."""
+    """Lips against the phones' targets, ``lead_seconds`` ahead of the sound.
 
+    ``correlation`` without any further shift; ``lag_frames`` where it is highest (positive: the lips are late);
+    closures of p, b and m, and how many of them are seen.
+    """
+
+    lead_seconds: float
     correlation: float
     lag_frames: int
     closures: int
@@ -73,9 +79,9 @@ def aperture(track: FaceTrack) -> Array:
 
 
 def lip_sync(track: FaceTrack, phones: list[Phone], reach: int = 8) -> LipSync:
-    """How the lips follow the phones' own expectation."""
+    """How the lips follow the phones' own expectation, which leads the sound by LIPS_LEAD_SECONDS as people's do."""
     opened = aperture(track)
-    times = track.times + 0.5 / track.fps
+    times = track.times + 0.5 / track.fps + LIPS_LEAD_SECONDS
     expected = expected_aperture(phones, times)
     best = {}
     for lag in range(-reach, reach + 1):
@@ -87,7 +93,7 @@ def lip_sync(track: FaceTrack, phones: list[Phone], reach: int = 8) -> LipSync:
     lag = max(best, key=lambda key: best[key])
     stops = [p for p in phones if p.symbol in ("P", "B", "M")]
     seen = sum(_closed(opened, times, phone) for phone in stops)
-    return LipSync(round(best[0], 3), lag, len(stops), seen)
+    return LipSync(LIPS_LEAD_SECONDS, round(best[0], 3), lag, len(stops), seen)
 
 
 def _closed(opened: Array, times: Array, phone: Phone) -> bool:

@@ -104,9 +104,9 @@ def test_the_statement_is_about_these_bytes_and_nobody(clip: Path) -> None:
 
 
 def test_it_resembles_no_real_face(clip: Path, track: FaceTrack, test_media: Path) -> None:
-    """Each fifth real face of the collection; the card's figure is over all of them."""
-    real, identities = real_embeddings(test_media, every=5)
+    """Each fifteenth real face of the collection; the card's figure is over all of them."""
+    real, identities = real_embeddings(test_media, every=15)
     measured = likeness(clip_embeddings(clip, track, every=100), real, identities)
-    assert measured.real_faces > 250
+    assert measured.real_faces > 100
     assert measured.nearest >= CLOSE
     assert measured.share_near <= max(STRANGERS, measured.strangers_share_near)
