@@ -49,7 +49,7 @@ def run() -> dict[str, Any]:
 def _measure(folder: Path) -> dict[str, Any]:
     from core.perception.mesh import MeshFollower
     from core.weights import weight_file
-    from detect.artifact.authenticity import TREES, Model
+    from detect.artifact.authenticity import TREES, Model, features_of
     from detect.training import authenticity as made
     from detect.training.blend import self_blend
 
@@ -66,7 +66,7 @@ def _measure(folder: Path) -> dict[str, Any]:
             rows = rows[np.isfinite(rows[:, 0])]
             if len(rows) == 0:
                 return None
-            return model.clip_score(model.trees.probabilities(made.features_of(rows)))
+            return model.clip_score(model.trees.probabilities(features_of(rows)))
 
         for source in chosen:
             rng = np.random.default_rng(zlib.crc32(source.path.name.encode()))
@@ -127,7 +127,7 @@ def _chosen(folder: Path) -> list[Any]:
     every = list(made.sources(folder))
     camera = [s for s in every if not s.generator and made.split_of(s.identity) == "test"]
     stills = [s for s in camera if s.still]
-    np.random.default_rng(0).shuffle(stills)
+    stills = [stills[i] for i in np.random.default_rng(0).permutation(len(stills))]
     unseen = [s for s in every if s.generator in made.HELD_OUT]
     clips = [s for s in camera if not s.still]
     return (stills if full() else stills[:80]) + (clips if full() else clips[:24]) + unseen

@@ -103,7 +103,7 @@ def stored_crop(image: Image, landmarks: Points) -> tuple[Image, Points]:
 def crop_features(crop: Image, points: Points) -> NDArray[np.float32]:
     """(f,) statistics of one stored crop: :func:`detect.artifact.windows.derive` without change between frames."""
     measures = FrameMeasures().measure(crop, points)
-    return features_of(measures[None])[0]
+    return features_of(measures[None]).reshape(-1)
 
 
 def features_of(measures: NDArray[Any]) -> NDArray[np.float32]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.gates import decide, load_gate_set
 from core.media.decode import frames, sound
@@ -24,12 +26,14 @@ from detect.errors import Abstain
 from detect.models import Subject
 from detect.training import plant
 
+Array = NDArray[Any]
+
 COUNT, FPS, RATE = 80, 25, 16000
 SPOILT = (28, 58)  # frames
 
 
 @pytest.fixture(scope="module")
-def pictures(presenter: Path) -> list[np.ndarray]:
+def pictures(presenter: Path) -> list[Array]:
     out = []
     for frame in frames(presenter):
         out.append(cv2.resize(frame.image, (640, 360), interpolation=cv2.INTER_AREA))
@@ -38,7 +42,7 @@ def pictures(presenter: Path) -> list[np.ndarray]:
     return out
 
 
-def examined(path: Path, images: list[np.ndarray], speech: np.ndarray) -> GateResult:
+def examined(path: Path, images: list[Array], speech: Array) -> GateResult:
     with VideoWriter(path, 640, 360, Fraction(FPS), RATE, threads=1) as writer:
         for index, image in enumerate(images):
             writer.write(image)
@@ -49,16 +53,12 @@ def examined(path: Path, images: list[np.ndarray], speech: np.ndarray) -> GateRe
 
 
 @pytest.fixture(scope="module")
-def clean(
-    presenter: Path, pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
-) -> GateResult:
+def clean(presenter: Path, pictures: list[Array], tmp_path_factory: pytest.TempPathFactory) -> GateResult:
     return examined(tmp_path_factory.mktemp("q") / "clean.mp4", pictures, sound(presenter, RATE))
 
 
 @pytest.fixture(scope="module")
-def blurred(
-    presenter: Path, pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
-) -> GateResult:
+def blurred(presenter: Path, pictures: list[Array], tmp_path_factory: pytest.TempPathFactory) -> GateResult:
     blur = plant.Blur(0.04, np.random.default_rng(1))
     spoilt = []
     with FaceTracker() as tracker:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
 
+from detect.artifact import geometry as g
 from detect.artifact.trees import Trees
 from detect.training import plant
 from detect.training.export import export_trees
 
+Array = NDArray[Any]
 
-def face_of_points(side: int = 240) -> np.ndarray:
+
+def face_of_points(side: int = 240) -> Array:
     """A made-up mesh: an oval of points, with the eyes, lips and jaw where the masks look for them."""
     rng = np.random.default_rng(0)
     points = rng.uniform(0.3, 0.7, (478, 2)) * side
-    turn = np.linspace(0, 2 * np.pi, len(plant.OVAL), endpoint=False)
-    points[list(plant.OVAL)] = np.stack([np.sin(turn) * 0.3, -np.cos(turn) * 0.4], 1) * side + side / 2
-    turn = np.linspace(0, 2 * np.pi, len(plant.LIPS), endpoint=False)
-    points[list(plant.LIPS)] = np.stack([np.cos(turn) * 0.1, np.sin(turn) * 0.05], 1) * side + (
+    turn = np.linspace(0, 2 * np.pi, len(g.OVAL), endpoint=False)
+    points[list(g.OVAL)] = np.stack([np.sin(turn) * 0.3, -np.cos(turn) * 0.4], 1) * side + side / 2
+    turn = np.linspace(0, 2 * np.pi, len(g.LIPS), endpoint=False)
+    points[list(g.LIPS)] = np.stack([np.cos(turn) * 0.1, np.sin(turn) * 0.05], 1) * side + (
         side / 2,
         side * 0.68,
     )

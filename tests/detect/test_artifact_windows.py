@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from detect.artifact.quality import smooth, speaking
 from detect.artifact.regions import INDEX, NAMES
 from detect.artifact.windows import KEPT, WINDOW, Windows, windows
 
+Array = NDArray[Any]
 
-def clip(seconds: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+
+def clip(seconds: float, seed: int = 0) -> tuple[Array, Array, Array, Array]:
     rng = np.random.default_rng(seed)
     frame_times = np.arange(0, seconds, 0.04)
     times = frame_times[::2]
@@ -20,7 +25,7 @@ def clip(seconds: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndar
     return times, measures, frame_times, points
 
 
-def column(table: Windows, name: str) -> np.ndarray:
+def column(table: Windows, name: str) -> Array:
     return table.values[:, table.names.index(name)]
 
 
