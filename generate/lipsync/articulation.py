@@ -24,6 +24,7 @@ Array = NDArray[np.float64]
 RECORDED = "recorded"  # a voice whose sound the regression may trust; a synthetic one is known by its phones
 REACH = 0.92  # share of the person's own spread that the movement is brought back to
 MOST_GAIN = 1.5
+SMOOTH_SECONDS = 0.03  # the sound flickers faster than lips can; closures are set after this
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Articulation:
             inputs = _inputs(speech, times, sound=learned is self.by_sound)
             if inputs.shape[1] == len(learned.regression.mean):
                 z = (1 - learned.mix) * z + learned.mix * learned.regression.predict(inputs)
+        z = gaussian_filter1d(z, SMOOTH_SECONDS * fps, axis=0, mode="nearest")
         if frames > 25:  # averaging makes small movements: give them the person's own reach again
             z = z.mean(axis=0) + (z - z.mean(axis=0)) * np.clip(
                 REACH / (z.std(axis=0) + 1e-6), 1.0, MOST_GAIN

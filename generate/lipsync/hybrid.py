@@ -21,7 +21,7 @@ from generate.lipsync.units import select
 from generate.models import Speech
 
 Index = NDArray[np.intp]
-SHARPEN = 0.35  # makes up for the one resampling that the mouth goes through
+SHARPEN = 0.2  # of an unsharp mask, against the one resampling; more makes grain flicker
 
 
 class HybridLipSync:
