@@ -187,11 +187,19 @@ class MarkReader:
             self._seconds.append(SecondReading(number, number + 1.0, correlation, z, z >= SECOND_Z))
 
 
-def read_mark(path: Path, key: bytes, expected_id: int | None = None) -> MarkReading:
-    """Read the mark of a file, decoding in the confined child. Raises :class:`core.errors.MediaError`."""
-    from core.media.decode import frames
+def read_mark(path: Path, key: bytes | None = None, expected_id: int | None = None) -> MarkReading:
+    """Read the mark of a file, decoding in the confined child.
 
-    reader = MarkReader(key, expected_id)
+    Args:
+        key: the mark key; None: this installation's (``derived_key("mark")``).
+
+    Raises:
+        MediaError: the file cannot be read or breaks a limit.
+    """
+    from core.media.decode import frames
+    from core.secrets import derived_key
+
+    reader = MarkReader(key or derived_key("mark"), expected_id)
     for frame in frames(path):
         reader.see(frame)
     return reader.reading()
