@@ -16,19 +16,12 @@ from core.secrets import derived_key
 from generate.lipsync import load_lipsync
 from generate.models import Speech
 from generate.service import make_candidate
-from greenroom.database import migrate
 from pipeline.analyze import analyze
 from provenance.mark import MarkEmbedder
 
 
-@pytest.fixture
-def migrated(home: Path) -> Path:
-    migrate()
-    return home
-
-
 @pytest.mark.parametrize("clip", ["real/s085-02.mp4", "real/s041-01.webm", "real/s046-01.mp4"])
-def test_a_real_clip_is_measured_and_nothing_of_it_is_kept(test_media: Path, migrated: Path, clip: str):
+def test_a_real_clip_is_measured_and_nothing_of_it_is_kept(test_media: Path, home: Path, clip: str):
     document = analyze(test_media / clip)
     assert document["quality_gate"] in ("pass", "review", "block")
     assert document["deepfake_score"] is None or 0 <= document["deepfake_score"] <= 1
@@ -42,11 +35,11 @@ def test_a_real_clip_is_measured_and_nothing_of_it_is_kept(test_media: Path, mig
             "p_false": document["provenance"]["watermark"]["p_false"],
         },
     }
-    kept = [path.name for path in migrated.rglob("*") if path.is_file() and path.stat().st_size > 1_000_000]
+    kept = [path.name for path in home.rglob("*") if path.is_file() and path.stat().st_size > 1_000_000]
     assert kept == []
 
 
-def test_known_shifts_of_the_sound_are_found_against_one_another(test_media: Path, migrated: Path):
+def test_known_shifts_of_the_sound_are_found_against_one_another(test_media: Path, home: Path):
     """One clip three times, its sound shifted by 0, 5 and 12 frames; the clip's own offset is not known."""
     offsets = []
     for number in (1, 2, 3):
@@ -58,7 +51,7 @@ def test_known_shifts_of_the_sound_are_found_against_one_another(test_media: Pat
 
 
 def test_a_clip_driven_by_its_own_held_back_sound_keeps_lips_and_sound_together(
-    test_media: Path, migrated: Path, tmp_path: Path
+    test_media: Path, home: Path, tmp_path: Path
 ):
     source = test_media / "real/s047-01.mp4"
     heard = sound(source, 16000)
