@@ -1,6 +1,6 @@
 """The keyed tile: 64 x 64 chips, three eighths of them known (sync), the others carrying the coded id (data).
 
-Three eighths are enough: where the data can just be decoded (14.7 standard deviations), the sync peak stands at
+Three eighths are enough: where the data decode safely (14.7 standard deviations), the sync peak stands at
 11, well over the 6 that noise reaches in a whole search.
 
 Sync and data chips are mixed by a keyed permutation, so each sees the same picture. A chip is drawn as the
