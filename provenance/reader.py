@@ -22,6 +22,7 @@ from provenance.models import Anchors
 from provenance.trust import library_settings
 
 _ROOT = Path(__file__).resolve().parents[1]
+_TRACES = (b"jumb", b"c2pa")
 LARGEST_REPLY = 32_000_000  # bytes of JSON
 SECONDS_BASE, SECONDS_PER_BYTE = 30.0, 2e-7  # a 100 MB file may take 50 s
 
@@ -87,6 +88,19 @@ def read_raw(path: Path, anchors: Anchors, limits: MediaSettings | None = None) 
         os.close(reader)
         child.kill()
         child.wait()
+
+
+def holds_manifest(path: Path) -> bool:
+    """Are there any bytes of a manifest store in the file: a JUMBF box that speaks of C2PA (ISO 19566-5)?"""
+    tail, seen = b"", set()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            window = tail + block
+            seen |= {trace for trace in _TRACES if trace in window}
+            if len(seen) == len(_TRACES):
+                return True
+            tail = window[-16:]
+    return False
 
 
 def _collect(reader: int, deadline: float) -> bytes:

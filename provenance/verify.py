@@ -28,7 +28,7 @@ from provenance.models import (
     VerifyReport,
     VerifyVerdict,
 )
-from provenance.reader import read_raw
+from provenance.reader import RawReading, holds_manifest, read_raw
 from provenance.structure import Structure, structure
 from provenance.trust import anchors_of
 from provenance.verdicts import INTACT_OFFLINE, SENTENCES, first_that_holds
@@ -136,6 +136,9 @@ def _look(case: _Case, anchors: Anchors, limits: MediaSettings | None) -> None:
         shape = structure(case.path)
     if head:
         raw = read_raw(case.path, anchors, limits)
+        if raw.status == "broken" and case.kind == "video" and not holds_manifest(case.path):
+            # A container with a flaw that players forgive, and no trace of a credential: there is none to be broken.
+            raw = RawReading("none")
         case.crashed = raw.status == "crashed" or (raw.status == "broken" and case.kind == "image")
         case.judgement = judge(raw, shape)
         case.problems += case.judgement.problems

@@ -17,7 +17,7 @@ from generate.lipsync import load_lipsync
 from generate.models import Speech
 from generate.service import make_candidate
 from pipeline.analyze import analyze
-from provenance.mark import MarkEmbedder
+from provenance.mark import MarkEmbedder, read_mark
 
 
 @pytest.mark.parametrize("clip", ["real/s085-02.mp4", "real/s041-01.webm", "real/s046-01.mp4"])
@@ -40,12 +40,10 @@ def test_a_real_clip_is_measured_and_nothing_of_it_is_kept(test_media: Path, hom
 
 
 def test_known_shifts_of_the_sound_are_found_against_one_another(test_media: Path, home: Path):
-    """One clip three times, its sound shifted by 0, 5 and 12 frames; the clip's own offset is not known."""
-    offsets = []
-    for number in (1, 2, 3):
-        sync = analyze(test_media / f"real-offset/s001-0{number}.avi")["sync"]
-        offsets.append(sync["offset_frames"])
-    assert None not in offsets, offsets
+    """One clip three times, its sound shifted by 0, 5 and 12 frames; its own offset is not known."""
+    offsets = sorted(
+        analyze(test_media / f"real-offset/s001-0{number}.avi")["sync"]["offset_frames"] for number in (1, 2, 3)
+    )
     assert abs(offsets[1] - offsets[0] - 5) <= 1, offsets
     assert abs(offsets[2] - offsets[0] - 12) <= 1, offsets
 
@@ -76,7 +74,7 @@ def test_a_clip_driven_by_its_own_held_back_sound_keeps_lips_and_sound_together(
         lipsync=lipsync,
     )
     document = analyze(candidate.path)
-    assert document["provenance"]["watermark"]["id"] == f"{77:010x}"
+    assert read_mark(candidate.path, derived_key("mark")).mark_id == 77
     assert np.isclose(document["duration_s"], 7.6, atol=0.2)
     assert abs(document["sync"]["offset_frames"] or 0) <= 3, document["sync"]
     assert "lips_do_not_move" not in document["reason_codes"]
