@@ -230,7 +230,7 @@ def write_statement(record: dict[str, Any], path: Path) -> None:
     roles = {role: [value] if isinstance(value, str) else value for role, value in sources.items()}
     statement = {
         "statement": "The presenter in sample.mp4 does not exist. Her face is composed of generated faces by the "
-        "scripts in this folder; her voice is a stock voice that no person lent for this purpose.",
+        "scripts in this folder; her voice is a stock voice.",
         "person_depicted": None,
         "sha256": record["sha256"],
         "made_by": "generate/presenter/build.py",

@@ -35,9 +35,9 @@ class Rig:
         solid = np.argwhere(cv2.resize(figure.head[..., 3], (self.width, self.height)) > 0.01)
         (top, left), (bottom, right) = (edge.tolist() for edge in (solid.min(axis=0), solid.max(axis=0)))
         self._head_box = (
-            left // 2 * 2 - MARGIN,
+            max(0, left // 2 * 2 - MARGIN),
             max(0, top // 2 * 2 - MARGIN),
-            right // 2 * 2 + MARGIN,
+            min(right // 2 * 2 + MARGIN, self.width),
             min(bottom // 2 * 2 + MARGIN, self.height),
         )
         self._body_top = int(np.argwhere(figure.body[..., 3].max(axis=1) > 0.01).min() / figure.scale) - 8

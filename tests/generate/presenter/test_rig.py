@@ -54,10 +54,12 @@ def test_turning_the_head_moves_the_nose_further_than_the_eyes(rig: Rig) -> None
     assert abs(shift[1, 0] - shift[234, 0]) > 2
 
 
-def test_a_spline_passes_through_its_controls() -> None:
+def test_a_spline_passes_close_to_its_controls() -> None:
     rng = np.random.default_rng(0)
     controls, values = rng.uniform(0, 200, (20, 2)), rng.uniform(-5, 5, (20, 2))
-    assert thin_plate(controls, values, controls) == pytest.approx(values, abs=0.05)
+    assert thin_plate(controls, values, controls) == pytest.approx(
+        values, abs=0.2
+    )  # a little stiff on purpose
 
 
 def test_a_field_leaves_the_border_of_its_box_alone() -> None:
