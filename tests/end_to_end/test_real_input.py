@@ -42,7 +42,8 @@ def test_a_real_clip_is_measured_and_nothing_of_it_is_kept(test_media: Path, hom
 def test_known_shifts_of_the_sound_are_found_against_one_another(test_media: Path, home: Path):
     """One clip three times, its sound shifted by 0, 5 and 12 frames; its own offset is not known."""
     offsets = sorted(
-        analyze(test_media / f"real-offset/s001-0{number}.avi")["sync"]["offset_frames"] for number in (1, 2, 3)
+        analyze(test_media / f"real-offset/s001-0{number}.avi")["sync"]["offset_frames"]
+        for number in (1, 2, 3)
     )
     assert abs(offsets[1] - offsets[0] - 5) <= 1, offsets
     assert abs(offsets[2] - offsets[0] - 12) <= 1, offsets
