@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import cv2
@@ -104,7 +104,7 @@ class Case:
     name: str
     expected: str
     path: Path
-    release: str = "released"
+    release: Literal["released", "recalled", "unreleased"] = "released"
     published: bool = True
 
 
@@ -127,7 +127,7 @@ def fitted(image: Image) -> Image:
         return image
     scale = min(WIDTH / width, HEIGHT / height)
     small = cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
-    canvas = cv2.GaussianBlur(cv2.resize(image, (WIDTH, HEIGHT)), (0, 0), 25)
+    canvas: NDArray[np.uint8] = cv2.GaussianBlur(cv2.resize(image, (WIDTH, HEIGHT)), (0, 0), 25)
     top, left = (HEIGHT - small.shape[0]) // 2, (WIDTH - small.shape[1]) // 2
     canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
     return canvas

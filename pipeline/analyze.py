@@ -30,7 +30,7 @@ def analyze(video: Path, *, progress: Callable[[float], None] | None = None) -> 
     limits = media.model_copy(update={"max_seconds": media.max_seconds_analyze})
     gate_set = load_gate_set()
     examination = examine(video, brief=None, gate_set=gate_set, limits=limits, progress=progress)
-    report = verify(video, registry=DatabaseRegistry())
+    report = verify(video, registry=DatabaseRegistry(), limits=limits)
     return document(digest_file(video), examination, gate_set, report)
 
 
