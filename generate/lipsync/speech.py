@@ -104,8 +104,9 @@ def held(phones: Sequence[Phone], times: Array, symbols: frozenset[str]) -> Arra
             a, b = np.searchsorted(times, [phone.t0 - 0.08, phone.t1 + 0.08])
             near = times[a:b]
             outside = np.maximum(phone.t0 - near, near - phone.t1)
-            # The nearest picture to the middle is always a full closure, however short the phone.
             out[a:b] = np.maximum(out[a:b], np.clip(1 - np.maximum(outside, 0) / 0.06, 0, 1))
+            if len(near):  # the picture nearest to the middle is a full closure, however short the phone
+                out[a + int(np.argmin(np.abs(near - (phone.t0 + phone.t1) / 2)))] = 1.0
     return out
 
 

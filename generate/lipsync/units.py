@@ -16,7 +16,7 @@ Index = NDArray[np.intp]
 # Weights of the gestures in the target cost: what the eye reads first. See shape.GESTURES for the order.
 GESTURE_WEIGHTS = np.array([1.6, 1.0, 0.5, 0.5, 0.8, 0.6, 0.4, 0.9])
 POSE_WEIGHT = 0.5  # for 4 degrees
-SWITCH = 0.6
+SWITCH = 0.35
 CANDIDATES = 32
 _BLOCK = 500
 
