@@ -9,7 +9,7 @@ A plain ``{"type": "string"}`` needs its ``maxLength`` or gets 200. ``default`` 
 from __future__ import annotations
 
 import re
-import re._parser as regex_parser  # type: ignore[import-not-found]  # the parser that re itself uses: patterns are judged by structure
+import re._parser as regex_parser  # the parser that re itself uses: patterns are judged by structure
 import unicodedata
 from collections.abc import Mapping
 from typing import Any

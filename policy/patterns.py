@@ -8,8 +8,8 @@ small fixed bound, counted over its parse tree. Time is then linear in the text.
 from __future__ import annotations
 
 import re
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+import re._constants as op
+import re._parser as parser
 from typing import Any
 
 from policy.errors import PackError

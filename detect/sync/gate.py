@@ -142,9 +142,12 @@ class SyncGate:
 
 def _findings(found: Sync, frames: float, fps: float, moving: bool, subject: Subject) -> list[Finding]:
     end = float(subject.info.duration)
-    bound = (subject.gate_set or load_gate_set()).gates[SyncGate.name].findings["lip_audio_mismatch"].review
+    entry = (subject.gate_set or load_gate_set()).gates[SyncGate.name]
+    bound = entry.findings["lip_audio_mismatch"].review
+    # An offset counts as soon as the confidence is no reason for review by itself: nothing falls between the two.
+    sure = entry.threshold is not None and found.confidence > entry.threshold.review
     findings = []
-    if found.confidence > 0.5 and abs(found.offset) >= bound:
+    if sure and abs(found.offset) >= bound:
         order = "after" if found.offset > 0 else "before"
         findings.append(
             Finding(

@@ -71,14 +71,13 @@ def _animate(job: Job, mark_id: int, out: Path) -> None:
     if job.render.speech_sha256 is None:
         raise IntegrityError("a made render has no speech", where=job.render.id)
     reference = blobs().get_file(job.persona.reference_sha256)
-    info = probe(reference)
     lipsync = load_lipsync()
     prepared = lipsync.prepare(reference, get_settings().home / "prepared")
     make_candidate(
         prepared,
         Speech.load(blobs().get_file(job.render.speech_sha256)),
         label_profile=load_label_profile(job.campaign.label_profile),
-        mark=_embedder(mark_id, info.video.width, info.video.height),
+        mark=_embedder(mark_id, prepared.width, prepared.height),
         out=out,
         lipsync=lipsync,
         progress=job.progress,
@@ -93,7 +92,8 @@ def _relabel(job: Job, mark_id: int, out: Path) -> None:
     relabel(
         source,
         label_profile=load_label_profile(job.campaign.label_profile),
-        mark=_embedder(mark_id, info.video.width, info.video.height),
+        # 4:2:0 wants even sides: the encoder's pictures are cut to them.
+        mark=_embedder(mark_id, info.video.width // 2 * 2, info.video.height // 2 * 2),
         out=out,
         progress=job.progress,
     )
