@@ -110,7 +110,7 @@ def findings(
         out.append(
             Finding(
                 code=kind.code,
-                severity="note",  # the threshold on the score decides; a finding only explains it
+                severity="review",  # it is there only where the score reached the bound; a note would be hidden
                 message=f"{kind.sentence}, {t0:.1f}-{t1:.1f} s".capitalize() + ".",
                 spans=(Span(source="picture", t0=round(t0, 2), t1=round(t1, 2), region=_four(box)),),
                 score=round(float(score[run].max()), 4),

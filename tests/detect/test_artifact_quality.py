@@ -82,6 +82,7 @@ def test_a_blurred_mouth_is_flagged_in_its_seconds_and_its_place(blurred: GateRe
     assert decide(blurred, load_gate_set()).verdict is Verdict.REVIEW
     finding = max(blurred.findings, key=lambda one: one.score or 0)
     assert finding.code == "mouth_blur"
+    assert finding.severity == "review", "notes are left out of the reasons that a reviewer sees"
     assert "smoother than the eyes" in finding.message
     span = finding.spans[0]
     assert span.t0 is not None and span.t1 is not None and span.region is not None
