@@ -45,17 +45,17 @@ def hostile(size: int) -> list[str]:
 
 @pytest.mark.parametrize("text", hostile(MAX_TEXT))
 def test_hostile_text_takes_time_linear_in_its_length(text: str) -> None:
-    """Ten times the text takes at most about ten times the time; measured on the processor, not the clock."""
+    """Ten times the text takes at most about ten times the time; measured on the processor in this thread, not the clock."""
 
     def seconds(part: str) -> float:
-        began = time.process_time()
+        began = time.thread_time()  # this thread alone: model pools of earlier tests may still spin
         check_text(
             part,
             pack="consumer-products",
             territory="in",
             fields=[Field("first_name", 0, min(60, len(part)))],
         )
-        return time.process_time() - began
+        return time.thread_time() - began
 
     check_text("warm", pack="consumer-products", territory="in")
     short = min(seconds(text[: MAX_TEXT // 10]) for _ in range(2))
@@ -69,7 +69,7 @@ def test_patterns_of_the_shipped_packs_are_linear_on_100_kb() -> None:
     assert len(patterns) > 20
     for text in hostile(100_000):
         for pattern in patterns:
-            began = time.process_time()
+            began = time.thread_time()  # this thread alone: model pools of earlier tests may still spin
             for _ in pattern.finditer(text):
                 pass
             assert time.process_time() - began < 1.0, pattern.pattern
