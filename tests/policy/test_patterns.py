@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -43,12 +45,21 @@ def hostile(size: int) -> list[str]:
     return [(seed * (size // len(seed) + 1))[:size] for seed in seeds]
 
 
+@pytest.fixture
+def quiet_collector() -> Iterator[None]:
+    """The garbage of earlier tests' models is not counted here: one full collection takes longer than a check."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("quiet_collector")
 @pytest.mark.parametrize("text", hostile(MAX_TEXT))
 def test_hostile_text_takes_time_linear_in_its_length(text: str) -> None:
-    """Ten times the text takes at most about ten times the time; measured on the processor in this thread, not the clock."""
+    """Ten times the text takes at most about ten times the time, on the processor in this thread."""
 
     def seconds(part: str) -> float:
-        began = time.thread_time()  # this thread alone: model pools of earlier tests may still spin
+        began = time.thread_time()
         check_text(
             part,
             pack="consumer-products",
@@ -69,18 +80,18 @@ def test_patterns_of_the_shipped_packs_are_linear_on_100_kb() -> None:
     assert len(patterns) > 20
     for text in hostile(100_000):
         for pattern in patterns:
-            began = time.thread_time()  # this thread alone: model pools of earlier tests may still spin
+            began = time.thread_time()
             for _ in pattern.finditer(text):
                 pass
-            assert time.process_time() - began < 1.0, pattern.pattern
+            assert time.thread_time() - began < 1.0, pattern.pattern
 
 
 def test_a_text_of_100_kb_is_blocked_unread() -> None:
-    began = time.process_time()
+    began = time.thread_time()
     report = check_text("a " * 50_000, pack="consumer-products", territory="in")
     assert [finding.code for finding in report.findings] == ["text_too_long"]
     assert report.verdict == "block"
-    assert time.process_time() - began < 1.0
+    assert time.thread_time() - began < 1.0
 
 
 def test_every_shipped_pack_loads() -> None:
