@@ -72,7 +72,7 @@ def visitor(request: Request) -> Visitor:
 
 
 def form_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor:
-    """The visitor behind a form. Raises Forbidden unless the form was served to this session."""
+    """The visitor behind a form. Raises Forbidden unless the form was served to this sign-in."""
     found = visitor(request)
     if not secrets.compare_digest(csrf.encode(), found.csrf.encode()):
         raise Forbidden(
