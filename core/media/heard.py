@@ -1,0 +1,171 @@
+"""What is heard: the sound of one file at 16 kHz, kept on disk and read in slices, one "ear" a way of listening.
+
+Two speakers play left and right, one speaker plays their sum, and what is in antiphase is heard on two speakers and
+vanishes on one. So a check that hears only the sum does not hear what people hear. An ear is left, right, mid
+((L+R)/2), side ((L-R)/2) or the centre of a surround layout; it is there where it is above -50 dB of the loudest.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, Protocol, overload
+
+import numpy as np
+
+from core.media.models import Samples
+
+RATE = 16_000
+PRESENT_DB = -50.0  # relative to the loudest ear: what lies below is not heard beside it
+MID_DB = -9.0  # mid is what most devices play; where it is this far below left or right, it is not what is heard
+
+EarName = Literal["mid", "left", "right", "side", "centre"]
+
+
+class Listening(Protocol):
+    """Mono sound at 16 kHz that is read in slices: an :class:`Ear`, or an array float32 (n,)."""
+
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, key: slice) -> Samples: ...
+    @overload
+    def __getitem__(self, key: int) -> np.float32: ...
+
+
+def blocks(sound: Listening, seconds: float = 60.0) -> Iterator[Samples]:
+    """The sound in order, in blocks of so many seconds: bounded memory at any length."""
+    step = max(1, round(seconds * RATE))
+    for start in range(0, len(sound), step):
+        yield sound[start : start + step]
+
+
+@dataclass(frozen=True)
+class Ear:
+    """One way of listening. ``sound[a:b]`` reads samples a to b as float32 (n,) in [-1, 1]; sample n is at n / RATE.
+
+    ``level`` is the RMS of its loudest second, dBFS.
+    """
+
+    name: EarName
+    level: float
+    _heard: Heard
+
+    def __len__(self) -> int:
+        return len(self._heard)
+
+    def __getitem__(self, key: slice) -> Samples:  # type: ignore[override]
+        start, stop, step = key.indices(len(self))
+        if step != 1:
+            raise ValueError("an ear is read forwards")
+        return self._heard.read(self.name, start, stop)
+
+    @property
+    def seconds(self) -> float:
+        return len(self) / RATE
+
+
+class Heard:
+    """The sound of one file. Fed in order, then read; the file behind it has no name and goes with the object."""
+
+    def __init__(self, channels: int) -> None:
+        """``channels``: 1 (mono), 2 (left, right) or 3 (left, right, centre)."""
+        if channels not in (1, 2, 3):
+            raise ValueError(f"1 to 3 channels, not {channels}")
+        self.channels = channels
+        self._file: BinaryIO = tempfile.TemporaryFile(prefix="greenroom-sound-")  # noqa: SIM115
+        self._samples = 0
+        self._second = np.zeros(len(_MIX[channels]))
+        self._filled = 0  # samples of the second that is being measured
+        self._loudest = np.zeros(len(_MIX[channels]))
+
+    @classmethod
+    def of(cls, samples: Samples) -> Heard:
+        """From an array: float32 (n,) or (n, 1 to 3)."""
+        samples = np.asarray(samples, np.float32)
+        heard = cls(1 if samples.ndim == 1 else samples.shape[1])
+        heard.feed(samples.reshape(len(samples), -1))
+        return heard
+
+    def feed(self, block: Samples) -> None:
+        """The next samples, float32 (n, channels)."""
+        block = np.ascontiguousarray(block, np.float32).reshape(-1, self.channels)
+        self._file.seek(0, 2)
+        self._file.write(memoryview(block).cast("B"))
+        self._samples += len(block)
+        for start in range(0, len(block), RATE):  # the loudest second, on a grid of seconds
+            self._measure(block[start : start + RATE])
+
+    def _measure(self, block: Samples) -> None:
+        first = min(len(block), RATE - self._filled)
+        for part in (block[:first], block[first:]):
+            if not len(part):
+                continue
+            ears = np.clip(part, -1, 1) @ np.array(list(_MIX[self.channels].values()), np.float32).T
+            self._second += np.square(ears, dtype=np.float64).sum(axis=0)
+            self._filled += len(part)
+            self._loudest = np.maximum(self._loudest, self._second / RATE)
+            if self._filled >= RATE:
+                self._second, self._filled = np.zeros_like(self._second), 0
+
+    def __len__(self) -> int:
+        return self._samples
+
+    def read(self, ear: EarName, start: int, stop: int) -> Samples:
+        """Samples of one ear, float32 (stop - start,), clipped to [-1, 1]."""
+        width = 4 * self.channels
+        self._file.seek(start * width)
+        raw = np.frombuffer(self._file.read(max(0, stop - start) * width), np.float32)
+        mix = np.array(_MIX[self.channels][ear], np.float32)
+        found: Samples = np.clip(raw.reshape(-1, self.channels), -1, 1) @ mix
+        return found
+
+    @property
+    def ears(self) -> tuple[Ear, ...]:
+        """The ears at which something else is heard than at the main one's, the main one first; none in silence.
+
+        Where nothing is in the side, left and right are the mid and are not listed.
+        """
+        if not self._samples:
+            return ()
+        names: list[EarName] = list(_MIX[self.channels])
+        levels = {name: _decibel(power) for name, power in zip(names, self._loudest, strict=True)}
+        loudest = max(levels.values())
+        present = [name for name in names if levels[name] >= loudest + PRESENT_DB]
+        if "side" not in present:
+            present = [name for name in present if name not in ("left", "right")]
+        main = self._main(levels)
+        ordered = [main, *(name for name in present if name != main)]
+        return tuple(Ear(name, levels[name], self) for name in ordered)
+
+    @property
+    def main(self) -> Ear | None:
+        """The ear that stands for all where only one can be heard: mid, or the louder side where mid is hardly there."""
+        ears = self.ears
+        return ears[0] if ears else None
+
+    @staticmethod
+    def _main(levels: dict[EarName, float]) -> EarName:
+        sides: list[EarName] = [name for name in ("left", "right") if name in levels]
+        louder = max(sides, key=lambda name: levels[name], default=None)
+        if louder is not None and levels["mid"] < levels[louder] + MID_DB:
+            return louder
+        return "mid"
+
+
+# How each ear is made of the channels.
+_MIX: dict[int, dict[EarName, tuple[float, ...]]] = {
+    1: {"mid": (1.0,)},
+    2: {"mid": (0.5, 0.5), "left": (1.0, 0.0), "right": (0.0, 1.0), "side": (0.5, -0.5)},
+    3: {
+        "mid": (0.5, 0.5, 0.0),
+        "left": (1.0, 0.0, 0.0),
+        "right": (0.0, 1.0, 0.0),
+        "side": (0.5, -0.5, 0.0),
+        "centre": (0.0, 0.0, 1.0),
+    },
+}
+
+
+def _decibel(power: float) -> float:
+    return float(10 * np.log10(power + 1e-12))
