@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.gates import GateSet, Threshold
 from core.media.decode import sound, sound_blocks
-from core.media.models import Essence, Frame, MediaInfo
+from core.media.models import Essence, Frame, Presentation
 from core.models import Brief, Finding, GateDecision, GateResult, Verdict
 from core.perception.models import Face, FaceTrack, Transcript
 from core.settings import MediaSettings
@@ -37,7 +37,7 @@ class Subject:
     """
 
     path: Path
-    info: MediaInfo
+    info: Presentation
     track: FaceTrack
     brief: Brief | None = None
     check_text: CheckText | None = None
@@ -105,7 +105,7 @@ class Gate(Protocol):
 class Beginning(Protocol):
     """A gate that wants to know what it will see. Called once, before the first frame."""
 
-    def begin(self, info: MediaInfo, brief: Brief | None) -> None: ...
+    def begin(self, info: Presentation, brief: Brief | None) -> None: ...
 
 
 class MarkReading(Protocol):
@@ -138,7 +138,7 @@ class Examination:
         sound16k: the sound as the gates heard it, for whoever else needs it (the fingerprint).
     """
 
-    info: MediaInfo
+    info: Presentation
     essence: Essence
     decisions: list[GateDecision]
     verdict: Verdict

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.gates import GateEntry, GateSet, decide, overall
 from core.media.essence import essence
-from core.media.models import Frame, MediaInfo
+from core.media.models import Frame, Presentation
 from core.media.probe import probe
 from core.models import Brief, Finding, GateDecision, GateResult
 from core.perception.models import Face
@@ -112,7 +112,7 @@ class _Guarded:
         except Exception as error:
             self._failed("prepare", error)
 
-    def begin(self, info: MediaInfo, brief: Brief | None) -> None:
+    def begin(self, info: Presentation, brief: Brief | None) -> None:
         if isinstance(self._gate, Beginning) and not self._failure:
             try:
                 self._gate.begin(info, brief)

@@ -30,8 +30,8 @@ class Frame:
     Attributes:
         index: 0, 1, 2, … of the presented frames; the same for every reader of the same essence.
         time: seconds at which it is presented, from the file's own clock (never ``index / rate``).
-        image: uint8 BGR (BT.709, full range), (height, width, 3), as people see it: upright, square pixels, tone-mapped.
-            The caller may change it.
+        image: uint8 BGR (BT.709, full range), (height, width, 3), as people see it: upright, square pixels,
+            tone-mapped. The caller may change it.
     """
 
     index: int
@@ -112,13 +112,17 @@ class PictureTrack:
 
 @dataclass(frozen=True, slots=True)
 class SoundTrack:
-    """The sound track: ``channels`` and ``layout`` (libav's name, such as ``stereo`` or ``5.1``) as it begins."""
+    """The sound track: ``channels`` and ``layout`` (libav's name, such as ``stereo`` or ``5.1``) as it begins.
+
+    ``has_centre``: a surround layout with a centre channel of its own, where films and calls put the voice.
+    """
 
     number: int
     codec: str
     sample_rate: int
     channels: int
     layout: str
+    has_centre: bool
     start: Fraction
     end: Fraction
 
