@@ -36,7 +36,7 @@ class LabelGate:
 
     def begin(self, info: Presentation, brief: Brief | None) -> None:
         self._profile = load_label_profile(brief.label_profile) if brief is not None else None
-        self._duration = float(info.video.duration)
+        self._duration = float(info.video.end)
 
     def see(self, frame: Frame, face: Face | None) -> None:
         time = float(frame.time)

@@ -12,11 +12,15 @@ from typing import Any
 from core.canonical import digest_file
 from core.gates import GateSet, load_gate_set
 from core.models import Finding, GateDecision, Verdict
+from core.secrets import derived_key
 from core.settings import get_settings
 from detect.models import Examination
 from detect.service import examine
 from pipeline.registry import DatabaseRegistry
+from provenance.fingerprint import Fingerprinter
+from provenance.mark import MarkReader
 from provenance.models import VerifyReport
+from provenance.senses import SeenSenses
 from provenance.verify import verify
 
 
@@ -29,8 +33,25 @@ def analyze(video: Path, *, progress: Callable[[float], None] | None = None) -> 
     media = get_settings().media
     limits = media.model_copy(update={"max_seconds": media.max_seconds_analyze})
     gate_set = load_gate_set()
-    examination = examine(video, brief=None, gate_set=gate_set, limits=limits, progress=progress)
-    report = verify(video, registry=DatabaseRegistry(), limits=limits)
+    reader, fingerprinter = MarkReader(derived_key("mark")), Fingerprinter()
+    examination = examine(
+        video,
+        brief=None,
+        gate_set=gate_set,
+        mark_reader=reader,
+        watchers=[fingerprinter],
+        limits=limits,
+        progress=progress,
+    )
+    heard = examination.heard
+    # One decode: the verifier answers from what the examination saw and heard.
+    senses = SeenSenses(
+        reader.reading(),
+        lambda: fingerprinter.fingerprint(heard.main if heard is not None else None),
+        heard,
+        limits,
+    )
+    report = verify(video, registry=DatabaseRegistry(), senses=senses, limits=limits)
     return document(digest_file(video), examination, gate_set, report)
 
 
