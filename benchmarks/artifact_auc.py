@@ -42,7 +42,6 @@ def run() -> dict[str, Any]:
             "inputs_sha256": inputs_digest([]),
             "note": "GREENROOM_TEST_MEDIA is not set: nothing was measured",
         }
-    cv2.setNumThreads(1)
     return _measure(folder)
 
 

@@ -101,5 +101,4 @@ def run() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    cv2.setNumThreads(1)
     finish(run(), GOAL)
