@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from benchmarks.harness import finish, full, inputs_digest
