@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import av.filter
@@ -14,7 +15,9 @@ from core.media.child_media import check_size
 from core.media.wire import Refused
 
 BT709, UNSPECIFIED, PQ, HLG, BT2020 = 1, 2, 16, 18, 9
-WIDE = (9, 11, 12)  # primaries of BT.2020 and P3: another red than a screen's (H.273 table 2)
+# Primaries of BT.2020 and P3, another red than a screen's, and the matrices, by libav's names (H.273 tables 2 and 4).
+PRIMARIES = {9: "bt2020", 11: "smpte431", 12: "smpte432"}
+SPACES = {1: "bt709", 4: "fcc", 5: "bt470bg", 7: "smpte240m", 9: "bt2020ncl"}
 # H.273 table 4: what libswscale converts. YCgCo, constant luminance, ICtCp and IPT (Dolby Vision) it does not.
 MATRICES = {0: 0, 1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
 OTHER_MATRICES = (8, 10, 11, 12, 13, 14, 15, 16, 17)
@@ -84,7 +87,7 @@ class Painter:
         self.full_range = int(frame.color_range) == 2 or frame.format.name.startswith("yuvj")
         if hdr and self.primaries == UNSPECIFIED:
             self.primaries = BT2020
-        self.managed = hdr or self.primaries in WIDE
+        self.managed = hdr or self.primaries in PRIMARIES
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -119,37 +122,47 @@ class Painter:
         )
 
     def _managed(self, frame: Any) -> Any:
-        """HDR and wide colour through libswscale's colour management: tone-mapped and gamut-mapped to BT.709."""
+        """HDR and wide colour, to BT.709 by libav's colour management."""
         frame.colorspace, frame.color_primaries = self.matrix, self.primaries
         frame.color_trc = self.transfer if self.transfer != UNSPECIFIED else BT709
         frame.color_range = 2 if self.full_range else 1
-        if self._graph is None:
-            self._graph = _colour_graph(frame, self._target)
+        frame.pts = None
         try:
+            if self._graph is None:
+                self._graph = _graph(frame, self._conversion(frame))
             self._graph.push(frame)
             return self._graph.pull()
         except (av.FFmpegError, ValueError) as error:
             raise Refused("hdr") from error
 
+    def _conversion(self, frame: Any) -> list[tuple[str, str]]:
+        """Filters. HDR: libswscale's colour management. What a standard screen can show keeps its colour and brightness
+        (diffuse white, 203 cd/m2 by ITU-R BT.2408, is white), brighter lights are clipped; its perceptual mapping would
+        make room for 10,000 cd/m2 and turn every face grey. Wide colour alone: the matrix of ITU-R BT.2087 in light,
+        between its two readings (camera curve, display gamma 2.4)."""
+        size = f"w={self._target[0]}:h={self._target[1]}:flags=bicubic"
+        if self.transfer in (PQ, HLG) or self.matrix == 0:
+            way = "out_color_matrix=bt709:out_primaries=bt709:out_transfer=bt709:intent=relative_colorimetric"
+            return [("scale", f"{size}:{way}:out_range=pc"), ("format", "bgr24")]
+        seen = f"ispace={SPACES[self.matrix]}:iprimaries={PRIMARIES[self.primaries]}:itrc=gamma22"
+        asked = f"irange={'pc' if self.full_range else 'tv'}:space=bt709:primaries=bt709:trc=gamma22:range=tv"
+        return [
+            ("format", "yuv444p10le"),
+            ("colorspace", f"{seen}:{asked}:format=yuv444p10"),
+            ("scale", f"{size}:out_range=pc"),
+            ("format", "bgr24"),
+        ]
 
-def _colour_graph(frame: Any, target: tuple[int, int]) -> Any:
+
+def _graph(frame: Any, filters: list[tuple[str, str]]) -> Any:
     graph = av.filter.Graph()
-    try:
-        source = graph.add(
-            "buffer",
-            f"width={frame.width}:height={frame.height}:pix_fmt={frame.format.name}:time_base=1/1000"
-            f":colorspace={int(frame.colorspace)}:range={int(frame.color_range)}",
-        )
-        scale = graph.add(
-            "scale",
-            f"w={target[0]}:h={target[1]}:out_color_matrix=bt709:out_primaries=bt709:out_transfer=bt709"
-            ":out_range=pc:intent=perceptual",
-        )
-        shape, sink = graph.add("format", "bgr24"), graph.add("buffersink")
-        source.link_to(scale)
-        scale.link_to(shape)
-        shape.link_to(sink)
-        graph.configure()
-    except (av.FFmpegError, ValueError) as error:
-        raise Refused("hdr") from error
+    shape = f"width={frame.width}:height={frame.height}:pix_fmt={frame.format.name}:time_base=1/1000"
+    nodes = [
+        graph.add("buffer", f"{shape}:colorspace={int(frame.colorspace)}:range={int(frame.color_range)}")
+    ]
+    nodes += [graph.add(name, arguments) for name, arguments in filters]
+    nodes.append(graph.add("buffersink"))
+    for before, after in pairwise(nodes):
+        before.link_to(after)
+    graph.configure()
     return graph

@@ -224,12 +224,19 @@ def _place(found: Scan, limits: dict[str, Any]) -> None:
     found.variable = _variable(found.times, step, float(ticks.base))
     for index, (start, end) in raw.items():
         found.spans[index] = (start - found.zero, max(end, start) - found.zero)
-    start, end = found.spans[found.video]
-    if end <= Fraction(
-        float(found.times[-1])
-    ):  # the container does not say how long the last picture is shown
-        found.spans[found.video] = (start, max(end, start) + 1 / found.rate)
+    found.spans[found.video] = (found.spans[found.video][0], _picture_end(found, step))
     _within(found, step, limits)
+
+
+def _picture_end(found: Scan, step: float) -> Fraction:
+    """Where the last picture ends: as the container says, but it is not shown for longer than the one before it. (A
+    header can claim an hour for it; nothing in the file moves then.)"""
+    start, end = found.spans[found.video]
+    last = float(found.times[-1])
+    longest = max(step, float(found.times[-1] - found.times[-2]) if len(found.times) > 1 else 0.0) * 1.01
+    if last < end <= last + longest:
+        return end
+    return start + Fraction(last - float(found.times[0])).limit_denominator(1_000_000) + 1 / found.rate
 
 
 def _within(found: Scan, step: float, limits: dict[str, Any]) -> None:

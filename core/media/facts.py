@@ -21,14 +21,16 @@ from core.media.models import (
 )
 
 
-def presentation_of(facts: dict[str, Any], size: int) -> Presentation:
-    """Raises KeyError, TypeError, ValueError or ZeroDivisionError for anything that is no presentation."""
+def presentation_of(facts: dict[str, Any], size: int, header: float | None) -> Presentation:
+    """``header``: seconds that an MP4's own header claims, which libav passes over.
+
+    Raises KeyError, TypeError, ValueError or ZeroDivisionError for anything that is no presentation."""
     return Presentation(
         container=str(facts["container"])[:100],
         size=size,
         zero=Fraction(*facts["zero"]),
         duration=Fraction(*facts["duration"]),
-        declared=Fraction(*facts["declared"]),
+        declared=Fraction(header).limit_denominator(1_000_000) if header else Fraction(*facts["declared"]),
         video=_picture(facts["video"]),
         audio=None if facts["audio"] is None else _sound(facts["audio"]),
         tracks=tuple(_track(track) for track in facts["tracks"]),

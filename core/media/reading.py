@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from core.media.boxes import is_truncated
+from core.media.boxes import declared_seconds, is_truncated
 from core.media.confined import Message, converse
 from core.media.errors import media_error
 from core.media.facts import decoded_of, essence_of, presentation_of
@@ -43,7 +43,9 @@ class Reading:
         self._axes: dict[bytes, _Axis] = {}
         facts = self._first()
         try:
-            self.presentation: Presentation = presentation_of(facts, path.stat().st_size)
+            self.presentation: Presentation = presentation_of(
+                facts, path.stat().st_size, declared_seconds(path)
+            )
             self.essence: Essence = essence_of(facts)
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise media_error("unreadable", path, {}, limits) from error
