@@ -28,6 +28,7 @@ class Ticks:
     order: array[int] = field(default_factory=lambda: array("q"))
     shown: array[int] = field(default_factory=lambda: array("b"))  # 1: presented; 0: only decoded
     key: array[int] = field(default_factory=lambda: array("b"))
+    headless: int = 0  # pictures before the first key picture
     primed: Fraction = Fraction(-(2**62))  # seconds before which the decoder throws its sound away (priming)
 
     def __len__(self) -> int:

@@ -18,6 +18,7 @@ from core.media.child_scan import Scan, scan
 from core.media.child_sound import MOST_SPANS, SoundReader, has_centre
 from core.media.wire import Refused, Wire
 
+TRANSPORTS = ("mpegts", "mpeg")
 HOLE = 1.5  # of the usual step: two pictures that are farther apart than this have lost one between them
 
 
@@ -49,7 +50,7 @@ def read(request: dict[str, Any], wire: Wire) -> None:
     if pictures is not None:
         pictures.prepare(tracks[0])
     for packet in container.demux(tracks) if tracks else ():
-        if pictures is not None and packet.stream_index == found.video:
+        if pictures is not None and packet.stream.index == found.video:
             pictures.packet(packet)
         elif sound is not None:
             sound.packet(packet)
@@ -213,19 +214,25 @@ def _lost(found: Scan, times: Any) -> list[float]:
     """Seconds of the pictures that the file has and that did not come out: they lie in holes between those that did.
 
     Only in holes: where one picture is two packets (two fields), half of the packets' times are never seen."""
+    step = float(1 / found.rate)
+    first = float(found.times[0])
+    headless = [first - step * n for n in range(found.ticks[found.video].headless, 0, -1)]
+    lost = [time for time in headless if time >= -step / 2]
     if not len(times):
-        return [float(t) for t in found.times]
-    usual = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    near = np.abs(
-        found.times[:, None]
-        - times[np.clip(np.searchsorted(times, found.times)[:, None] + [-1, 0], 0, len(times) - 1)]
-    )
-    missing = found.times[near.min(axis=1) > max(0.4 * usual, 0.002)]
-    after = np.searchsorted(times, missing)
-    inside = np.array(
-        [i == 0 or i == len(times) or times[i] - times[i - 1] > HOLE * usual for i in after], bool
-    )
-    return [float(t) for t in missing[inside]] if len(missing) else []
+        return lost + [float(t) for t in found.times]
+    usual = float(np.median(np.diff(times))) if len(times) > 1 else step
+    around = np.searchsorted(times, found.times)
+    before, after = times[np.maximum(around - 1, 0)], times[np.minimum(around, len(times) - 1)]
+    near = np.minimum(np.abs(found.times - before), np.abs(found.times - after))
+    outside = (around == 0) | (around == len(times))
+    missing = (near > max(0.4 * usual, 0.002)) & (outside | (after - before > HOLE * usual))
+    lost += [float(t) for t in found.times[missing]]
+    if found.container.format.name in TRANSPORTS and not found.variable:
+        # What was lost on the way left no packet: the even clock tells.
+        for gap in np.flatnonzero(np.diff(found.times) > HOLE * usual):
+            count = round(float(found.times[gap + 1] - found.times[gap]) / usual) - 1
+            lost += [float(found.times[gap]) + usual * (n + 1) for n in range(min(count, MOST_SPANS))]
+    return lost
 
 
 def _spans(moments: list[float], step: float) -> list[list[float]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+import av
 import numpy as np
 
 from core.media.child_clock import NONE, Clock, Ticks, clocks
@@ -26,6 +27,7 @@ from core.media.child_media import (
     open_file,
     require_codec,
 )
+from core.media.child_sound import samples_of
 from core.media.wire import Refused
 
 NOT_SHOWN = 0x400 | 0x800 | 0x100000  # attached_pic, timed_thumbnails, still_image (libavformat/avformat.h)
@@ -75,12 +77,12 @@ def scan(request: dict[str, Any]) -> Scan:
             continue  # libav's end-of-stream marker
         pts = NONE if packet.pts is None else packet.pts
         dts = NONE if packet.dts is None else packet.dts
-        digest = digests[packet.stream_index]
+        digest = digests[packet.stream.index]
         digest.update(number.pack(pts, dts, packet.size, packet.is_discard))
         digest.update(memoryview(packet))
-        counts[packet.stream_index] += 1
-        if packet.stream_index in ticks:
-            _note(ticks[packet.stream_index], packet, pts, dts, order)
+        counts[packet.stream.index] += 1
+        if packet.stream.index in ticks:
+            _note(ticks[packet.stream.index], packet, pts, dts, order)
             listening.hear(packet)
     essence = [
         {
@@ -124,21 +126,17 @@ class _Listening:
                 self.peaks[stream.index] = 1.0  # what cannot be heard is not silent
 
     def hear(self, packet: Any) -> None:
-        index = packet.stream_index
+        index = packet.stream.index
         if self.peaks.get(index, 1.0) >= SILENT:
             return
         frames, broken = decoded(packet)
         if broken and packet.size:
             self.peaks[index] = 1.0
         for frame in frames:
-            samples = frame.to_ndarray()
-            whole = samples.dtype.kind != "f"
-            middle = 128.0 if samples.dtype == np.uint8 else 0.0
-            scale = float(np.iinfo(samples.dtype).max) if whole else 1.0
-            if samples.dtype == np.uint8:
-                scale = 128.0
-            peak = float(np.abs(samples.astype(np.float32) - middle).max(initial=0.0)) / scale
-            self.peaks[index] = max(self.peaks[index], peak)
+            as_floats = av.AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
+            for out in (*as_floats.resample(frame), *as_floats.resample(None)):
+                peak = float(np.abs(samples_of(out)).max(initial=0.0))
+                self.peaks[index] = max(self.peaks[index], peak)
 
     def silent(self, index: int) -> bool:
         return index in self.peaks and self.peaks[index] < SILENT
@@ -154,9 +152,8 @@ def _roles(
     # A single picture beside a moving track is a cover, whatever its flags say.
     pictures = [s for s in pictures if shown[s.index] > (1 if most > 1 else 0)]
     if not pictures:
-        raise Refused(
-            "no_video" if not any(shown.get(s.index) for s in streams if s.type == "video") else "no_frames"
-        )
+        moving = any(s.type == "video" and not int(s.disposition) & NOT_SHOWN for s in streams)
+        raise Refused("no_frames" if moving else "no_video")
     video = _default_first(pictures)
     sounds = [s for s in streams if s.type == "audio" and shown[s.index]]
     heard = [s for s in sounds if not listening.silent(s.index)]
@@ -189,7 +186,9 @@ def _presentable(container: Any, stream: Any, ticks: Ticks) -> Ticks:
         return ticks
     if 1 in ticks.key:
         for number in range(ticks.key.index(1)):
-            ticks.shown[number] = 0  # nothing can be decoded before the first key picture
+            # Nothing can be decoded before the first key picture.
+            ticks.headless += ticks.shown[number]
+            ticks.shown[number] = 0
     if container.format.name == "avi":
         # AVI has no times of presentation: the n-th picture is shown at the n-th tick (libav guesses, one too late).
         timed = [n for n in range(len(ticks)) if ticks.shown[n] and ticks.dts[n] != NONE]
@@ -289,11 +288,14 @@ def _rate(stream: Any, times: Any, step: float) -> Fraction:
 
 
 def _variable(times: Any, step: float, base: float) -> bool:
-    """Over one step in fifty is off the usual one by over a fifth, and by more than clock rounding."""
+    """The clock is uneven: over one step in fifty is no multiple of the usual one (by a fifth of it, and by more than
+    clock rounding), or over one in five is a longer one. A few that are twice as long are lost pictures."""
     if not step:
         return False
-    uneven = np.abs(np.diff(times) - step) > max(0.2 * step, 1.5 * base)
-    return bool(uneven.mean() > 0.02)
+    steps = np.diff(times)
+    multiples = np.maximum(np.rint(steps / step), 1)
+    uneven = np.abs(steps - multiples * step) > max(0.2 * step, 1.5 * base)
+    return bool(uneven.mean() > 0.02 or (multiples > 1).mean() > 0.2)
 
 
 def _parameters_digest(stream: Any) -> Any:

@@ -80,7 +80,10 @@ class SoundReader:
                 self.changes.append(float(start))
             self._begin(shape, frame.layout)
         frame.pts = None
-        block = self._stereo_of(frame)
+        try:
+            block = self._stereo_of(frame)
+        except (av.FFmpegError, ValueError) as error:
+            raise Refused("layout", found=len(frame.layout.channels)) from error
         if len(block):
             self._lay(start if start is not None else Fraction(0), block)
 
@@ -93,7 +96,7 @@ class SoundReader:
         self._stereo = av.AudioResampler(
             format="flt", layout=layout.name if self._mono else "stereo", rate=self.rate
         )
-        self._same = av.AudioResampler(format="fltp", layout=layout.name, rate=self.rate)
+        self._same = av.AudioResampler(format="flt", layout=layout, rate=self.rate)
         self._centre = names.index("FC") if self.width == 3 and "FC" in names else None
 
     def _drain(self) -> None:
@@ -105,14 +108,14 @@ class SoundReader:
 
     def _stereo_of(self, frame: Any) -> Any:
         """float32 (n, width) at the file's rate."""
-        stereo = [_samples(out) for out in self._stereo.resample(frame)]
+        stereo = [samples_of(out) for out in self._stereo.resample(frame)]
         both = np.concatenate(stereo) if stereo else np.zeros((0, 2), np.float32)
         both = np.repeat(both, 2, axis=1) if self._mono and stereo else both
         if self.width == 2:
             return both
         if self._centre is None:
             return np.hstack([both, both.mean(axis=1, keepdims=True)])
-        rows = [out.to_ndarray()[self._centre] for out in self._same.resample(frame)]
+        rows = [samples_of(out)[:, self._centre] for out in self._same.resample(frame)]
         centre = np.concatenate(rows) if rows else np.zeros(0, np.float32)
         count = min(len(both), len(centre))
         return np.hstack([both[:count], centre[:count, None]])
@@ -127,8 +130,7 @@ class SoundReader:
             if self._audible and len(self.gaps) < MOST_SPANS:
                 self.gaps.append([float(expected), float(start)])
         elif start < expected - JITTER:
-            if len(self.overlaps) < MOST_SPANS:
-                self.overlaps.append([float(start), float(min(expected, end))])
+            self._doubled(float(start), float(min(expected, end)))
             block = block[round((expected - start) * self.rate) :]
             start = expected
         else:
@@ -145,6 +147,12 @@ class SoundReader:
         for lane in self._lanes:
             lane.add(start, block, self.rate)
         self._position = start + Fraction(len(block), self.rate)
+
+    def _doubled(self, start: float, end: float) -> None:
+        if self.overlaps and start <= self.overlaps[-1][1] + float(JITTER):
+            self.overlaps[-1][1] = max(end, self.overlaps[-1][1])
+        elif len(self.overlaps) < MOST_SPANS:
+            self.overlaps.append([start, end])
 
 
 class _Lane:
@@ -175,7 +183,7 @@ class _Lane:
         )
         frame.sample_rate = rate
         for out in self._resampler.resample(frame):
-            self._hold(_samples(out))
+            self._hold(samples_of(out))
 
     def _hold(self, block: Any) -> None:
         self._held.append(block)
@@ -194,14 +202,15 @@ class _Lane:
         """The end of a run without holes: what the resampler holds comes out."""
         if self._resampler is not None:
             for out in self._resampler.resample(None):
-                self._hold(_samples(out))
+                self._hold(samples_of(out))
             self._resampler = None
         self._send()
         self._next = None
 
 
-def _samples(frame: Any) -> Any:
-    """A packed float frame as float32 (n, channels), finite."""
+def samples_of(frame: Any) -> Any:
+    """A packed float frame as float32 (n, channels), finite. (av's own arrays of planar frames of eight channels read
+    beyond their memory.)"""
     channels = len(frame.layout.channels)
     values = np.frombuffer(frame.planes[0], np.float32)[: frame.samples * channels].reshape(-1, channels)
     return np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -54,6 +54,10 @@ def media_error(code: str, path: Path, facts: dict[str, Any], limits: MediaSetti
             f"{_track(facts)} is coded in a way that is not supported ({_word(facts.get('codec'))})",
             _ANOTHER,
         ),
+        "layout": (
+            f"the sound has {number:.0f} channels and does not say where they are heard",
+            "export it with stereo sound",
+        ),
         "several_pictures": (
             f"the file has several pictures: {tracks}",
             "keep the one that is meant to be seen, and hand it in again",
