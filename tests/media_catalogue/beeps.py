@@ -36,7 +36,7 @@ def find(sound: Sound, hertz: float, rate: int = 16_000) -> list[float]:
     sums = np.concatenate([[0], np.cumsum(np.asarray(sound, np.float64) * phase)])
     level = 2 * np.abs(sums[window:] - sums[:-window]) / window  # amplitude over [i, i + window)
     peak = float(level.max())
-    if peak < 0.004:
+    if peak < LEVEL / 5:  # the edges of other voices are no beeps
         return []
     above = level > peak / 2
     rises = np.flatnonzero(above[1:] & ~above[:-1]) + 1
