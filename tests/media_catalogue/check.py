@@ -18,7 +18,11 @@ SPAN_EDGE = 0.12  # seconds by which a reported gap or change may lie beside the
 def problems(truth: Truth, found: Found, *, facts: bool = True) -> list[str]:
     """Everything that does not hold. ``facts`` False: pictures and sound alone, no presentation and no findings."""
     if truth.refused:
-        return [] if found.error in truth.refused else [f"not refused as {truth.refused}: {found.error or 'read'}"]
+        return (
+            []
+            if found.error in truth.refused
+            else [f"not refused as {truth.refused}: {found.error or 'read'}"]
+        )
     if found.error:
         return [] if found.error in truth.or_refused else [f"refused: {found.error}"]
     wrong: list[str] = []
@@ -64,11 +68,15 @@ def _hurt(spans: Sequence[Span]) -> Any:
 
 
 def _beeps(found: Found, heard: HeardTruth) -> Any:
-    """Beeps of the main voice, at the ear where it is loudest."""
-    best = max(
-        found.ears, key=lambda name: beeps.amplitude(found.ears[name], beeps.MAIN), default=None
-    )
-    return np.array(beeps.find(found.ears[best], beeps.MAIN) if best else [])
+    """Beeps of the main voice, wherever they are heard."""
+    ears = heard.ears.get(beeps.MAIN, tuple(found.ears))
+    return _anywhere(found, [name for name in ears if name in found.ears], beeps.MAIN)
+
+
+def _anywhere(found: Found, ears: Sequence[str], hertz: float) -> Any:
+    """Beeps at any of these ears: a layout that changes in mid-file moves a voice from one to another."""
+    times = sorted(time for name in ears for time in beeps.find(found.ears[name], hertz))
+    return np.array([t for i, t in enumerate(times) if i == 0 or t - times[i - 1] > beeps.BEEP / 2])
 
 
 def _pictures(truth: Truth, seen: SeenTruth, found: Found) -> list[str]:
@@ -161,7 +169,7 @@ def _sound(truth: Truth, heard: HeardTruth, found: Found) -> list[str]:
             continue
         if best is None:
             continue
-        got = np.array(beeps.find(found.ears[best], hertz))
+        got = _anywhere(found, [name for name in ears if name in found.ears], hertz)
         lost = [t for t in times if not away(t) and (not len(got) or np.abs(got - t).min() > 0.1)]
         if lost:
             wrong.append(f"beeps of {hertz:.0f} Hz missing at {_few(lost)}")
@@ -268,7 +276,8 @@ def _decoded(truth: Truth, found: Found) -> list[str]:
 def _spans(what: str, got: Sequence[Span], expected: Sequence[Span]) -> list[str]:
     """The same spans, each within SPAN_EDGE."""
     same = len(got) == len(expected) and all(
-        abs(a[0] - b[0]) <= SPAN_EDGE and abs(a[1] - b[1]) <= SPAN_EDGE for a, b in zip(got, expected, strict=True)
+        abs(a[0] - b[0]) <= SPAN_EDGE and abs(a[1] - b[1]) <= SPAN_EDGE
+        for a, b in zip(got, expected, strict=True)
     )
     return [] if same else [f"{what}: {_rounded(got)}, not {_rounded(expected)}"]
 

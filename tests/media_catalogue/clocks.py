@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-
 from tests.media_catalogue import boxes
 from tests.media_catalogue.scene import PRIMING, Scene
 from tests.media_catalogue.truth import Member, Truth
@@ -28,7 +27,14 @@ RATES = {
     "50": Fraction(50),
     "60": Fraction(60),
 }
-SOUND = {".mp4": "aac", ".mov": "pcm_s16le", ".mkv": "libopus", ".webm": "libopus", ".ts": "aac", ".flv": "aac"}
+SOUND = {
+    ".mp4": "aac",
+    ".mov": "pcm_s16le",
+    ".mkv": "libopus",
+    ".webm": "libopus",
+    ".ts": "aac",
+    ".flv": "aac",
+}
 FRAGMENTS = {
     "frag": "frag_keyframe+empty_moov",
     "moof": "frag_keyframe+empty_moov+default_base_moof",
@@ -66,7 +72,11 @@ def even(
     )
     codec = sound or SOUND[path.suffix]
     if path.suffix == ".webm":
-        picture = {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8", "crf": "20"}, **picture}
+        picture = {
+            "codec": "libvpx-vp9",
+            "options": {"deadline": "realtime", "cpu-used": "8", "crf": "20"},
+            **picture,
+        }
     drawn = scene.picture(**picture)
     write(path, [drawn, scene.sound_track(codec=codec)], options=options)
     before = primed(path.suffix, codec, sound_from > 0) if primed_by is None else primed_by
@@ -152,7 +162,9 @@ def without_tail(truth: Truth, picture_end: float, sound_end: float) -> Truth:
     )
 
 
-def fragmented(path: Path, *, movflags: str = "frag", b_frames: int = 2, late: float = 0.0, seed: int = 0) -> Truth:
+def fragmented(
+    path: Path, *, movflags: str = "frag", b_frames: int = 2, late: float = 0.0, seed: int = 0
+) -> Truth:
     """Fragmented MP4 with pictures out of order.
 
     Without an edit list (``frag``, ``moof``) nothing may lie before zero: libav moves everything later by the pictures'
@@ -174,7 +186,13 @@ def fragmented(path: Path, *, movflags: str = "frag", b_frames: int = 2, late: f
 
 
 def avi(
-    path: Path, *, codec: str = "libx264", b_frames: int = 2, sound: str = "pcm_s16le", rate: str = "25", seed: int = 0
+    path: Path,
+    *,
+    codec: str = "libx264",
+    b_frames: int = 2,
+    sound: str = "pcm_s16le",
+    rate: str = "25",
+    seed: int = 0,
 ) -> Truth:
     """AVI stores no presentation times; pictures out of order still are 1 / rate apart and begin with the track."""
     number = RATES[rate]
@@ -262,7 +280,9 @@ def drawn(rng: random.Random, number: int) -> Member:
         )  # fmt: skip
     elif kind == "uneven":
         suffix = rng.choice([".mp4", ".mkv", ".ts"])
-        make = partial(uneven, how=rng.choice(["jitter", "halved", "pause"]), seed=seed, b_frames=rng.choice([0, 2]))
+        make = partial(
+            uneven, how=rng.choice(["jitter", "halved", "pause"]), seed=seed, b_frames=rng.choice([0, 2])
+        )
     elif kind == "trimmed":
         suffix = ".mp4"
         both = rng.randint(0, 40) / 25
@@ -286,5 +306,3 @@ def drawn(rng: random.Random, number: int) -> Member:
         suffix = ".avi"
         make = partial(avi_late, track=rng.randint(0, 1), seconds=rng.randint(1, 25) / 25, seed=seed)
     return Member("clock", f"{number}_{kind}", suffix, make)
-
-

@@ -117,5 +117,3 @@ def drawn(rng: random.Random, number: int) -> Member:
     # Transport streams carry what H.264 and H.265 say of themselves.
     suffix = rng.choice([".mp4", ".mkv", ".ts", ".mov"])
     return Member("colour", f"{number}_{name}", suffix, partial(coloured, **how))
-
-

@@ -17,6 +17,7 @@ from typing import Any
 import av
 
 from tests.media_catalogue import transport
+from tests.media_catalogue.ink import Ink
 from tests.media_catalogue.scene import PRIMING, Scene
 from tests.media_catalogue.truth import Member, Truth
 from tests.media_catalogue.writing import Picture, steady, write
@@ -54,7 +55,8 @@ def hurt_pictures(
     """Some picture packets are overwritten, in place: the index still points at them."""
     rng = random.Random(seed)
     pixel = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-    scene, picture, sound, primed = _scene(path, seed, codec=codec, gop=gop, pixel=pixel)
+    ink = Ink("601", "601", full=codec == "mjpeg")
+    scene, picture, sound, primed = _scene(path, seed, codec=codec, gop=gop, pixel=pixel, ink=ink)
     write(path, [picture, sound])
     indices = rng.sample(range(5, 95), count)
     fill = _filler(how, rng)
@@ -130,39 +132,46 @@ def hurt_sound(path: Path, *, count: int = 3, seed: int = 0) -> Truth:
     path.write_bytes(data)
     truth = scene.truth(picture, primed=primed, zero_tolerance=0.025, heard={"edge": 0.09})
     assert truth.heard is not None
-    heard = replace(truth.heard, deaf_spans=tuple(spans), loudness=None, gaps=None, overlaps=None, layout_changes=None)
+    heard = replace(
+        truth.heard, deaf_spans=tuple(spans), loudness=None, gaps=None, overlaps=None, layout_changes=None
+    )
     return replace(truth, heard=heard)
 
 
 def garbage(path: Path, *, how: str = "garbage", seed: int = 0) -> Truth:
-    """Between transport packets: foreign bytes, or packets that are there twice. Nothing is lost."""
+    """Between transport packets: foreign bytes, or a packet twice (which libav takes for a loss).
+
+    A demultiplexer that seeks its packets again may lose some of the next: what is near is not claimed.
+    """
     rng = random.Random(seed)
     scene, picture, sound, primed = _scene(path, seed)
     write(path, [picture, sound])
     data = path.read_bytes()
-    cuts = sorted(rng.sample(range(30, len(data) // transport.SIZE - 10), 4))
+    # A packet that begins a picture is not repeated: that would be a picture more.
+    places = [
+        at
+        for at in range(30 * transport.SIZE, len(data) - 10 * transport.SIZE, transport.SIZE)
+        if how == "garbage" or not data[at - transport.SIZE + 1] & 0x40
+    ]
     out, last = b"", 0
-    for cut in cuts:
-        at = cut * transport.SIZE
+    cuts: list[float] = []
+    for at in sorted(rng.sample(places, 2)):
         out += data[last:at]
         if how == "garbage":
             out += bytes(b if b != 0x47 else 0 for b in rng.randbytes(transport.SIZE * rng.randint(1, 3)))
         else:
             out += data[at - transport.SIZE : at]
         last = at
+        cuts.append(at / len(data) * 4.0)
     path.write_bytes(out + data[last:])
-    # A demultiplexer that seeks its packets again may lose some of the next: hurt, and shown or not, from there on.
-    times = [cut * transport.SIZE / len(data) * 4.0 for cut in cuts]
-    if how == "repeated":
-        truth = _damaged(scene, picture, primed, [], GOP, 0, reported=False)
-        assert truth.heard is not None
-        return truth
     truth = scene.truth(picture, primed=primed, zero_tolerance=0.025, heard={"edge": 0.09})
     assert truth.seen is not None
     assert truth.heard is not None
-    spans = tuple((max(0.0, t - 0.7), t + 0.9) for t in times)
+    spans = tuple((max(0.0, t - 0.7), t + 0.9) for t in cuts)
     seen = replace(truth.seen, hurt=spans, absent=60, variable=None, end=None, frame_rate=None)
-    heard = replace(truth.heard, deaf_spans=spans, loudness=None, gaps=None, overlaps=None, layout_changes=None)
+    heard = replace(
+        truth.heard, deaf_spans=spans, loudness=None, gaps=None, overlaps=None, layout_changes=None
+    )
     return replace(truth, seen=seen, heard=heard, reported=None)
 
 
@@ -235,7 +244,11 @@ def drawn(rng: random.Random, number: int) -> Member:
             ("sound", rng.choice([".mp4", ".mkv"]), partial(hurt_sound, count=rng.randint(1, 5))),
             ("repeated", ".ts", partial(garbage, how="repeated")),
             ("garbage", ".ts", garbage),
-            ("backwards", ".ts", partial(backwards, index=rng.randint(20, 80), seconds=rng.uniform(0.1, 0.5))),
+            (
+                "backwards",
+                ".ts",
+                partial(backwards, index=rng.randint(20, 80), seconds=rng.uniform(0.1, 0.5)),
+            ),
         ]
     )
     return Member("damage", f"{number}_{name}", suffix, partial(make, seed=seed))

@@ -116,7 +116,9 @@ def truncated(path: Path, *, share: float = 0.6, seed: int = 0) -> Truth:
     safe = max(0.0, share * 4.0 - 1.0)
     return replace(
         truth,
-        seen=replace(truth.seen, hurt=((safe, 4.1),), absent=len(truth.seen.counters), end=None, variable=None),
+        seen=replace(
+            truth.seen, hurt=((safe, 4.1),), absent=len(truth.seen.counters), end=None, variable=None
+        ),
         heard=replace(truth.heard, end=None, deaf_spans=((safe, 4.1),), loudness=None, gaps=None),
         or_refused=("truncated",),
         reported=None,
@@ -154,7 +156,11 @@ def drawn(rng: random.Random, number: int) -> Member:
     seed = rng.randrange(1_000_000)
     name, suffix, make = rng.choice(
         [
-            ("joined", ".ts", partial(joined, parts=rng.choice([2, 2, 3]), later=rng.choice([0.0, 50.0, 700.0]))),
+            (
+                "joined",
+                ".ts",
+                partial(joined, parts=rng.choice([2, 2, 3]), later=rng.choice([0.0, 50.0, 700.0])),
+            ),
             ("claims", ".mp4", partial(false_mp4, claimed=round(rng.uniform(0.2, 500), 1))),
             ("claims", ".mkv", partial(false_matroska, claimed=round(rng.uniform(0.2, 500), 1))),
             ("claims", ".avi", partial(false_avi, frames=rng.randint(5, 9000))),

@@ -64,11 +64,15 @@ class Found:
     def flashes(self) -> list[float]:
         """Seconds at which a flash begins."""
         marks = [False, *(shot.flash for shot in self.shots)]
-        return [shot.time for shot, before in zip(self.shots, marks, strict=False) if shot.flash and not before]
+        return [
+            shot.time for shot, before in zip(self.shots, marks, strict=False) if shot.flash and not before
+        ]
 
     def energy(self) -> float:
         """Of the loudest ear: the sum of squares in seconds."""
-        return max((float(np.square(e, dtype=np.float64).sum()) / RATE for e in self.ears.values()), default=0.0)
+        return max(
+            (float(np.square(e, dtype=np.float64).sum()) / RATE for e in self.ears.values()), default=0.0
+        )
 
 
 def product(path: Path) -> Found:

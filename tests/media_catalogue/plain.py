@@ -58,6 +58,8 @@ def plain(path: Path, truth: Truth) -> Found:
                         channels = len(frame.layout.channels)
                         samples = np.frombuffer(out.planes[0], np.float32)[: out.samples * channels]
                         names = [c.name for c in frame.layout.channels]
+                        if names[0] not in ("FL", "FC"):
+                            names = ["FL", "FR", "FC", "LFE", "BL", "BR"][:channels]
                         sound.append((time, _three(samples.reshape(-1, channels), names, frame.sample_rate)))
     if not pictures:
         found.error = "no_frames"

@@ -31,7 +31,9 @@ class Scene:
     events: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        wanted = beeps.event_times(float(max(self.times[-1], Fraction(self.sound[1] if self.sound else 0))), self.seed)
+        wanted = beeps.event_times(
+            float(max(self.times[-1], Fraction(self.sound[1] if self.sound else 0))), self.seed
+        )
         seconds = np.array([float(t) for t in self.times])
         for time in wanted:
             if time < seconds[0] or time > seconds[-1]:
@@ -83,7 +85,9 @@ class Scene:
             cut: what an edit list leaves out at the start of picture and sound (content clock).
             shift: what is added to the content times of picture and sound.
         """
-        kept = [(c, t) for c, t in zip(picture.counters, self.times, strict=True) if float(t) >= cut[0] - 0.001]
+        kept = [
+            (c, t) for c, t in zip(picture.counters, self.times, strict=True) if float(t) >= cut[0] - 0.001
+        ]
         times = [float(t) + shift[0] for _, t in kept]
         span = self.sound
         sound_start = None if span is None else max(span[0], cut[1]) + shift[1] - primed
@@ -91,7 +95,11 @@ class Scene:
         step = float(1 / self.rate)
         marks = [float(self.times[i]) for i in self.events]
         flashes = tuple(t + shift[0] - zero for t in marks if t >= cut[0] - 0.001)
-        sides = (picture.height, picture.width) if picture.rotation in (90, 270) else (picture.width, picture.height)
+        sides = (
+            (picture.height, picture.width)
+            if picture.rotation in (90, 270)
+            else (picture.width, picture.height)
+        )
         aspect = 1 / picture.aspect if picture.rotation in (90, 270) else picture.aspect
         seen_truth = SeenTruth(
             number=numbers[0],

@@ -26,9 +26,16 @@ SIDES = {"L": ("left", "mid"), "R": ("right", "mid"), "C": ("centre", "mid"), "S
 
 # layout -> channels in libav's order; what of voices each plan puts where: (channel, voice, gain).
 CHANNELS = {"mono": 1, "stereo": 2, "2.1": 3, "quad": 4, "5.1": 6, "5.1(side)": 6, "7.1": 8}
-PLANS: dict[str, tuple[str, list[tuple[int, float, float]], dict[float, str], tuple[tuple[float, str], ...]]] = {
+PLANS: dict[
+    str, tuple[str, list[tuple[int, float, float]], dict[float, str], tuple[tuple[float, str], ...]]
+] = {
     "mono": ("mono", [(0, MAIN, 1)], {MAIN: "B"}, ()),
-    "stereo": ("stereo", [(0, MAIN, 1), (1, RIGHT, 1)], {MAIN: "L", RIGHT: "R"}, ((RIGHT, "left"), (MAIN, "right"))),
+    "stereo": (
+        "stereo",
+        [(0, MAIN, 1), (1, RIGHT, 1)],
+        {MAIN: "L", RIGHT: "R"},
+        ((RIGHT, "left"), (MAIN, "right")),
+    ),
     "dual_mono": ("stereo", [(0, MAIN, 1), (1, MAIN, 1)], {MAIN: "B"}, ()),
     "antiphase": ("stereo", [(0, MAIN, 1), (1, MAIN, -1)], {MAIN: "L"}, ((MAIN, "mid"),)),
     "left_only": ("stereo", [(0, MAIN, 1)], {MAIN: "L"}, ((MAIN, "right"),)),
@@ -45,7 +52,13 @@ SINGLE = {"mono", "dual_mono", "antiphase", "left_only", "right_only", "centre_o
 
 
 def placed(
-    path: Path, *, plan: str = "stereo", codec: str = "aac", rate: int = 48_000, level: float = 1.0, seed: int = 0
+    path: Path,
+    *,
+    plan: str = "stereo",
+    codec: str = "aac",
+    rate: int = 48_000,
+    level: float = 1.0,
+    seed: int = 0,
 ) -> Truth:
     """Voices at known places of a layout. ``level``: times .5; above 2 the sound is over full scale and is clipped."""
     layout, places, where, deaf = PLANS[plan]
@@ -57,7 +70,7 @@ def placed(
     samples = np.zeros((round(SECONDS * rate), CHANNELS[layout]), np.float32)
     for channel, hertz, gain in places:
         samples[:, channel] += gain * level * beeps.voice(times[hertz], SECONDS, rate, hertz)
-    picture = scene.picture()
+    picture = scene.picture(base=scene.rate**-1 if path.suffix == ".avi" else None)
     sound = Sound(samples, rate=rate, layout=layout, codec=codec, bit_rate=96_000 * max(2, CHANNELS[layout]))
     write(path, [picture, sound])
     late = path.suffix in (".ts", ".avi", ".flv")
@@ -72,7 +85,8 @@ def placed(
         deaf=deaf,
         sample_rate=rate,
         channels=CHANNELS[layout],
-        layout=layout if codec not in ("pcm_s16le", "pcm_u8") or CHANNELS[layout] < 3 else None,
+        # Matroska and AVI do not say where the channels of PCM lie.
+        layout=None if codec.startswith("pcm") and path.suffix in (".mkv", ".avi") else layout,
         loudness=_level(truth.heard, level) if plan in SINGLE else None,
     )
     return replace(truth, heard=heard)
@@ -122,7 +136,9 @@ def overlap(path: Path, *, at: float = 2.0, seconds: float = 0.4, seed: int = 0)
     assert moved is not None
     truth = scene.truth(picture, primed=PRIMING["aac"] / 48_000, zero_tolerance=0.025, heard={"edge": 0.09})
     # Where exactly the clock jumps is the first packet's; what is left out ends where the sound was.
-    return _only(truth, kept, scene, overlaps=((moved - seconds, moved),), gaps=(), deaf_spans=((at - 0.4, at + 0.1),))
+    return _only(
+        truth, kept, scene, overlaps=((moved - seconds, moved),), gaps=(), deaf_spans=((at - 0.4, at + 0.1),)
+    )
 
 
 def _only(truth: Truth, kept: list[float], scene: Scene, **more: Any) -> Truth:
@@ -152,7 +168,9 @@ def changing(
         samples[:, 2 if CHANNELS[layout] > 3 else 0] = mono
         if layout == "stereo":
             samples[:, 1] = mono
-        sound = Sound(samples, rate=rate, layout=layout, codec=codec, bit_rate=96_000 * max(2, CHANNELS[layout]))
+        sound = Sound(
+            samples, rate=rate, layout=layout, codec=codec, bit_rate=96_000 * max(2, CHANNELS[layout])
+        )
         write(path, [picture, sound], options={"output_ts_offset": str(1.4 + i * part)})
         data += path.read_bytes()
         parts.append((scene.truth(picture, primed=PRIMING[codec] / rate), i * part))
@@ -188,7 +206,16 @@ def changing(
 def members() -> list[Member]:
     plans: list[tuple[str, str, Any]] = [
         (name, ".mp4", partial(placed, plan=name, codec="aac"))
-        for name in ("mono", "stereo", "dual_mono", "antiphase", "left_only", "right_only", "centre_only", "5.1")
+        for name in (
+            "mono",
+            "stereo",
+            "dual_mono",
+            "antiphase",
+            "left_only",
+            "right_only",
+            "centre_only",
+            "5.1",
+        )
     ]
     plans += [
         ("centre_side_ac3", ".ts", partial(placed, plan="centre_side", codec="ac3")),
@@ -225,7 +252,9 @@ def _webm(path: Path, *, plan: str, seed: int = 0) -> Truth:
     scene = Scene(steady(25, 3), (0.0, 3.0), seed=seed)
     other = beeps.event_times(3.0, seed + 11)[:-1]
     left, right = beeps.voice(scene.beep_times, 3.0, 48_000), beeps.voice(other, 3.0, 48_000, RIGHT)
-    picture = scene.picture(codec="libvpx-vp9", options={"deadline": "realtime", "cpu-used": "8", "crf": "20"})
+    picture = scene.picture(
+        codec="libvpx-vp9", options={"deadline": "realtime", "cpu-used": "8", "crf": "20"}
+    )
     write(path, [picture, Sound(np.stack([left, right], 1), layout=layout, codec="libopus")])
     heard = {
         "voices": {MAIN: tuple(scene.beep_times), RIGHT: tuple(other)},
@@ -251,15 +280,22 @@ def drawn(rng: random.Random, number: int) -> Member:
             choices += [("pcm_s16le", ".avi"), ("pcm_s24le", ".mov"), ("pcm_f32le", ".mkv"), ("ac3", ".mkv")]
         codec, suffix = rng.choice(choices)
         rate = rng.choice([44_100, 48_000])
-        return Member("sound", f"{number}_{plan}_{codec}", suffix, partial(placed, plan=plan, codec=codec, rate=rate, seed=seed))
+        return Member(
+            "sound",
+            f"{number}_{plan}_{codec}",
+            suffix,
+            partial(placed, plan=plan, codec=codec, rate=rate, seed=seed),
+        )
     if kind == "hole":
         codec, suffix = rng.choice([("aac", ".mp4"), ("aac", ".ts"), ("flac", ".mkv")])
         how = {"at": rng.uniform(1.2, 2.2), "seconds": rng.uniform(0.2, 1.2), "codec": codec, "seed": seed}
         return Member("sound", f"{number}_hole", suffix, partial(hole, **how))
     if kind == "overlap":
-        return Member("sound", f"{number}_overlap", ".ts", partial(overlap, seconds=rng.uniform(0.2, 0.45), seed=seed))
+        return Member(
+            "sound", f"{number}_overlap", ".ts", partial(overlap, seconds=rng.uniform(0.2, 0.45), seed=seed)
+        )
     codec, names = rng.choice([("aac", ["mono", "stereo", "5.1"]), ("ac3", ["mono", "stereo", "5.1(side)"])])
     layouts = tuple(rng.sample(names, 2))
-    return Member("sound", f"{number}_changing", ".ts", partial(changing, layouts=layouts, codec=codec, seed=seed))
-
-
+    return Member(
+        "sound", f"{number}_changing", ".ts", partial(changing, layouts=layouts, codec=codec, seed=seed)
+    )

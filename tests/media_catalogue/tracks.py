@@ -34,7 +34,9 @@ def _scene(path: Path, seed: int) -> tuple[Scene, Picture, Sound]:
 
 
 def _still(disposition: int, times: list[Fraction] | None = None) -> Picture:
-    return Picture(times or [Fraction(0)], codec="mjpeg", pixel="yuvj420p", ink=FULL, first=900, disposition=disposition)
+    return Picture(
+        times or [Fraction(0)], codec="mjpeg", pixel="yuvj420p", ink=FULL, first=900, disposition=disposition
+    )
 
 
 def _truth(scene: Scene, picture: Picture, path: Path, **more: Any) -> Truth:
@@ -65,7 +67,9 @@ def jpeg() -> bytes:
     """A small JPEG."""
     codec = av.CodecContext.create("mjpeg", "w")
     codec.width, codec.height, codec.pix_fmt, codec.time_base = 64, 64, "yuvj420p", Fraction(1, 25)
-    frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 200, np.uint8), format="bgr24").reformat(format="yuvj420p")
+    frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 200, np.uint8), format="bgr24").reformat(
+        format="yuvj420p"
+    )
     frame.pts = 0
     return bytes((codec.encode(frame) + codec.encode(None))[0])
 
@@ -105,12 +109,23 @@ def two_pictures(path: Path, *, chosen: int = 0, seed: int = 0) -> Truth:
         boxes.edit(path, lambda data: boxes.flag(data, 1 - chosen, False))
     other = 1 - chosen
     return _truth(
-        scene, picture, path, numbers=(chosen, 2), rivals=((other, "second picture"),), import_refused="several_pictures"
+        scene,
+        picture,
+        path,
+        numbers=(chosen, 2),
+        rivals=((other, "second picture"),),
+        import_refused="several_pictures",
     )
 
 
 def two_sounds(
-    path: Path, *, chosen: int = 0, silent: bool = False, disabled: bool = False, language: str = "", seed: int = 0
+    path: Path,
+    *,
+    chosen: int = 0,
+    silent: bool = False,
+    disabled: bool = False,
+    language: str = "",
+    seed: int = 0,
 ) -> Truth:
     """Two sound tracks; ``chosen`` carries the default flag. ``silent``: in the other nothing is heard."""
     scene, picture, sound = _scene(path, seed)

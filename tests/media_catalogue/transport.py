@@ -10,9 +10,7 @@ SIZE = 188
 def pes_starts(data: bytes | bytearray, pid: int) -> list[int]:
     """Where each PES packet of this PID begins: the offset of its first transport packet."""
     return [
-        at
-        for at in range(0, len(data) - SIZE + 1, SIZE)
-        if _pid(data, at) == pid and data[at + 1] & 0x40
+        at for at in range(0, len(data) - SIZE + 1, SIZE) if _pid(data, at) == pid and data[at + 1] & 0x40
     ]
 
 

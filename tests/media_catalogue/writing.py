@@ -152,11 +152,11 @@ class Sound:
 
     def packets(self, stream: Any) -> list[Any]:
         found: list[Any] = []
-        samples = np.ascontiguousarray(self.samples.reshape(len(self.samples), -1).T, np.float32)
+        samples = np.ascontiguousarray(self.samples.reshape(len(self.samples), -1), np.float32)
         first = round(self.start * self.rate)
-        for at in range(0, samples.shape[1], self.block):
-            part = np.ascontiguousarray(samples[:, at : at + self.block])
-            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=self.layout)
+        for at in range(0, len(samples), self.block):
+            part = samples[at : at + self.block].reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(part, format="flt", layout=self.layout)
             frame.sample_rate, frame.pts, frame.time_base = self.rate, first + at, Fraction(1, self.rate)
             found += stream.encode(frame)
         found += stream.encode(None)
@@ -190,7 +190,9 @@ def write(
 
     ``before(container)`` adds other streams and returns what writes their packets.
     """
-    with av.open(str(path), "w", format=form, options=options or {}) as container:
+    with av.open(
+        str(path), "w", format=form, options={"fflags": "+bitexact", **(options or {})}
+    ) as container:
         streams = [track.add(container) for track in tracks]
         late = before(container) if before is not None else None
         lists = [track.packets(stream) for track, stream in zip(tracks, streams, strict=True)]
