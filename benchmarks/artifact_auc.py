@@ -42,7 +42,6 @@ def run() -> dict[str, Any]:
             "inputs_sha256": inputs_digest([]),
             "note": "GREENROOM_TEST_MEDIA is not set: nothing was measured",
         }
-    cv2.setNumThreads(1)
     return _measure(folder)
 
 
@@ -157,7 +156,7 @@ def _shortcut(quality: list[tuple[float, float, bool]]) -> float | None:
     if not quality:
         return None
     found = [auc([q[k] for q in quality if q[2]], [q[k] for q in quality if not q[2]]) for k in (0, 1)]
-    return max(max(value, 1 - value) for value in found if value is not None)
+    return max((max(value, 1 - value) for value in found if value is not None), default=None)
 
 
 def _bootstrap(positive: list[float], negative: list[float], rounds: int = 400) -> dict[str, Any]:

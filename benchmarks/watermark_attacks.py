@@ -171,5 +171,4 @@ def summary(done: list[dict[str, Any]], used: list[Path]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    cv2.setNumThreads(1)
     finish(run(), GOAL)

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from benchmarks.harness import finish, full, inputs_digest
@@ -101,5 +100,4 @@ def run() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    cv2.setNumThreads(1)
     finish(run(), GOAL)

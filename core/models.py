@@ -45,6 +45,9 @@ class Span(BaseModel):
     t1: float | None = None
     region: tuple[float, float, float, float] | None = None
     text: str | None = Field(None, description="The words concerned, for script and transcript spans.")
+    track: int | None = Field(
+        None, description="Number of the file's track that was looked at or heard, from 0."
+    )
 
 
 class Finding(BaseModel):

@@ -13,6 +13,8 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.threads import DEFAULT_THREADS
+
 Environment = Literal["demo", "test", "production"]
 
 
@@ -111,7 +113,12 @@ class Settings(BaseSettings):
         description="PEM file of the roots under which this installation's credentials are trusted: the signing "
         "certificate's, and the timestamp authority's.",
     )
-    threads: int = Field(2, description="Threads that one process may use for models and codecs.")
+    threads: int = Field(
+        DEFAULT_THREADS,
+        ge=1,
+        description="Threads that one process may use for codecs, OpenCV, and the models that scale. numpy, torch and "
+        "scikit-learn take one.",
+    )
 
     media: MediaSettings = Field(default_factory=MediaSettings)
     web: WebSettings = Field(default_factory=WebSettings)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.gates import load_gate_set
 from core.labels import LabelProfile, label_legibility, label_on, load_label_profile
-from core.media.models import Frame, MediaInfo
+from core.media.models import Frame, Presentation
 from core.models import Brief, Finding, GateResult, Span
 from core.perception.models import Face
 from detect.errors import Abstain
@@ -34,9 +34,9 @@ class LabelGate:
         self._times = array("d")
         self._legibility = array("d")
 
-    def begin(self, info: MediaInfo, brief: Brief | None) -> None:
+    def begin(self, info: Presentation, brief: Brief | None) -> None:
         self._profile = load_label_profile(brief.label_profile) if brief is not None else None
-        self._duration = float(info.video.duration)
+        self._duration = float(info.video.end)
 
     def see(self, frame: Frame, face: Face | None) -> None:
         time = float(frame.time)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from core.gates import GateSet, Threshold
-from core.media.decode import sound, sound_blocks
-from core.media.models import Essence, Frame, MediaInfo
+from core.media.heard import Ear, Heard
+from core.media.models import Decoded, Essence, Frame, Presentation, Samples
 from core.models import Brief, Finding, GateDecision, GateResult, Verdict
 from core.perception.models import Face, FaceTrack, Transcript
-from core.settings import MediaSettings
 from detect.errors import Abstain
+
+if TYPE_CHECKING:
+    from core.perception.ears import OtherSpeech
 
 CheckText = Callable[[str], Sequence[Finding]]
 """The policy over a heard text: findings whose spans are characters of that text."""
@@ -29,38 +28,41 @@ class Subject:
 
     Attributes:
         path: the video.
-        info: what the probe found.
+        info: what the file shows and says, and when.
         track: the one face track.
+        ears: what is heard, the main ear first; none where there is no sound.
+        decoded: what came out of the file, and what did not.
         brief: what the campaign knows of this render; None in ``analyze``.
         check_text: the rule packs over a heard text, passed in by the caller; None without policy.
         gate_set: the thresholds, for gates that name the seconds beyond theirs.
     """
 
     path: Path
-    info: MediaInfo
+    info: Presentation
     track: FaceTrack
+    ears: tuple[Ear, ...] = ()
+    decoded: Decoded = Decoded()
     brief: Brief | None = None
     check_text: CheckText | None = None
-    limits: MediaSettings | None = None
     gate_set: GateSet | None = None
     _heard: Transcript | None = field(default=None, repr=False)
 
-    @cached_property
-    def sound16k(self) -> NDArray[np.float32]:
-        """The sound as 16 kHz mono, float32 (n,) in [-1, 1]; empty without a sound track. Decoded once."""
-        if self.info.audio is None:
-            return np.empty(0, np.float32)
-        return sound(self.path, 16000, self.limits)
-
-    def sound_blocks(self) -> Iterator[NDArray[np.float32]]:
-        """The sound at the file's own rate (``info.audio.sample_rate``), blocks of float32 (n, channels)."""
-        return iter(sound_blocks(self.path, self.limits))
-
-    def speech(self) -> NDArray[np.float32]:
-        """:attr:`sound16k`, or raises :class:`Abstain` where there is none."""
-        if len(self.sound16k) == 0:
+    @property
+    def main(self) -> Ear:
+        """The ear that stands for all where only one can be heard. Raises :class:`Abstain` where there is no sound."""
+        if not self.ears:
             raise Abstain("the video has no sound")
-        return self.sound16k
+        return self.ears[0]
+
+    @cached_property
+    def _other_speech(self) -> tuple[OtherSpeech, ...]:
+        from core.perception.ears import other_speech
+
+        return other_speech(self.ears, self.brief.language if self.brief is not None else None)
+
+    def other_speech(self) -> tuple[OtherSpeech, ...]:
+        """What other ears say that the main one does not; found once an examination."""
+        return self._other_speech
 
     def threshold(self, gate: str) -> Threshold | None:
         """The gate's threshold, None where the set has none for it."""
@@ -73,7 +75,7 @@ class Subject:
             from core.perception.speech import transcribe
 
             language = self.brief.language if self.brief is not None else None
-            self._heard = transcribe(self.speech(), language=language)
+            self._heard = transcribe(self.main, language=language)
         return self._heard
 
     @property
@@ -102,10 +104,19 @@ class Gate(Protocol):
 
 
 @runtime_checkable
+class Hearing(Protocol):
+    """A gate that wants the sound at the file's own rate, as it comes."""
+
+    def hear(self, block: Samples) -> None:
+        """The next samples, float32 (n, 2 or 3): left, right and the centre of a surround layout (see
+        :mod:`core.media.reading`). Sample n of all blocks is at n / ``info.audio.sample_rate`` from time zero."""
+
+
+@runtime_checkable
 class Beginning(Protocol):
     """A gate that wants to know what it will see. Called once, before the first frame."""
 
-    def begin(self, info: MediaInfo, brief: Brief | None) -> None: ...
+    def begin(self, info: Presentation, brief: Brief | None) -> None: ...
 
 
 class MarkReading(Protocol):
@@ -135,17 +146,17 @@ class Examination:
         verdict: the worst decision that counts; a required gate that is missing is a block.
         gate_set_sha256: hash of the gate set that decided.
         transcript: what was heard, where a gate needed it.
-        sound16k: the sound as the gates heard it, for whoever else needs it (the fingerprint).
+        heard: the sound as the gates heard it, for whoever else needs it (the fingerprint); None without sound.
     """
 
-    info: MediaInfo
+    info: Presentation
     essence: Essence
     decisions: list[GateDecision]
     verdict: Verdict
     track: FaceTrack
     transcript: Transcript | None
     gate_set_sha256: str
-    sound16k: NDArray[np.float32]
+    heard: Heard | None
 
     def findings(self) -> list[Finding]:
         """Every finding of every gate, gravest first."""

@@ -12,15 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.gates import GateEntry, GateSet, decide, overall
-from core.media.essence import essence
-from core.media.models import Frame, MediaInfo
-from core.media.probe import probe
+from core.media.models import Frame, Presentation, Samples
+from core.media.reading import read
 from core.models import Brief, Finding, GateDecision, GateResult
 from core.perception.models import Face
-from core.perception.watch import Watcher, watch
+from core.perception.watch import Watcher, follow
 from core.settings import MediaSettings
 from detect.errors import Abstain
-from detect.models import Beginning, CheckText, Examination, Gate, MarkReader, Subject
+from detect.models import Beginning, CheckText, Examination, Gate, Hearing, MarkReader, Subject
 from detect.registry import UnknownGate, make_gate
 
 log = logging.getLogger(__name__)
@@ -53,25 +52,32 @@ def examine(
         MediaError: the file cannot be read or breaks a limit.
         ValueError: the gate set has no gate for this case: nothing checked is no pass.
     """
-    info = probe(path, limits)
     guarded = [
         _Guarded(name, entry, mark_reader)
         for name, entry in gate_set.gates.items()
         if brief is not None or not entry.needs_brief
     ]
-    for gate in guarded:
-        gate.begin(info, brief)
     seen: list[Watcher] = [*guarded, *watchers]
     if mark_reader is not None and not any(gate.name == "mark" for gate in guarded):
         seen.append(mark_reader)
-    length = max(float(info.duration), 1e-3)
 
-    def seen_until(seconds: float) -> None:
-        if progress is not None:
-            progress(min(SEEN_SHARE, SEEN_SHARE * seconds / length))
+    def hear(block: Samples) -> None:
+        for gate in guarded:
+            gate.hear(block)
 
-    track = watch(path, seen, limits, seen_until)
-    subject = Subject(path, info, track, brief, check_text, limits, gate_set)
+    with read(path, limits, hear=hear) as reading:
+        info = reading.presentation
+        for gate in guarded:
+            gate.begin(info, brief)
+        length = max(float(info.duration), 1e-3)
+
+        def seen_until(seconds: float) -> None:
+            if progress is not None:
+                progress(min(SEEN_SHARE, SEEN_SHARE * seconds / length))
+
+        track = follow(reading.pictures(), seen, seen_until)
+    ears = reading.heard.ears if reading.heard is not None else ()
+    subject = Subject(path, info, track, ears, reading.decoded, brief, check_text, gate_set)
     decisions = []
     for done, gate in enumerate(guarded, 1):
         decisions.append(gate.decide(subject, gate_set))
@@ -79,13 +85,13 @@ def examine(
             progress(SEEN_SHARE + (1 - SEEN_SHARE) * done / len(guarded))
     return Examination(
         info=info,
-        essence=essence(path, limits),
+        essence=reading.essence,
         decisions=decisions,
         verdict=overall(decisions, gate_set, with_brief=brief is not None),
         track=track,
         transcript=subject.heard,
         gate_set_sha256=gate_set.sha256,
-        sound16k=subject.sound16k,
+        heard=reading.heard,
     )
 
 
@@ -112,7 +118,7 @@ class _Guarded:
         except Exception as error:
             self._failed("prepare", error)
 
-    def begin(self, info: MediaInfo, brief: Brief | None) -> None:
+    def begin(self, info: Presentation, brief: Brief | None) -> None:
         if isinstance(self._gate, Beginning) and not self._failure:
             try:
                 self._gate.begin(info, brief)
@@ -126,8 +132,15 @@ class _Guarded:
             except Exception as error:
                 self._failed("look at the frames", error)
 
+    def hear(self, block: Samples) -> None:
+        if isinstance(self._gate, Hearing) and not self._failure:
+            try:
+                self._gate.hear(block)
+            except Exception as error:
+                self._failed("hear the sound", error)
+
     def decide(self, subject: Subject, gate_set: GateSet) -> GateDecision:
-        return decide(self._result(subject), gate_set)
+        return decide(_on_tracks(self._result(subject), subject.info), gate_set)
 
     def _result(self, subject: Subject) -> GateResult:
         if self._missing:
@@ -171,3 +184,23 @@ class _Guarded:
             reason=reason,
             findings=findings,
         )
+
+
+def _on_tracks(result: GateResult, info: Presentation) -> GateResult:
+    """The same result, each span with the number of the track that was looked at or heard."""
+    audio = info.audio.number if info.audio is not None else None
+    tracks = {"picture": info.video.number, "sound": audio, "transcript": audio}
+    findings = tuple(
+        finding.model_copy(
+            update={
+                "spans": tuple(
+                    span
+                    if span.track is not None or span.source not in tracks
+                    else span.model_copy(update={"track": tracks[span.source]})
+                    for span in finding.spans
+                )
+            }
+        )
+        for finding in result.findings
+    )
+    return result.model_copy(update={"findings": findings})

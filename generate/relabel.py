@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
 from core.labels import LabelProfile, draw_label
-from core.media.decode import frames, sound_blocks
 from core.media.encode import VideoWriter
 from core.media.models import Frame, Image, Samples
-from core.media.probe import probe
+from core.media.reading import read
 from core.settings import MediaSettings
 from generate.errors import Cancelled
+from generate.sound import plan_mix
 
 FASTEST = Fraction(60)  # frames a second of the output
 AHEAD_SECONDS = 0.5  # sound may run this far ahead of the picture in the writer
@@ -31,37 +30,63 @@ def relabel(
     limits: MediaSettings | None = None,
     threads: int = 2,
 ) -> Path:
-    """Encode ``source`` once more with the territory's label and the invisible mark, at its size and rate.
-
-    An uneven frame clock becomes an even one of the mean rate (the nearest picture is shown); odd sides lose one
-    row or column (4:2:0). More than two channels of sound become one. Streaming; atomic like
-    :func:`generate.service.make_candidate`.
+    """Encode ``source`` once more with the territory's label and the invisible mark: see :func:`rewrite`.
 
     Raises:
         MediaError: the source cannot be read or breaks a limit. Cancelled: somebody asked for it.
     """
-    info = probe(source, limits)
-    width, height = info.video.width // 2 * 2, info.video.height // 2 * 2
-    fps = min(info.video.frame_rate, FASTEST).limit_denominator(1001 * 60)
-    duration = float(info.video.duration)
-    rate, channels = (info.audio.sample_rate, info.audio.channels) if info.audio else (0, 1)
-    stereo = 2 if channels == 2 else 1
-    sound = sound_blocks(source, limits) if info.audio else iter(())
-    done = 0.0  # seconds of sound written
-    with VideoWriter(out, width, height, fps, rate, threads=threads, channels=stereo) as writer:
-        for index, picture in enumerate(steady(frames(source, limits), fps)):
-            if cancelled is not None and cancelled():
-                raise Cancelled("the import was cancelled", where=source.name, next_step="start it again")
-            labelled = draw_label(picture[:height, :width], label_profile, float(index / fps), duration)
-            writer.write(mark(index, labelled))  # trust steps 6 and 7
-            now = float((index + 1) / fps)
-            while rate and done < now + AHEAD_SECONDS and (block := next(sound, None)) is not None:
-                writer.write_sound(_mixed(block, stereo))
-                done += len(block) / rate
-            if progress is not None and duration > 0:
-                progress(min(1.0, now / duration))
-        for block in sound:
-            writer.write_sound(_mixed(block, stereo))
+
+    def change(index: int, image: Image, time: float, end: float) -> Image:
+        return mark(index, draw_label(image, label_profile, time, end))  # trust steps 6 and 7
+
+    return rewrite(
+        source, change, out=out, progress=progress, cancelled=cancelled, limits=limits, threads=threads
+    )
+
+
+def rewrite(
+    source: Path,
+    change: Callable[[int, Image, float, float], Image],
+    *,
+    out: Path,
+    progress: Callable[[float], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+    limits: MediaSettings | None = None,
+    threads: int = 2,
+) -> Path:
+    """Encode ``source`` once more as it is seen and heard, each picture after ``change(index, image, time, end)``.
+
+    What people see and hear is what is written: upright, square pixels, BT.709, at the displayed size and the file's
+    rate; the first picture from time zero on, also where the sound begins before it; the sound as
+    :mod:`generate.sound` says. An uneven frame clock becomes an even one of the mean rate (the picture that is due is
+    shown); odd sides lose one row or column (4:2:0). Streaming; atomic like :func:`generate.service.make_candidate`.
+
+    Raises:
+        MediaError: the source cannot be read or breaks a limit. Cancelled: somebody asked for it.
+    """
+    mix = plan_mix(source, limits)
+    waiting: deque[Samples] = deque()
+    done = 0  # samples of sound written
+    with read(source, limits, want="F", hear=waiting.append) as reading:
+        video = reading.presentation.video
+        width, height = video.width // 2 * 2, video.height // 2 * 2
+        fps = min(video.frame_rate, FASTEST).limit_denominator(1001 * 60)
+        end = float(video.end)
+        with VideoWriter(
+            out, width, height, fps, mix.rate, threads=threads, channels=max(1, mix.channels)
+        ) as writer:
+            for index, picture in enumerate(steady(reading.pictures(), fps)):
+                if cancelled is not None and cancelled():
+                    raise Cancelled("the import was cancelled", where=source.name, next_step="start it again")
+                writer.write(change(index, picture[:height, :width], float(index / fps), end))
+                now = float((index + 1) / fps)
+                while mix.rate and waiting and done < (now + AHEAD_SECONDS) * mix.rate:
+                    done += len(waiting[0])
+                    writer.write_sound(mix.apply(waiting.popleft()))
+                if progress is not None and end > 0:
+                    progress(min(1.0, now / end))
+            while mix.rate and waiting:
+                writer.write_sound(mix.apply(waiting.popleft()))
     return out
 
 
@@ -77,9 +102,3 @@ def steady(pictures: Iterable[Frame], fps: Fraction) -> Iterator[Image]:
         shown = frame.image
     if shown is not None:
         yield shown
-
-
-def _mixed(block: Samples, channels: int) -> Samples:
-    if channels == 2 and block.shape[1] == 2:
-        return block
-    return np.ascontiguousarray(block.mean(axis=1), np.float32)

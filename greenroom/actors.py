@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from core.errors import InputError
-from review_ui.tables import AccountRow
+
+if TYPE_CHECKING:
+    from review_ui.tables import AccountRow
 
 
 def add_actor_options(parser: argparse.ArgumentParser) -> None:

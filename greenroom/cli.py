@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -42,8 +43,10 @@ FAILED = 3
 class _Parser(argparse.ArgumentParser):
     """Wrong use ends with 2 and, under --json, with a JSON document too."""
 
+    as_json = False
+
     def error(self, message: str) -> NoReturn:
-        if "--json" in sys.argv:
+        if self.as_json:
             print(
                 json.dumps(
                     {"error": {"code": "usage", "what": message, "where": self.prog, "next": "--help"}}
@@ -54,14 +57,38 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """All verbs; each command module adds its own."""
-    parser = _Parser(prog="greenroom", description="QA and provenance for synthetic video.")
+class _JsonParser(_Parser):
+    as_json = True
+
+
+class _Version(argparse.Action):
+    """``greenroom --version``, with ``--json`` before or after it."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> NoReturn:
+        from importlib.metadata import version
+
+        number = version("greenroom")
+        as_json = isinstance(parser, _Parser) and parser.as_json
+        print_answer(Answer({"version": number}, f"greenroom {number}"), as_json=as_json)
+        parser.exit(0)
+
+
+def build_parser(*, as_json: bool = False) -> argparse.ArgumentParser:
+    """All verbs; each command module adds its own. ``as_json``: wrong use and the version are told as JSON too."""
+    kind = _JsonParser if as_json else _Parser
+    parser = kind(prog="greenroom", description="QA and provenance for synthetic video.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
         "--json", action="store_true", help="print one JSON document on stdout and nothing else"
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=_Parser)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=kind)
     for name in COMMANDS:
         import_module(f"greenroom.commands.{name}").add(verbs, shared)
     return parser
@@ -69,7 +96,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
-    args = build_parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    args = build_parser(as_json="--json" in given).parse_args(given)
     logging.basicConfig(
         level=os.environ.get("GREENROOM_LOG", "WARNING"), stream=sys.stderr, format="%(message)s"
     )

@@ -45,6 +45,13 @@ def print_error(error: GreenroomError, *, as_json: bool) -> None:
     print(f"greenroom: {error}", file=sys.stderr)
 
 
+def seconds(t0: float | None, t1: float | None) -> str:
+    """Where on the time axis, in brackets with a space before; nothing for what concerns the whole file."""
+    if t0 is None:
+        return ""
+    return f" ({t0:.1f} s)" if t1 is None else f" ({t0:.1f}-{t1:.1f} s)"
+
+
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[float], None]]:
     """A bar on stderr; the block gets a function that takes a fraction in [0, 1]."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from celery.signals import worker_init
-
 from delivery.tasks import on_approved
 from pipeline import outbox
 from pipeline.celery_app import make_app
@@ -33,15 +31,3 @@ def handle(topic: str, payload: dict[str, Any]) -> None:
 def send(topic: str, payload: dict[str, Any]) -> None:
     """Hand a message to the broker, on the queue of its kind."""
     handle.apply_async(args=[topic, payload], queue=str(payload.get("kind", "cpu")), retry=False)
-
-
-@worker_init.connect  # type: ignore[untyped-decorator]
-def _threads(**_: Any) -> None:
-    """A worker uses the threads that settings allow, not one for each core for every library."""
-    import cv2
-    import torch
-
-    from core.settings import get_settings
-
-    torch.set_num_threads(get_settings().threads)
-    cv2.setNumThreads(get_settings().threads)

@@ -22,13 +22,13 @@ from core.blobs import blobs
 from core.database import reading, transaction
 from core.errors import InputError
 from core.ids import new_id
-from core.media.decode import sound
 from core.media.models import Frame
-from core.media.probe import probe
+from core.media.probe import refuse_rivals
+from core.media.reading import read
 from core.models import PersonaMaterial
 from core.perception.embed import face_embedding, voice_embedding
 from core.perception.models import Face
-from core.perception.watch import watch
+from core.perception.watch import follow
 from core.settings import get_settings
 from generate.lipsync import load_lipsync
 from pipeline.jobs import workspace
@@ -41,13 +41,23 @@ MakeAuthority = Callable[[Session, str], Authority]
 class _FaceCollector:
     """Embeds a face every second or so while the track is made."""
 
-    def __init__(self, every: int):
-        self.every = max(1, every)
+    def __init__(self) -> None:
+        self._next = 0.0
         self.embeddings: list[Any] = []
 
     def see(self, frame: Frame, face: Face | None) -> None:
-        if face is not None and frame.index % self.every == 0 and len(self.embeddings) < _FACES_KEPT:
+        if face is not None and frame.time >= self._next and len(self.embeddings) < _FACES_KEPT:
+            self._next = float(frame.time) + 1.0
             self.embeddings.append(face_embedding(frame.image, face.landmarks))
+
+
+def _no_sound(reference: Path) -> InputError:
+    return InputError(
+        "the reference has no sound",
+        where=reference.name,
+        next_step="use a clip in which the persona speaks for 20 to 60 seconds",
+        code="no_audio",
+    )
 
 
 def add_persona(
@@ -61,16 +71,16 @@ def add_persona(
     Raises:
         InputError: the clip does not show one usable face, or has no sound; the lip-sync engine says which.
     """
-    info = probe(reference)
-    if info.audio is None:
-        raise InputError(
-            "the reference has no sound",
-            where=reference.name,
-            next_step="use a clip in which the persona speaks for 20 to 60 seconds",
-            code="no_audio",
-        )
-    collector = _FaceCollector(every=int(info.video.frame_rate))
-    watch(reference, [collector])
+    collector = _FaceCollector()
+    with read(reference) as reading:
+        info = reading.presentation
+        refuse_rivals(info, reference)
+        if info.audio is None:
+            raise _no_sound(reference)
+        follow(reading.pictures(), [collector])
+    main = reading.heard.main if reading.heard is not None else None
+    if main is None:
+        raise _no_sound(reference)
     if not collector.embeddings:
         raise InputError(
             "the reference shows no face",
@@ -81,7 +91,7 @@ def add_persona(
     load_lipsync().prepare(reference, get_settings().home / "prepared")  # examines, and keeps its work
     material = PersonaMaterial(
         faces=np.stack(collector.embeddings).astype(np.float32),
-        voices=voice_embedding(sound(reference))[None].astype(np.float32),
+        voices=voice_embedding(main[:])[None].astype(np.float32),
     )
     with workspace() as folder:
         path = folder / "material.npz"

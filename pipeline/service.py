@@ -19,7 +19,7 @@ from core.database import now, reading, transaction
 from core.errors import Conflict, NotFound
 from core.ids import new_id
 from core.labels import load_label_profile
-from core.media.probe import probe
+from core.media.probe import probe, refuse_rivals
 from core.tables import BrandRow
 from generate.fields import check_fields
 from generate.templates import check_template
@@ -134,9 +134,9 @@ def import_video(
         script: what the presenter is meant to say; None skips the transcript's comparison, and is flagged.
 
     Raises:
-        MediaError: the file cannot be read or breaks a limit; nothing was stored.
+        MediaError: the file cannot be read, breaks a limit, or holds several pictures or sounds; nothing was stored.
     """
-    probe(video)
+    refuse_rivals(probe(video), video)
     with reading() as session:
         _owned(session, CampaignRow, campaign_id, brand_id)
     stored = blobs().put_file(video, "source")

@@ -153,6 +153,13 @@ class Problem:
     t0: float | None = None
     t1: float | None = None
 
+    def line(self) -> str:
+        """The sentence with its seconds."""
+        if self.t0 is None:
+            return self.message
+        until = "" if self.t1 is None else f" to {self.t1:.1f}"
+        return f"{self.message} ({self.t0:.1f}{until} s)"
+
     def as_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.t0 is not None:
@@ -231,9 +238,7 @@ class VerifyReport:
 
     def problem_lines(self) -> list[str]:
         """The problems for a terminal, with their seconds."""
-        return [
-            p.message if p.t0 is None else f"{p.message} ({p.t0:.1f} to {p.t1:.1f} s)" for p in self.problems
-        ]
+        return [problem.line() for problem in self.problems]
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from core.canonical import digest_file
 from core.errors import MediaError
-from core.media.essence import essence
-from core.media.probe import probe
+from core.media.models import Presentation, Track
+from core.media.reading import read
 from core.settings import MediaSettings
 from provenance.judgement import Judgement, judge
 from provenance.models import (
     Agreement,
     Anchors,
+    Difference,
     Problem,
     Registry,
     RegistryEntry,
@@ -58,6 +59,10 @@ class Senses(Protocol):
 
     def fingerprint(self, path: Path) -> Fingerprint: ...
 
+    def hidden_speech(self, path: Path) -> tuple[Difference, ...]:
+        """What other channels say than the one that the fingerprint hears."""
+        ...
+
     def compare(self, stored: Fingerprint, found: Fingerprint) -> Agreement: ...
 
 
@@ -67,6 +72,8 @@ class _Case:
 
     path: Path
     kind: Literal["video", "image", "broken"] = "video"
+    presentation: Presentation | None = None
+    essence: str = ""
     judgement: Judgement = field(default_factory=lambda: Judgement("none"))
     crashed: bool = False
     mark_checked: bool = False
@@ -77,6 +84,10 @@ class _Case:
     exact: bool = False  # these are the very bytes that the entry names
     copy: Agreement | None = None
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def rivals(self) -> tuple[Track, ...]:
+        return self.presentation.rivals if self.presentation is not None else ()
 
 
 def verify(
@@ -129,10 +140,15 @@ def _look(case: _Case, anchors: Anchors, limits: MediaSettings | None) -> None:
     shape = Structure()
     if case.kind == "video":
         try:
-            probe(case.path, limits)
+            with read(case.path, limits, want="") as reading:
+                case.presentation, case.essence = reading.presentation, reading.essence.sha256
         except MediaError as error:
             case.kind = "broken"
             case.problems.append(_media_problem(error))
+        if case.rivals:
+            named = ", ".join(track.name for track in case.rivals)
+            what = f"The file has more than one picture or sound: {named} was not compared."
+            case.problems.append(Problem("several_tracks", what))
         shape = structure(case.path)
     if head:
         raw = read_raw(case.path, anchors, limits)
@@ -172,7 +188,7 @@ def _identify(case: _Case, registry: Registry) -> None:
     trusted = case.judgement.state == "trusted"
     if case.mark_id is not None and registry.find_mark(case.mark_id) is None and not trusted:
         case.mark_id = None  # a mark that the registry does not know is no mark
-    case.entry = registry.find_asset(digest) or registry.find_essence(_essence(case.path))
+    case.entry = registry.find_asset(digest) or registry.find_essence(case.essence)
     case.proven = case.entry is not None
     if case.entry is None and trusted and case.judgement.mark_id is not None:
         case.entry = registry.find_mark(case.judgement.mark_id)
@@ -180,13 +196,6 @@ def _identify(case: _Case, registry: Registry) -> None:
     elif case.entry is None and case.mark_id is not None:
         case.entry = registry.find_mark(case.mark_id)
     case.exact = case.entry is not None and case.entry.asset_sha256 == digest
-
-
-def _essence(path: Path) -> str:
-    try:
-        return essence(path).sha256
-    except MediaError:
-        return ""
 
 
 def _compare(case: _Case, senses: Senses) -> None:
@@ -198,9 +207,13 @@ def _compare(case: _Case, senses: Senses) -> None:
         return
     try:
         case.copy = senses.compare(case.entry.fingerprint, senses.fingerprint(case.path))
+        hidden = senses.hidden_speech(case.path) if case.copy.agrees else ()
     except MediaError as error:
         case.problems.append(_media_problem(error))
         return
+    if hidden:
+        # The fingerprint hears one channel; on another one something else is said.
+        case.copy = Agreement(False, case.copy.share, hidden)
     case.problems += [
         Problem(f"{found.what}_differs", DIFFERS[found.what], found.t0, found.t1)
         for found in case.copy.differences[:MOST_DIFFERENCES]
@@ -225,6 +238,9 @@ def _holding(case: _Case, registry: Registry | None) -> set[VerifyVerdict]:
         found.add("credential_mark_disagree")
     faithful = copy is not None and copy.agrees
     if judgement.altered or (copy is not None and not copy.agrees):
+        found.add("tampered")
+    if case.rivals and (trusted or entry is not None):
+        # What was compared is not all that a player can show or play: such a file is never trusted.
         found.add("tampered")
     if (
         trusted

@@ -1,1 +1,3 @@
 """The web application: console, queue, public verifier, API."""
+
+import core  # noqa: F401 - first of all the limits on threads (core/threads.py)

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, UploadFile
 from pydantic import BaseModel
 
+from pipeline.models import Analysis
 from review_ui.accounts import require
 from review_ui.child import run_child
 from review_ui.security import ApiAccount
@@ -26,64 +27,6 @@ class ErrorDocument(BaseModel):
     """Every error: what happened, where, what to do next."""
 
     error: ErrorBody
-
-
-class GateVerdict(BaseModel):
-    verdict: str
-    score: float | None
-    threshold: float | None
-    unit: str
-    version: str
-    abstained: bool
-
-
-class SyncPoint(BaseModel):
-    t: float
-    confidence: float
-
-
-class Sync(BaseModel):
-    offset_frames: float | None
-    confidence: float | None
-    curve: list[SyncPoint]
-    abstained: bool
-
-
-class Reason(BaseModel):
-    code: str
-    score: float | None
-    threshold: float | None
-    t0: float | None
-    t1: float | None
-    region: tuple[float, float, float, float] | None
-    evidence: str
-
-
-class Watermark(BaseModel):
-    present: bool | None
-    id: str | int | None
-    p_false: float | None
-
-
-class Provenance(BaseModel):
-    credential_present: bool
-    state: str
-    watermark: Watermark
-
-
-class Analysis(BaseModel):
-    """What was measured. A gate that needs a campaign is absent; one that could not measure abstains."""
-
-    asset: str
-    essence: str
-    duration_s: float
-    deepfake_score: float | None
-    quality_gate: str
-    gates: dict[str, GateVerdict]
-    sync: Sync
-    reason_codes: list[str]
-    reasons: list[Reason]
-    provenance: Provenance
 
 
 class Verification(BaseModel):

@@ -11,7 +11,14 @@ from core.database import reading
 from core.gates import GateSet, load_gate_set
 from core.models import Finding
 from pipeline.findings import findings_of, receipts_of
+from pipeline.models import CLEARNESS_UNIT
 from pipeline.tables import CampaignRow, RenderRow
+
+# Gates whose curve is of another measure than their score: its name and unit.
+_MEASURES = {
+    "lip_sync": ("clearness", CLEARNESS_UNIT),
+    "technical": ("movement", "least movement of a picture in the second"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,11 @@ class Evidence:
     gate_set: GateSet
     script: list[Piece]
     timeline: dict[str, Any]
+
+    def informs(self, gate: str) -> bool:
+        """Is the gate for information only? One that today's gate set does not know is not: its verdict counted."""
+        entry = self.gate_set.gates.get(gate)
+        return entry is not None and entry.informational
 
 
 def evidence_of(render: RenderRow) -> Evidence:
@@ -94,7 +106,8 @@ def _timeline(render: RenderRow, receipts: list[Receipt], findings: list[Finding
         "curves": [
             {
                 "gate": receipt.gate,
-                "unit": receipt.decision.result.unit,
+                "measure": _MEASURES.get(receipt.gate, ("", ""))[0],
+                "unit": _MEASURES.get(receipt.gate, ("", receipt.decision.result.unit))[1],
                 "points": receipt.decision.result.curve,
             }
             for receipt in receipts
@@ -104,6 +117,6 @@ def _timeline(render: RenderRow, receipts: list[Receipt], findings: list[Finding
             word
             for receipt in receipts
             if receipt.gate == "transcript"
-            for word in receipt.decision.result.measures.get("words", [])
+            for word in receipt.decision.result.measures.get("words") or []
         ],
     }

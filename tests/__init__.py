@@ -1,0 +1,3 @@
+"""The tests mirror the tree."""
+
+import core  # noqa: F401 - first of all the limits on threads (core/threads.py)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("GREENROOM_ENVIRONMENT", "test")
-os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 
 @pytest.fixture(autouse=True)

@@ -82,6 +82,27 @@ def is_truncated(path: Path) -> bool:
     return "moov" not in kinds
 
 
+def declared_seconds(path: Path) -> float | None:
+    """Seconds that the movie header of an MP4 claims (``mvhd``, ISO 14496-12 8.2.2); None where there is none."""
+    try:
+        with path.open("rb") as file:
+            for box in top_level(file):
+                if box.kind != "moov":
+                    continue
+                file.seek(box.start)
+                head = file.read(min(box.end - box.start, 40))
+                if head[4:8] != b"mvhd" or len(head) < 40:
+                    return None
+                scale, length = struct.unpack(
+                    ">IQ" if head[8] == 1 else ">II",
+                    head[28 if head[8] == 1 else 20 :][: 12 if head[8] == 1 else 8],
+                )
+                return length / scale if scale else None
+    except (OSError, BrokenBoxes, struct.error):
+        return None
+    return None
+
+
 def media_digests(file: BinaryIO) -> dict[str, str]:
     """SHA-256 of the payloads of ``ftyp``, ``moov`` and ``mdat``; the second of a kind is ``mdat#2``.
 

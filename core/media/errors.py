@@ -16,6 +16,7 @@ def media_error(code: str, path: Path, facts: dict[str, Any], limits: MediaSetti
     found = facts.get("found")
     number = float(found) if isinstance(found, int | float) else 0.0
     size = f"{int(facts.get('width') or 0)}x{int(facts.get('height') or 0)}"
+    tracks = ", ".join(_word(name, 60) for name in list(facts.get("tracks") or [])[:8])
     texts: dict[str, tuple[str, str]] = {
         "missing_file": ("there is no such file, or it may not be read", "check the path"),
         "empty_file": ("the file is empty", "upload it again; the last transfer did not finish"),
@@ -49,9 +50,32 @@ def media_error(code: str, path: Path, facts: dict[str, Any], limits: MediaSetti
             f"the video has {number:.0f} frames a second; the limit is {limits.max_frame_rate:.0f}",
             "export it at 60 frames a second or fewer",
         ),
-        "codec": ("picture or sound is coded in a way that is not supported", _ANOTHER),
+        "codec": (
+            f"{_track(facts)} is coded in a way that is not supported ({_word(facts.get('codec'))})",
+            _ANOTHER,
+        ),
+        "several_pictures": (
+            f"the file has several pictures: {tracks}",
+            "keep the one that is meant to be seen, and hand it in again",
+        ),
+        "several_sounds": (
+            f"the file has several sound tracks in which something is heard: {tracks}",
+            "keep the one that is meant to be heard, and hand it in again",
+        ),
+        "aspect": (
+            f"the picture's points are {number:.2f} times as wide as high",
+            "export it with square pixels",
+        ),
+        "colour": (
+            f"the picture's colours are coded in a way that is not supported (matrix {number:.0f} of ITU-T H.273)",
+            "export it in BT.709 (the usual colours of the web)",
+        ),
+        "hdr": (
+            "the picture has high dynamic range or wide colours that cannot be converted here",
+            "export it in standard dynamic range (BT.709)",
+        ),
         "no_frames": ("no picture in the file can be decoded", _ANOTHER),
-        "damaged": ("too much of the file is damaged", _ANOTHER),
+        "damaged": (f"too much of {_track(facts)} is damaged", _ANOTHER),
         "size_changes": ("the picture changes its size in mid-file", "export it at one size"),
         "too_much_memory": (
             f"decoding needs more than {limits.child_memory_mb} MB",
@@ -68,3 +92,15 @@ def media_error(code: str, path: Path, facts: dict[str, Any], limits: MediaSetti
         code = "unreadable"
     what, next_step = texts[code]
     return MediaError(what, where=path.name, next_step=next_step, code=code)
+
+
+def _track(facts: dict[str, Any]) -> str:
+    """Which track is meant; counted from 1, as players do."""
+    kind = {"video": "the picture", "audio": "the sound"}.get(str(facts.get("kind")), "a track")
+    number = facts.get("track")
+    return f"{kind} (track {number + 1})" if isinstance(number, int) else kind
+
+
+def _word(value: Any, most: int = 40) -> str:
+    """A name that the child gave, fit for a message."""
+    return "".join(c for c in str(value or "unknown") if c.isprintable())[:most]

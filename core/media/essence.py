@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.canonical import digest_json
 from core.media.boxes import BrokenBoxes, media_digests
-from core.media.confined import converse
 from core.media.errors import media_error
-from core.media.models import Essence, TrackEssence
+from core.media.models import Essence
+from core.media.reading import read
 from core.settings import MediaSettings, get_settings
 
 
@@ -21,19 +20,8 @@ def essence(path: Path, limits: MediaSettings | None = None) -> Essence:
     Raises:
         MediaError: as :func:`core.media.probe.probe`.
     """
-    limits = limits or get_settings().media
-    messages = converse("packets", path, limits)
-    try:
-        facts = next(messages).json()
-        tracks = tuple(
-            TrackEssence(str(t["kind"]), str(t["codec"]), int(t["packets"]), str(t["sha256"]))
-            for t in facts["tracks"]
-        )
-    except (StopIteration, KeyError, TypeError, ValueError) as error:
-        raise media_error("unreadable", path, {}, limits) from error
-    finally:
-        messages.close()
-    return Essence(digest_json([[t.kind, t.codec, t.packets, t.sha256] for t in tracks]), tracks)
+    with read(path, limits, want="") as reading:
+        return reading.essence
 
 
 def media_boxes(path: Path) -> dict[str, str]:

@@ -8,9 +8,10 @@ vanishes on one. So a check that hears only the sum does not hear what people he
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, Protocol, overload
+from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from core.media.models import Samples
 
 RATE = 16_000
 PRESENT_DB = -50.0  # relative to the loudest ear: what lies below is not heard beside it
-MID_DB = -9.0  # mid is what most devices play; where it is this far below left or right, it is not what is heard
+MID_DB = (
+    -9.0
+)  # mid is what most devices play; where it is this far below left or right, it is not what is heard
 
 EarName = Literal["mid", "left", "right", "side", "centre"]
 
@@ -27,10 +30,7 @@ class Listening(Protocol):
     """Mono sound at 16 kHz that is read in slices: an :class:`Ear`, or an array float32 (n,)."""
 
     def __len__(self) -> int: ...
-    @overload
-    def __getitem__(self, key: slice) -> Samples: ...
-    @overload
-    def __getitem__(self, key: int) -> np.float32: ...
+    def __getitem__(self, key: slice, /) -> Samples: ...
 
 
 def blocks(sound: Listening, seconds: float = 60.0) -> Iterator[Samples]:
@@ -42,7 +42,7 @@ def blocks(sound: Listening, seconds: float = 60.0) -> Iterator[Samples]:
 
 @dataclass(frozen=True)
 class Ear:
-    """One way of listening. ``sound[a:b]`` reads samples a to b as float32 (n,) in [-1, 1]; sample n is at n / RATE.
+    """One way of listening. ``sound[a:b]`` reads samples a to b as float32 (n,) in [-1, 1]; sample n is at n / rate.
 
     ``level`` is the RMS of its loudest second, dBFS.
     """
@@ -54,7 +54,7 @@ class Ear:
     def __len__(self) -> int:
         return len(self._heard)
 
-    def __getitem__(self, key: slice) -> Samples:  # type: ignore[override]
+    def __getitem__(self, key: slice, /) -> Samples:
         start, stop, step = key.indices(len(self))
         if step != 1:
             raise ValueError("an ear is read forwards")
@@ -62,18 +62,20 @@ class Ear:
 
     @property
     def seconds(self) -> float:
-        return len(self) / RATE
+        return len(self) / self._heard.rate
 
 
 class Heard:
-    """The sound of one file. Fed in order, then read; the file behind it has no name and goes with the object."""
+    """The sound of one file at ``rate`` (16 kHz for every check). Fed in order, then read; the file behind it has no
+    name and goes with the object."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, rate: int = RATE) -> None:
         """``channels``: 1 (mono), 2 (left, right) or 3 (left, right, centre)."""
         if channels not in (1, 2, 3):
             raise ValueError(f"1 to 3 channels, not {channels}")
-        self.channels = channels
+        self.channels, self.rate = channels, rate
         self._file: BinaryIO = tempfile.TemporaryFile(prefix="greenroom-sound-")  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
         self._samples = 0
         self._second = np.zeros(len(_MIX[channels]))
         self._filled = 0  # samples of the second that is being measured
@@ -91,21 +93,15 @@ class Heard:
         """The next samples, float32 (n, channels)."""
         block = np.ascontiguousarray(block, np.float32).reshape(-1, self.channels)
         self._file.seek(0, 2)
-        self._file.write(memoryview(block).cast("B"))
+        self._file.write(block.tobytes())
         self._samples += len(block)
-        for start in range(0, len(block), RATE):  # the loudest second, on a grid of seconds
-            self._measure(block[start : start + RATE])
-
-    def _measure(self, block: Samples) -> None:
-        first = min(len(block), RATE - self._filled)
-        for part in (block[:first], block[first:]):
-            if not len(part):
-                continue
-            ears = np.clip(part, -1, 1) @ np.array(list(_MIX[self.channels].values()), np.float32).T
-            self._second += np.square(ears, dtype=np.float64).sum(axis=0)
+        mix = np.array(list(_MIX[self.channels].values()), np.float32).T
+        while len(block):  # the loudest second, on a grid of seconds
+            part, block = block[: self.rate - self._filled], block[self.rate - self._filled :]
+            self._second += np.square(np.clip(part, -1, 1) @ mix, dtype=np.float64).sum(axis=0)
             self._filled += len(part)
-            self._loudest = np.maximum(self._loudest, self._second / RATE)
-            if self._filled >= RATE:
+            self._loudest = np.maximum(self._loudest, self._second / self.rate)
+            if self._filled == self.rate:
                 self._second, self._filled = np.zeros_like(self._second), 0
 
     def __len__(self) -> int:
@@ -140,7 +136,7 @@ class Heard:
 
     @property
     def main(self) -> Ear | None:
-        """The ear that stands for all where only one can be heard: mid, or the louder side where mid is hardly there."""
+        """The ear that stands for all: mid, or the louder of left and right where mid is hardly there."""
         ears = self.ears
         return ears[0] if ears else None
 

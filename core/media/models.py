@@ -30,8 +30,8 @@ class Frame:
     Attributes:
         index: 0, 1, 2, … of the presented frames; the same for every reader of the same essence.
         time: seconds at which it is presented, from the file's own clock (never ``index / rate``).
-        image: uint8 BGR (BT.709, full range), (height, width, 3), as people see it: upright, square pixels, tone-mapped.
-            The caller may change it.
+        image: uint8 BGR (BT.709, full range), (height, width, 3), as people see it: upright, square pixels,
+            in standard range. The caller may change it.
     """
 
     index: int
@@ -43,7 +43,7 @@ class Frame:
 class Colour:
     """How the numbers of a picture are light (ITU-T H.273 code points; 2 is unspecified). ``matrix`` is the one that
     is used: where the file names none, BT.709 from 720 lines up and BT.601 below, as browsers do; ``tagged`` says
-    whether the file named it. ``hdr``: transfer is PQ or HLG, and the pictures are tone-mapped to BT.709."""
+    whether the file named it. ``hdr``: transfer is PQ or HLG; the pictures come in the range of a standard screen."""
 
     primaries: int
     transfer: int
@@ -87,7 +87,7 @@ class PictureTrack:
         rotation: how far the stored picture is turned clockwise to stand upright: 0, 90, 180 or 270.
         aspect: width over height of a stored pixel; 1 for square ones.
         frames: presented pictures in the file.
-        start, end: seconds of the presentation; the last picture is shown for as long as the one before.
+        start, end: seconds of the presentation; the last picture is shown for no longer than the one before it.
         variable: the frame clock is uneven.
     """
 
@@ -112,13 +112,17 @@ class PictureTrack:
 
 @dataclass(frozen=True, slots=True)
 class SoundTrack:
-    """The sound track: ``channels`` and ``layout`` (libav's name, such as ``stereo`` or ``5.1``) as it begins."""
+    """The sound track: ``channels`` and ``layout`` (libav's name, such as ``stereo`` or ``5.1``) as it begins.
+
+    ``has_centre``: a surround layout with a centre channel of its own, where films and calls put the voice.
+    """
 
     number: int
     codec: str
     sample_rate: int
     channels: int
     layout: str
+    has_centre: bool
     start: Fraction
     end: Fraction
 
@@ -136,7 +140,7 @@ class Presentation:
         size: bytes.
         zero: the presentation's zero on the container's own clock, seconds.
         duration: seconds from zero to the end of the longer of the two tracks, by their packets.
-        declared: seconds that the file's headers claim, 0 where they claim nothing.
+        declared: seconds that the file's header claims, 0 where it claims nothing.
         resets: seconds at which the clock of the file starts again (joined recordings); the times go on there.
         tracks: every track, in the container's order.
     """

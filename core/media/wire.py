@@ -1,9 +1,9 @@
 """What the confined child sends to its parent.
 
 A message is ``<cIQ`` (kind, length of the head, length of the body), the head, the body:
-    b"I" JSON facts
+    b"I" JSON facts of the presentation, first; b"D" JSON facts of what came out, last
     b"F" a picture; the head is ``<qqqii``: index, time as a fraction of seconds, width, height
-    b"A" sound; the head is ``<qq``: its start as a fraction of seconds
+    b"A" sound at its own rate, b"H" at the rate asked for; the head is ``<qq``: its start as a fraction of seconds
     b"Z" the end
     b"E" JSON ``{"code": …, facts}``: a refusal; the words are the parent's
 """

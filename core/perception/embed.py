@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.settings import get_settings
 from core.weights import weight_file
 
 # Mesh points at dlib's five: outer and inner corner of the left eye (right in the picture), of the right eye,
@@ -155,7 +154,6 @@ def _ge2e() -> Any:
             _, (hidden, _) = self.lstm(mels)
             return nn.functional.normalize(torch.relu(self.linear(hidden[-1])), dim=1)
 
-    torch.set_num_threads(get_settings().threads)
     # weights_only: a pickle from a stranger may hold tensors and nothing else.
     state = torch.load(weight_file("resemblyzer-ge2e"), map_location="cpu", weights_only=True)["model_state"]
     network = Embedder()

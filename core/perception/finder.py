@@ -10,8 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.settings import get_settings
-
 MIN_PROBABILITY = 0.9
 SMALLEST_FACE = 20  # pixels of the picture that the network sees
 QUICK_SIDE = 480  # long side of the picture for a look at a face that is surely large
@@ -61,12 +59,10 @@ def find_faces(image: NDArray[np.uint8], *, thorough: bool = False) -> list[Foun
 def _mtcnn() -> Any:
     import core.torchvision_fallback  # noqa: F401  (before facenet_pytorch imports torchvision)
 
-    import torch  # isort: skip
-    from facenet_pytorch import MTCNN
+    from facenet_pytorch import MTCNN  # isort: skip
 
     from core.weights import weight_file
 
     for name in ("mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet"):
         weight_file(name)  # the digest decides; the package then reads the same installed files
-    torch.set_num_threads(get_settings().threads)
     return MTCNN(keep_all=True, min_face_size=SMALLEST_FACE, device="cpu")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from core.perception.models import Phone, Transcript, Word
 from core.perception.phones import SILENCE, pronounce
 from core.settings import get_settings
+from core.threads import torch_undisturbed
 
 RATE = 16_000
 BLOCK_SECONDS = 240.0  # longer sound is heard in blocks, cut at a quiet moment
@@ -244,13 +245,14 @@ def _whisper() -> Any:
 
     from core.weights import weight_folder
 
-    return WhisperModel(
-        str(weight_folder("whisper-base")),
-        device="cpu",
-        compute_type="int8",
-        cpu_threads=get_settings().threads,
-        local_files_only=True,
-    )
+    with torch_undisturbed():
+        return WhisperModel(
+            str(weight_folder("whisper-base")),
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=get_settings().threads,
+            local_files_only=True,
+        )
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,8 @@ Deterministic for the same file and thread count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -39,7 +40,7 @@ def watch(
     limits: MediaSettings | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> FaceTrack:
-    """Decode once, track once, show every frame to every watcher.
+    """Decode the pictures of a file, track the face, show every frame to every watcher.
 
     Args:
         path: a video.
@@ -50,12 +51,22 @@ def watch(
     Raises:
         MediaError: the file cannot be read or breaks a limit.
     """
+    with closing(frames(path, limits)) as pictures:
+        return follow(pictures, watchers, progress)
+
+
+def follow(
+    pictures: Iterable[Frame],
+    watchers: Sequence[Watcher] = (),
+    progress: Callable[[float], None] | None = None,
+) -> FaceTrack:
+    """As :func:`watch`, over pictures that are being read already."""
     times: list[float] = []
     marks: list[NDArray[np.float32]] = []
     counts: list[int] = []
     width = height = 0
     with FaceTracker() as tracker:
-        for frame in frames(path, limits):
+        for frame in pictures:
             height, width = frame.image.shape[:2]
             time = float(frame.time)
             face = tracker.track(frame.image, time)

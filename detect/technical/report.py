@@ -39,6 +39,7 @@ class Report:
         hint: str = "",
         citation: str = "",
         note: bool = False,
+        track: int | None = None,
     ) -> None:
         bound = self._bounds.get(code)
         severity: Literal["note", "review", "block"] = "note" if note else "review"
@@ -49,7 +50,7 @@ class Report:
                 code=code,
                 severity=severity,
                 message=message,
-                spans=tuple(Span(source=source, t0=t0, t1=t1) for t0, t1 in spans),
+                spans=tuple(Span(source=source, t0=t0, t1=t1, track=track) for t0, t1 in spans),
                 score=score,
                 threshold=bound.review if bound else None,
                 unit=bound.unit if bound else "",

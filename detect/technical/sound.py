@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,12 @@ BESIDE = 4  # slices: a codec smears the cut over a few milliseconds
 
 
 class SoundMeter:
-    """Feed it blocks of float32 (n, channels); it keeps one peak a millisecond."""
+    """Feed it blocks of float32 (n, channels) of half a second or so; it keeps one peak a millisecond."""
 
     def __init__(self, rate: int, channels: int) -> None:
         self.loudness = LoudnessMeter(rate, channels)
         self.rate = rate
+        self.channels = channels
         self.samples = 0
         self._slice = max(1, round(SLICE * rate))
         self._left = np.zeros((0, channels), np.float32)
@@ -79,27 +79,3 @@ class SoundMeter:
         return [
             (float(a) * self.slice_seconds, float(b) * self.slice_seconds) for a, b in edges.reshape(-1, 2)
         ]
-
-
-def measure(blocks: Iterable[NDArray[np.float32]], rate: int) -> SoundMeter | None:
-    """The meter after all blocks; None where there are none."""
-    meter: SoundMeter | None = None
-    for block in _seconds(blocks, rate):
-        if meter is None:
-            meter = SoundMeter(rate, block.shape[1])
-        meter.feed(block)
-    return meter
-
-
-def _seconds(blocks: Iterable[NDArray[np.float32]], rate: int) -> Iterator[NDArray[np.float32]]:
-    """The same samples in blocks of about a second: a codec's own blocks are too short to be worth a call."""
-    held: list[NDArray[np.float32]] = []
-    count = 0
-    for block in blocks:
-        held.append(block)
-        count += len(block)
-        if count >= rate:
-            yield np.concatenate(held)
-            held, count = [], 0
-    if count:
-        yield np.concatenate(held)

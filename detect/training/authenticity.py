@@ -124,7 +124,6 @@ def measured(crops: list[Image], mesh: MeshFollower) -> NDArray[np.float32]:
 
 def build(arguments: argparse.Namespace) -> None:
     """One npz for each hundred sources."""
-    cv2.setNumThreads(1)
     arguments.cache.mkdir(parents=True, exist_ok=True)
     every = list(sources(arguments.media))
     for block in range(0, len(every), 100):

@@ -216,7 +216,6 @@ def load_donors(folder: Path | None, most: int = 4) -> list[plant.Donor]:
 
 def build(arguments: argparse.Namespace) -> None:
     """One npz a clip. A clip that is done is not done again."""
-    cv2.setNumThreads(1)
     arguments.cache.mkdir(parents=True, exist_ok=True)
     donors = load_donors(arguments.faces)
     who = identities(arguments.clips)

@@ -300,9 +300,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
     clips = load_clips(args.media, args.cache)
     learning = [clip for clip in clips if not held_back(clip.speaker)]
     learning, confidence = calibrate(learning, rounds=2, steps=args.steps // 4)

@@ -108,7 +108,6 @@ def main() -> None:
             where="GREENROOM_TEST_MEDIA",
             next_step="set it to the folder that holds faces/; the finished clip is committed anyway",
         )
-    cv2.setNumThreads(1)
     speech = speak()
     figure = make_figure(load_sources(Path(media)), arguments.cache)
     if arguments.frames:

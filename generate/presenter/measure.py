@@ -255,7 +255,6 @@ def main() -> None:
     )
     parser.add_argument("--write", action="store_true", help="record the figures in provenance.json")
     arguments = parser.parse_args()
-    cv2.setNumThreads(1)
     record = measure(arguments.clip, arguments.media and Path(arguments.media), arguments.cache)
     if arguments.write:
         write_statement(record, Path(__file__).with_name("provenance.json"))

@@ -61,7 +61,8 @@ def describe(row: Any) -> Answer:
         "seconds": row.seconds,
         "timings": row.timings,
     }
-    text = f"{row.id}: {row.state}" + (f" ({row.reason.get('message')})" if row.reason else "")
+    why = (row.reason or {}).get("message")
+    text = f"{row.id}: {row.state}" + (f" ({why})" if why else "")
     return Answer(
         json.loads(json.dumps(document)), text, yes=row.state not in ("blocked", "failed", "rejected")
     )

@@ -36,7 +36,8 @@ def run_list(args: argparse.Namespace) -> Answer:
         {"render": row.id, "verdict": row.verdict, "sealed_sha256": row.sealed_sha256} for row in rows
     ]
     lines = [
-        f"{row.id}  {'flagged' if row.verdict != 'pass' else 'clean':<8} {row.sealed_sha256}" for row in rows
+        f"{row.id}  {'flagged' if row.verdict != 'pass' else 'clean':<8} {row.sealed_sha256 or '-'}"
+        for row in rows
     ]
     return Answer(document, "\n".join(lines) or "the queue is empty")
 

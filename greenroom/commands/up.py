@@ -6,11 +6,8 @@ import argparse
 import sys
 from typing import Any
 
-from core.settings import get_settings
 from greenroom.cli import command
-from greenroom.database import migrate
 from greenroom.output import Answer
-from greenroom.supervisor import Supervisor
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -18,6 +15,10 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(_args: argparse.Namespace) -> Answer:
+    from core.settings import get_settings
+    from greenroom.database import migrate
+    from greenroom.supervisor import Supervisor
+
     migrate()
     supervisor = Supervisor()
     supervisor.start()

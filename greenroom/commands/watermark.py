@@ -25,34 +25,28 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 def run_embed(args: argparse.Namespace) -> Answer:
     from core.errors import InputError
-    from core.media.decode import frames, sound
-    from core.media.encode import VideoWriter
-    from core.media.probe import probe
+    from core.media.models import Image
     from core.secrets import derived_key
+    from generate.relabel import rewrite
     from provenance.mark import MarkEmbedder
 
-    info = probe(args.video)
     try:
         mark_id = int(args.id, 16)
     except ValueError as error:
         raise InputError(
             "the id is not hexadecimal", where="--id", next_step="give ten hex digits"
         ) from error
-    video = info.video
-    rate = 48_000 if info.audio else 0
-    heard = sound(args.video, rate) if rate else None
-    embed = MarkEmbedder(mark_id, video.width, video.height, derived_key("mark"))
-    total = max(1, round(float(info.duration * video.frame_rate)))
-    with (
-        progress_bar("marking") as progress,
-        VideoWriter(args.out, video.width, video.height, video.frame_rate, rate) as writer,
-    ):
-        for frame in frames(args.video):
-            writer.write(embed(frame.index, frame.image))
-            if heard is not None:
-                start, end = (round(n / video.frame_rate * rate) for n in (frame.index, frame.index + 1))
-                writer.write_sound(heard[start:end])
-            progress(frame.index / total)
+    key = derived_key("mark")
+    embedder: MarkEmbedder | None = None
+
+    def mark(index: int, image: Image, time: float, end: float) -> Image:
+        nonlocal embedder
+        if embedder is None:  # the size is that of the picture as it is seen
+            embedder = MarkEmbedder(mark_id, image.shape[1], image.shape[0], key)
+        return embedder(index, image)
+
+    with progress_bar("marking") as progress:
+        rewrite(args.video, mark, out=args.out, progress=progress)
     return Answer({"out": str(args.out), "id": f"{mark_id:010x}"}, f"marked: {args.out}")
 
 

@@ -57,7 +57,8 @@ def run(job: Job) -> Outcome:
     # The receipts are over the essence: what was examined must be what was encoded.
     if examination.essence.sha256 != essence:
         raise IntegrityError("the examined bytes are not those that were encoded", where=render.id)
-    fingerprint = fingerprinter.fingerprint(examination.sound16k)
+    main = examination.heard.main if examination.heard is not None else None
+    fingerprint = fingerprinter.fingerprint(main)
     verdict = Verdict.worst([examination.verdict, *_script_verdicts(render.script_findings)])
 
     def record(session: Session) -> None:

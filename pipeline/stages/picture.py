@@ -10,8 +10,8 @@ from core.blobs import blobs
 from core.database import transaction
 from core.errors import IntegrityError
 from core.labels import load_label_profile
-from core.media.essence import essence
 from core.media.probe import probe
+from core.media.reading import read
 from core.models import AssetRole
 from core.secrets import derived_key
 from core.settings import get_settings
@@ -38,8 +38,8 @@ def run(job: Job) -> Outcome:
             _animate(job, mark_id, out)
         else:
             _relabel(job, mark_id, out)
-        identity = essence(out)
-        seconds = float(probe(out).duration)
+        with read(out, want="") as reading:
+            identity, seconds = reading.essence, float(reading.presentation.duration)
         stored = blobs().put_file(out, AssetRole.EXAMINED)
 
     def record(session: Session) -> None:

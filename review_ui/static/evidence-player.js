@@ -33,7 +33,7 @@ class EvidencePlayer extends HTMLElement {
 
   draw(data) {
     const lanes = [["findings", (y) => this.findings(data.findings, y)]];
-    for (const curve of data.curves) lanes.push([curve.gate.replaceAll("_", " "), (y) => this.curve(curve.points, y)]);
+    for (const curve of data.curves) lanes.push([curve.gate.replaceAll("_", " "), (y) => this.curve(curve, y)]);
     if (data.words.length) lanes.push(["heard", (y) => this.words(data.words, y)]);
     const height = lanes.length * LANE + 20;
     this.svg = shape("svg", { class: "lanes", viewBox: `0 0 ${WIDTH} ${height}`, role: "img",
@@ -69,11 +69,15 @@ class EvidencePlayer extends HTMLElement {
     }
   }
 
-  curve(points, y) {
+  curve({ points, measure, unit }, y) {
     const values = points.map(([, value]) => value);
     const low = Math.min(...values, 0), high = Math.max(...values, low + 1e-9);
     const path = points.map(([t, value]) => `${this.x(t).toFixed(1)},${(y + LANE - 6 - (LANE - 12) * (value - low) / (high - low)).toFixed(1)}`);
-    this.svg.append(shape("polyline", { class: "curve", points: path.join(" ") }));
+    const line = shape("polyline", { class: "curve", points: path.join(" ") });
+    const shown = (value) => value.toPrecision(2);
+    line.append(shape("title", {}, `${measure ? measure + ", " : ""}${unit}: ${shown(low)} to ${shown(high)}`));
+    this.svg.append(line);
+    if (measure) this.svg.append(shape("text", { class: "measure", x: 10, y: y + LANE - 7 }, measure));
   }
 
   words(list, y) {

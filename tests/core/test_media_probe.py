@@ -164,6 +164,6 @@ def test_a_rare_codec_is_refused_before_it_runs(tmp_path: Path) -> None:
     path = write_raw(tmp_path / "rare.avi", 64, 64, codec="cinepak", pixel_format="rgb24", frames=3)
     assert refusal(path) == (
         "codec",
-        "picture or sound is coded in a way that is not supported. Where: rare.avi. Next: export the video again "
-        "(MP4 with H.264 and AAC is safest) and try that file.",
+        "the picture (track 1) is coded in a way that is not supported (cinepak). Where: rare.avi. Next: export the "
+        "video again (MP4 with H.264 and AAC is safest) and try that file.",
     )

@@ -1,0 +1,169 @@
+"""One reading of a file: one child, one walk over its packets, one decode of picture and sound.
+
+Whoever looks at a file (probe, gates, relabelling, onboarding, the verifier) looks through this, so that all of them
+see the same pictures, hear the same sound, and speak of the same seconds.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.media.boxes import declared_seconds, is_truncated
+from core.media.confined import Message, converse
+from core.media.errors import media_error
+from core.media.facts import decoded_of, essence_of, presentation_of
+from core.media.heard import RATE as HEARD_RATE
+from core.media.heard import Heard
+from core.media.models import Decoded, Essence, Frame, Presentation, Samples
+from core.settings import MediaSettings, get_settings
+
+Hear = Callable[[Samples], None]
+"""Called with the sound at the file's own rate as it comes, float32 (n, 2), or (n, 3) with the centre of a surround
+layout; sample n of all blocks is at n / rate, from time zero."""
+
+
+class Reading:
+    """One file, being read. ``presentation`` and ``essence`` are known at once; ``heard`` and ``decoded`` when
+    :meth:`pictures` has come to its end (or :meth:`finish` was called)."""
+
+    def __init__(
+        self, path: Path, limits: MediaSettings, messages: Iterator[Message], hear: Hear | None, rate: int
+    ) -> None:
+        self.path = path
+        self.limits = limits
+        self._messages = messages
+        self._hear, self._rate = hear, rate
+        self._axes: dict[bytes, _Axis] = {}
+        facts = self._first()
+        try:
+            self.presentation: Presentation = presentation_of(
+                facts, path.stat().st_size, declared_seconds(path)
+            )
+            self.essence: Essence = essence_of(facts)
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise media_error("unreadable", path, {}, limits) from error
+        self.heard: Heard | None = None
+        self.decoded = Decoded()
+
+    def pictures(self) -> Iterator[Frame]:
+        """Every presented picture in order; the sound is taken in on the way.
+
+        Raises:
+            MediaError: as :func:`core.media.probe.probe`, also in mid-file.
+        """
+        return (frame for frame in self.events() if frame is not None)
+
+    def events(self) -> Iterator[Frame | None]:
+        """As :meth:`pictures`, with None after each block of sound."""
+        expected = 0
+        for message in self._messages:
+            frame = None
+            try:
+                if message.kind == b"F":
+                    frame = _frame(message, expected)
+                    expected += 1
+                elif message.kind in (b"A", b"H"):
+                    self._sound(message)
+                elif message.kind == b"D":
+                    self.decoded = decoded_of(message.json())
+                else:
+                    raise ValueError("a message of no kind")
+            except (ValueError, KeyError, TypeError, struct.error, ZeroDivisionError) as error:
+                raise media_error("unreadable", self.path, {}, self.limits) from error
+            yield frame
+
+    def finish(self) -> None:
+        """Read to the end; pictures that come are dropped."""
+        for _ in self.events():
+            pass
+
+    def _first(self) -> dict[str, Any]:
+        try:
+            message = next(self._messages)
+            if message.kind != b"I":
+                raise ValueError("facts come first")
+            return message.json()
+        except StopIteration as ended:
+            raise media_error("decoder_died", self.path, {}, self.limits) from ended
+        except (ValueError, TypeError) as error:
+            raise media_error("unreadable", self.path, {}, self.limits) from error
+
+    def _sound(self, message: Message) -> None:
+        audio = self.presentation.audio
+        if audio is None:
+            raise ValueError("sound of a file without any")
+        numerator, denominator = struct.unpack("<qq", message.head)
+        rate = audio.sample_rate if message.kind == b"A" else self._rate
+        axis = self._axes.setdefault(message.kind, _Axis(rate, 3 if audio.has_centre else 2, self.limits))
+        for block in axis.lay(Fraction(numerator, denominator), message.body):
+            if message.kind == b"A" and self._hear is not None:
+                self._hear(block)
+            elif message.kind == b"H":
+                if self.heard is None:
+                    self.heard = Heard(axis.channels, self._rate)
+                self.heard.feed(block)
+
+
+class _Axis:
+    """Blocks laid end to end from time zero: what starts late is preceded by silence."""
+
+    def __init__(self, rate: int, channels: int, limits: MediaSettings) -> None:
+        self.rate, self.channels = rate, channels
+        self._most = round((limits.max_seconds + 2) * rate)
+        self._position = 0
+
+    def lay(self, start: Fraction, body: Any) -> Iterator[Samples]:
+        block = np.ascontiguousarray(body).view(np.float32).reshape(-1, self.channels)
+        gap = round(start * self.rate) - self._position
+        if gap < -self.rate or self._position + max(gap, 0) + len(block) > self._most:
+            raise ValueError("sound off the axis")
+        # Rounding of one rate to the other is no hole.
+        for first in range(0, gap if gap > self.rate // 200 else 0, self.rate):
+            yield np.zeros((min(self.rate, gap - first), self.channels), np.float32)
+        self._position += max(gap, 0) if gap > self.rate // 200 else 0
+        yield np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
+        self._position += len(block)
+
+
+@contextmanager
+def read(
+    path: Path,
+    limits: MediaSettings | None = None,
+    *,
+    want: str = "FH",
+    hear: Hear | None = None,
+    rate: int = HEARD_RATE,
+) -> Generator[Reading, None, None]:
+    """Read a file. The child that decodes it dies with the block.
+
+    Args:
+        want: what is decoded: ``F`` pictures, ``H`` the sound at 16 kHz (:attr:`Reading.heard`); nothing for the
+            presentation and the essence alone.
+        hear: takes the sound at the file's own rate as it comes.
+        rate: of :attr:`Reading.heard`, Hz; every check hears 16 kHz.
+
+    Raises:
+        MediaError: as :func:`core.media.probe.probe`.
+    """
+    limits = limits or get_settings().media
+    messages = converse("read", path, limits, want=want + ("A" if hear is not None else ""), rate=rate)
+    try:
+        if path.is_file() and is_truncated(path):
+            raise media_error("truncated", path, {}, limits)
+        yield Reading(path, limits, messages, hear, rate)
+    finally:
+        messages.close()
+
+
+def _frame(message: Message, expected: int) -> Frame:
+    index, numerator, denominator, width, height = struct.unpack("<qqqii", message.head)
+    if index != expected:
+        raise ValueError("a picture out of order")
+    return Frame(index, Fraction(numerator, denominator), message.body.reshape(height, width, 3))

@@ -1,0 +1,434 @@
+"""Every verb's answer in every shape that it can take: a text for people, and one strict JSON document."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, get_args
+
+import pytest
+
+from audit.ledger.verify import LedgerReport
+from audit.models import AuthorityStatus
+from core.errors import GreenroomError, InputError, MediaError
+from core.gates import decide, load_gate_set
+from core.models import Finding, GateResult, Span, Verdict
+from core.weights import WeightState
+from greenroom.cli import COMMANDS, build_parser, main
+from greenroom.commands import analyze, render
+from greenroom.demo.report import Report
+from greenroom.output import Answer, print_answer, print_error, seconds
+from pipeline.analyze import document as analysis_of
+from pipeline.models import Analysis
+from pipeline.states import State
+from pipeline.tables import RenderRow
+from policy.models import PolicyReport
+from provenance.mark import MarkReading
+from provenance.models import Problem, Release, VerifyReport, VerifyVerdict
+from provenance.verdicts import SENTENCES
+from tests.shapes import shapes_of
+
+SHA = "ab" * 32
+
+
+def strict(text: str) -> Any:
+    """One JSON document, and no number that JSON does not have."""
+
+    def refused(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=refused)
+
+
+@pytest.fixture
+def shown(capsys: pytest.CaptureFixture[str]) -> Callable[[Answer], tuple[str, Any]]:
+    """Print an answer both ways, as ``main`` does; the text and the document."""
+
+    def both(answer: Answer) -> tuple[str, Any]:
+        print_answer(answer, as_json=False)
+        text = capsys.readouterr().out
+        print_answer(answer, as_json=True)
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 1
+        assert "None" not in text, text
+        return text, strict(lines[0])
+
+    return both
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, shown: Callable[[Answer], tuple[str, Any]]) -> Callable[..., Any]:
+    """Run a verb whose work is replaced: ``run("review list", {"pipeline.service.list_renders": rows})``."""
+
+    def running(words: str, replaced: dict[str, Any]) -> tuple[str, Any, int]:
+        for verb in COMMANDS:
+            module = import_module(f"greenroom.commands.{verb}")
+            if hasattr(module, "actor"):
+                who = SimpleNamespace(id="usr_1", brand_id="brd_1")
+                monkeypatch.setattr(module, "actor", lambda *_, who=who: who)
+        monkeypatch.setattr("greenroom.database.migrate", lambda: None)
+        for name, value in replaced.items():
+            monkeypatch.setattr(name, lambda *_, _value=value, **__: _value)
+        args = build_parser().parse_args(words.split())
+        answer: Answer = args.run(args)
+        return (*shown(answer), answer.exit_code)
+
+    return running
+
+
+# --- analyze
+
+
+def test_every_shape_of_an_analysis_is_told(shown: Callable[[Answer], tuple[str, Any]]) -> None:
+    documents = list(shapes_of(Analysis))
+    assert len(documents) > 60
+    for document in documents:
+        text, told = shown(analyze.answer(document))
+        assert text.startswith("quality gate: ")
+        assert set(told) == set(Analysis.__annotations__)
+
+
+def test_a_sound_without_a_clear_offset_is_told_in_words(shown: Callable[[Answer], tuple[str, Any]]) -> None:
+    document = next(shapes_of(Analysis))
+    document["sync"] = {**document["sync"], "abstained": False, "offset_frames": None}
+    assert "sound against lips: no clear offset" in shown(analyze.answer(document))[0]
+    document["sync"]["offset_frames"] = 8.0
+    assert "sound against lips: +8 frames" in shown(analyze.answer(document))[0]
+
+
+def gate(name: str, **values: Any) -> Any:
+    gate_set = load_gate_set()
+    fields = {"score": 0.5, "unit": "", "abstained": False, **values}
+    return decide(GateResult(gate=name, version=gate_set.gates[name].version, **fields), gate_set)
+
+
+def finding(*spans: Span, severity: str = "review") -> Finding:
+    return Finding(code="lip_audio_mismatch", severity=severity, message="The sound is late.", spans=spans)
+
+
+SYNC_GATES = {
+    "absent": None,
+    "abstained": gate("lip_sync", score=None, abstained=True, reason="no sound", curve=((1.0, 2.0),)),
+    "unsure": gate("lip_sync", measures={"offset_frames": None, "confidence": 0.2}, curve=((1.0, 0.4),)),
+    "late": gate(
+        "lip_sync", measures={"offset_frames": 8.0, "confidence": 0.9}, curve=((1.0, 6.9), (1.5, 7.1))
+    ),
+    "no measures": gate("lip_sync"),
+}
+
+
+@pytest.mark.parametrize("name", SYNC_GATES)
+@pytest.mark.parametrize(
+    "spans", [(), (Span(),), (Span(t0=1.0),), (Span(t0=1.0, t1=2.0, region=(0, 0, 1, 1)), Span())]
+)
+@pytest.mark.parametrize("authenticity", [None, 0.25, "abstained"])
+def test_an_examination_of_any_shape_becomes_such_a_document(
+    shown: Callable[[Answer], tuple[str, Any]], name: str, spans: tuple[Span, ...], authenticity: Any
+) -> None:
+    decisions = [gate("technical", score=1.0, findings=(finding(*spans), finding(severity="note")))]
+    if SYNC_GATES[name] is not None:
+        decisions.append(SYNC_GATES[name])
+    if authenticity is not None:
+        abstained = authenticity == "abstained"
+        decisions.append(gate("authenticity", score=None if abstained else authenticity, abstained=abstained))
+    examination = SimpleNamespace(
+        decisions=decisions,
+        essence=SimpleNamespace(sha256=SHA),
+        info=SimpleNamespace(duration=2.5),
+    )
+    for mark in ({}, {"present": False, "id": None, "p_false": None}):
+        report = VerifyReport("nothing_found", "", False, "unreleased", {}, mark, {})
+        made = analysis_of(SHA, examination, load_gate_set(), report)  # type: ignore[arg-type]
+        _, told = shown(analyze.answer(made))
+        sync = told["sync"]
+        assert set(sync) == {"offset_frames", "confidence", "curve", "clearness_unit", "abstained"}
+        assert sync["abstained"] is (name in ("absent", "abstained"))
+        assert all(set(point) == {"t", "clearness"} for point in sync["curve"])
+        if sync["abstained"]:
+            assert sync["offset_frames"] is None and sync["confidence"] is None and sync["curve"] == []
+        assert len(told["reasons"]) == max(1, len(spans))
+        assert all("track" in reason for reason in told["reasons"])
+
+
+def test_the_track_of_a_span_is_told_where_there_is_one() -> None:
+    from pipeline.analyze import _reasons
+
+    spans = (
+        SimpleNamespace(t0=0.0, t1=1.0, region=None, track=2),
+        SimpleNamespace(t0=0.0, t1=1.0, region=None),
+    )
+    made = _reasons(SimpleNamespace(code="c", score=None, threshold=None, message="m", spans=spans))  # type: ignore[arg-type]
+    assert [reason["track"] for reason in made] == [2, None]
+
+
+def test_the_api_checks_the_same_document() -> None:
+    from pydantic import TypeAdapter
+
+    adapter = TypeAdapter(Analysis)
+    for document in shapes_of(Analysis):
+        adapter.validate_python(json.loads(json.dumps(document)))
+
+
+@pytest.mark.parametrize(
+    "t0, t1, words", [(None, None, ""), (1.0, None, " (1.0 s)"), (1.0, 2.5, " (1.0-2.5 s)"), (None, 2.0, "")]
+)
+def test_seconds_with_and_without_an_end(t0: float | None, t1: float | None, words: str) -> None:
+    assert seconds(t0, t1) == words
+
+
+# --- verify
+
+
+@pytest.mark.parametrize("verdict", get_args(VerifyVerdict))
+def test_every_verdict_is_told_with_every_shape_of_its_parts(run: Callable[..., Any], verdict: Any) -> None:
+    problems = (Problem("a", "A."), Problem("b", "B.", 1.0), Problem("c", "C.", 1.0, 2.0))
+    marks = (
+        {"checked": False, "present": False, "id": None, "p_false": None},
+        {"present": True, "id": "00ff", "p_false": 0.0},
+    )
+    for release, found, mark in product(get_args(Release), ((), problems), marks):
+        report = VerifyReport(
+            verdict, SENTENCES[verdict], True, release, {"present": False, "state": "none"}, mark, {}, found
+        )
+        text, told, code = run(f"verify {__file__}", {"provenance.verify.verify": report})
+        assert text.startswith(verdict) and told["verdict"] == verdict
+        assert len(told["problems"]) == len(found) == text.count("  - ")
+        assert code == (0 if verdict in ("intact", "reencoded_copy") and release == "released" else 1)
+
+
+# --- renders: render, import, review, release, recall
+
+
+def row(**values: Any) -> Any:
+    blank = {column.key: None for column in RenderRow.__table__.columns}
+    return SimpleNamespace(**{**blank, "id": "rnd_1", "brand_id": "brd_1", "timings": {}, **values})
+
+
+REASONS = (None, {}, {"code": "gates"}, {"code": "gates", "message": None}, {"code": "x", "message": "why"})
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_render_in_every_state_is_told(shown: Callable[[Answer], tuple[str, Any]], state: State) -> None:
+    for reason, timings in product(REASONS, ({}, {"voice": 1.25})):
+        answer = render.describe(row(state=state, reason=reason, timings=timings))
+        text, told = shown(answer)
+        assert text.startswith(f"rnd_1: {state.value}") and told["state"] == state.value
+        assert answer.yes is (state.value not in ("blocked", "failed", "rejected"))
+
+
+def test_asking_and_importing_tell_of_the_render(run: Callable[..., Any]) -> None:
+    new = row(state=State.DRAFT)
+    replaced = {"pipeline.service.request_render": new, "pipeline.service.get_render": new}
+    assert run("render cmp_1 first_name=Asha", replaced)[1]["state"] == "draft"
+    replaced = {"pipeline.service.import_video": new, "pipeline.service.get_render": new}
+    assert run("import a.mp4 --campaign cmp_1", replaced)[1]["render"] == "rnd_1"
+
+
+def test_the_queue_empty_and_with_rows_that_lack_parts(run: Callable[..., Any]) -> None:
+    text, told, code = run("review list", {"pipeline.service.list_renders": []})
+    assert text.strip() == "the queue is empty" and told == [] and code == 0
+    rows = [
+        row(verdict=verdict, sealed_sha256=sha) for verdict, sha in product((None, *Verdict), (None, SHA))
+    ]
+    text, told, _ = run("review list", {"pipeline.service.list_renders": rows})
+    assert len(text.splitlines()) == len(told) == len(rows)
+
+
+def test_decisions_releases_and_recalls(run: Callable[..., Any]) -> None:
+    for state in State:
+        assert (
+            run(f"review approve rnd_1 --asset {SHA}", {"pipeline.review.approve": state})[1]["state"]
+            == state
+        )
+        assert (
+            run(f"review reject rnd_1 --asset {SHA} --reason late", {"pipeline.review.reject": state})[1][
+                "state"
+            ]
+            == state
+        )
+    released = row(state=State.RELEASED, published_sha256=None)
+    told = run("release rnd_1", {"delivery.release.release": released, "delivery.links.make_link": "token"})[
+        1
+    ]
+    assert told["link"] == "/v/token" and told["published_sha256"] is None
+    assert run("recall rnd_1 --reason late", {"delivery.recall.recall": None})[1]["state"] == "recalled"
+
+
+# --- the mark, policy
+
+
+@pytest.mark.parametrize("mark_id", [None, 0, 0xAB, (1 << 40) - 1])
+def test_a_mark_and_none(run: Callable[..., Any], mark_id: int | None) -> None:
+    for p_false in (0.0, 3e-12, 1.0):
+        reading = MarkReading(mark_id is not None, mark_id, p_false, 0.0)
+        replaced = {"provenance.mark.read_mark": reading, "core.secrets.derived_key": b""}
+        text, told, code = run("watermark detect a.mp4", replaced)
+        assert code == (1 if mark_id is None else 0)
+        assert told["id"] == (None if mark_id is None else f"{mark_id:010x}")
+        assert text.startswith("no mark" if mark_id is None else "mark ")
+
+
+def test_a_marked_copy_is_named(
+    home: Path, short_presenter: Path, tmp_path: Path, shown: Callable[[Answer], tuple[str, Any]]
+) -> None:
+    out = tmp_path / "marked.mp4"
+    args = build_parser().parse_args(["watermark", "embed", str(short_presenter), str(out), "--id", "ff"])
+    assert shown(args.run(args))[1] == {"out": str(out), "id": "00000000ff"} and out.is_file()
+
+
+def test_policy_findings_with_and_without_words(run: Callable[..., Any]) -> None:
+    findings = tuple(
+        Finding(code="c", severity=severity, message="No.", spans=spans)
+        for severity, spans in product(
+            ("note", "review", "block"), ((), (Span(),), (Span(text="best"), Span()))
+        )
+    )
+    for verdict, found in product(Verdict, ((), findings)):
+        report = PolicyReport(verdict=verdict, findings=found, packs={})
+        text, told, code = run("policy check text", {"policy.service.check_text": report})
+        assert told["verdict"] == text.splitlines()[0] == verdict.value and len(told["findings"]) == len(
+            found
+        )
+        assert code == (0 if verdict is Verdict.PASS else 1)
+
+
+# --- rows of every kind, empty and not
+
+
+def test_lists_empty_and_not(run: Callable[..., Any]) -> None:
+    persona = SimpleNamespace(id="per_1", name="", authority_id="aut_1")
+    campaign = SimpleNamespace(id="cmp_1", name="Spring", field_schema={})
+    account = SimpleNamespace(id="usr_1", email="a@b.example", role="admin", brand_id="brd_1")
+    for words, name, one in (
+        ("persona list", "pipeline.onboarding.list_personas", persona),
+        ("campaign list", "pipeline.service.list_campaigns", campaign),
+        ("user list", "review_ui.accounts.list_accounts", account),
+    ):
+        assert run(words, {name: []})[1] == []
+        text, told, _ = run(words, {name: [one, one]})
+        assert len(told) == len(text.splitlines()) == 2
+
+
+def test_what_is_made_is_named(
+    run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    persona = SimpleNamespace(id="per_1", authority_id="aut_1")
+    replaced = {"pipeline.onboarding.add_persona": persona, "pipeline.onboarding.authority_from_file": None}
+    assert run("persona add a.mp4 --name A --authority a.yaml", replaced)[1]["authority"] == "aut_1"
+    file = tmp_path / "campaign.yaml"
+    file.write_text(
+        "{name: A, template: Hello., fields: {type: object, properties: {}}, territory: in, channel: link, topic: food}"
+    )
+    made = {"pipeline.service.create_campaign": SimpleNamespace(id="cmp_1")}
+    assert run(f"campaign create {file} --persona per_1", made)[1] == {"campaign": "cmp_1"}
+    monkeypatch.setenv("GREENROOM_PASSWORD", "correct horse battery")
+    account = SimpleNamespace(id="usr_1", email="a@b.example", role="admin")
+    told = run(
+        "user add a@b.example --role admin --brand brd_1", {"review_ui.accounts.create_account": account}
+    )
+    assert told[1]["id"] == "usr_1"
+
+
+def test_authorities_in_every_status(run: Callable[..., Any], home: Path) -> None:
+    document = SimpleNamespace(model_dump=lambda mode: {"id": "aut_1", "scope": None})
+    for status in AuthorityStatus:
+        authority = SimpleNamespace(document=document, status=status)
+        text, told, _ = run("authority show aut_1", {"audit.authorities.get_authority": authority})
+        assert told["status"] == status.value and status.value in text
+    assert (
+        run("authority revoke aut_1 --reason late", {"audit.authorities.set_status": None})[1]["status"]
+        == "revoked"
+    )
+
+
+def test_the_ledger_whole_and_broken(run: Callable[..., Any]) -> None:
+    broken = LedgerReport()
+    broken.add("missing", "ledger_entries 1", "it is gone")
+    for report in (LedgerReport(), broken):
+        text, told, code = run(
+            "ledger verify", {"audit.ledger.verify_ledger": report, "audit.ledger.sequence_pending": 0}
+        )
+        assert told["good"] is report.good and code == (0 if report.good else 1) and text
+
+
+def test_keys(run: Callable[..., Any], home: Path, recwarn: pytest.WarningsRecorder) -> None:
+    assert run("pki init", {})[1]["development"] is True
+    assert "BEGIN CERTIFICATE" in run("pki anchors", {})[1]["anchors"]
+
+
+@pytest.mark.parametrize(
+    "words, name", [("list", "list_weights"), ("pull", "pull_with_bar"), ("verify", "verify_all")]
+)
+def test_weights_in_every_state(run: Callable[..., Any], words: str, name: str) -> None:
+    common = {"name": "sync", "licence": "MIT", "use": "research", "card": ""}
+    states = [
+        WeightState(**common, size=size, state=state, path=path)
+        for size, state, path in product((0, 10**9), ("ready", "missing", "damaged"), (None, "/w"))
+    ]
+    assert run(f"models {words}", {f"core.weights.{name}": []})[1] == []
+    assert len(run(f"models {words}", {f"core.weights.{name}": states})[1]) == len(states)
+
+
+# --- the demonstration, and errors
+
+
+def test_a_demonstration_that_went_any_way_is_told(shown: Callable[[Answer], tuple[str, Any]]) -> None:
+    for state, video, timings, verified in product(
+        State,
+        (None, 0.0, 6.4),
+        ({}, {"voice": 1.5, "cached": None}),
+        ({}, {"verdict": "intact", "sentence": "It is."}),
+    ):
+        report = Report(verified=verified, seconds={"all": 3.0} if verified else {})
+        report.add_render(
+            "clean", row(state=state, seconds=video, timings=timings), ["a finding"] if video else []
+        )
+        text, told = shown(Answer(report.as_dict(), report.text(), yes=report.good))
+        assert state.value in text and told["good"] is False
+    assert shown(Answer(Report().as_dict(), Report().text()))[1]["renders"] == []
+
+
+@pytest.mark.parametrize(
+    "error", [GreenroomError("It broke"), InputError("No.", where="x", next_step="try"), MediaError("")]
+)
+def test_errors_are_one_document(error: GreenroomError, capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(error, as_json=True)
+    captured = capsys.readouterr()
+    assert set(strict(captured.out)["error"]) == {"code", "what", "where", "next"}
+    assert captured.err.startswith("greenroom: ") and "None" not in captured.err
+
+
+# A new verb gets a test of its answers above, then its name here. `up` answers with nothing but that it stopped.
+TESTED = {
+    "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",
+    "watermark embed", "watermark detect", "policy check", "persona list", "persona add", "authority show",
+    "authority revoke", "campaign list", "campaign create", "ledger verify", "pki init", "pki anchors", "user list",
+    "user add", "models list", "models pull", "models verify", "demo", "up",
+}  # fmt: skip
+
+
+def test_every_verb_has_its_answers_tested_here() -> None:
+    def actions(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+        below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        return dict(below[0].choices) if below else {}
+
+    verbs = actions(build_parser())
+    found = {f"{verb} {name}" for verb, parser in verbs.items() for name in actions(parser)}
+    found |= {verb for verb, parser in verbs.items() if not actions(parser)}
+    assert found == TESTED
+
+
+def test_the_version_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--version", "--json"], ["--json", "--version"]):
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert not ended.value.code
+        assert set(strict(capsys.readouterr().out)) == {"version"}
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith("greenroom 0.")
