@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import av
 import pytest
 
 from tests import media_catalogue
-from tests.media_catalogue import KINDS
+from tests.media_catalogue import KINDS, boxes
 from tests.media_catalogue.check import problems
 from tests.media_catalogue.plain import plain
 from tests.media_catalogue.truth import Member
@@ -99,7 +100,7 @@ def test_tracks_begin_where_they_claim(folder: Path) -> None:
     path, _ = by_name("clock_picture_late_1.mp4").write(folder)
     assert [track["start"] for track in seen_by_libav(path)] == [1.0, 0.0]
     path, _ = by_name("clock_sound_late_1.mkv").write(folder)
-    assert [track["start"] for track in seen_by_libav(path)] == [0.0, 1.0]
+    assert [track["start"] for track in seen_by_libav(path)] == [0.0, pytest.approx(1.0, abs=0.002)]
     path, _ = by_name("clock_clock_wraps.ts").write(folder)
     assert seen_by_libav(path)[0]["start"] < 0 or seen_by_libav(path)[0]["start"] > 95_442
 
@@ -131,10 +132,14 @@ def test_colours_are_tagged_or_not(folder: Path) -> None:
 
 
 def test_headers_claim_other_lengths(folder: Path) -> None:
-    for name, seconds in (("declared_claims_60_s.mp4", 60), ("declared_claims_90_s.mkv", 90)):
-        path, _ = by_name(name).write(folder)
-        with av.open(str(path)) as container:
-            assert abs((container.duration or 0) / 1e6 - seconds) < 0.1
+    path, _ = by_name("declared_claims_90_s.mkv").write(folder)
+    with av.open(str(path)) as container:
+        assert abs((container.duration or 0) / 1e6 - 90) < 0.1
+    path, _ = by_name("declared_claims_60_s.mp4").write(folder)  # libav believes the edit lists
+    data = path.read_bytes()
+    at, _ = boxes.find(data, b"moov", b"mvhd")
+    scale, length = struct.unpack_from(">II", data, at + 20)
+    assert length == 60 * scale
 
 
 def test_aspect_is_where_it_is_claimed(folder: Path) -> None:

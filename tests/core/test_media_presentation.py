@@ -1,4 +1,4 @@
-"""What people see and hear is what is read: pictures and sound of odd files, at the moments at which they are presented.
+"""What people see and hear is what is read: pictures and sound of odd files, when they are presented.
 
 The files carry a clock in picture and sound (``tests/media_catalogue``), so each test measures the reading itself.
 """
@@ -19,7 +19,54 @@ from tests.media_catalogue.found import Found, product
 from tests.media_catalogue.truth import Member, Truth
 
 # One or a few of each idea; the benchmark reads them all.
-FAST = ["clock_sound_late_1.ts", "clock_picture_late_1.mkv", "clock_both_late.mp4", "clock_clock_wraps.ts", "clock_trimmed_picture.mp4", "clock_trimmed_tail.mp4", "clock_b_mpeg4.avi", "clock_late_sound.avi", "clock_primed_aac.mp4", "clock_sound_longer.mp4", "declared_joined_same_clock.ts", "declared_claims_60_s.mp4", "declared_claims_.5_s.mkv", "declared_long_last_sample.mp4", "shape_4_3.mp4", "shape_8_9.mkv", "shape_vui_only_1_2.mp4", "shape_turned_90_4_3.mov", "shape_mirrored_90.mp4", "colour_601_hd.mp4", "colour_untagged_sd.ts", "colour_709_full.mkv", "colour_2020_hevc.mp4", "colour_pq_hevc.mp4", "track_cover_before.mp4", "track_thumbnails.mp4", "track_two_pictures_second_default.mkv", "track_second_sound_enabled.mp4", "track_second_sound_silent.mkv", "track_data.ts", "track_sound_only.mp4", "track_nine.mkv", "sound_antiphase.mp4", "sound_right_only.mp4", "sound_centre_side_ac3.ts", "sound_over_full_scale.mkv", "sound_hole.ts", "sound_overlap.ts", "sound_mono_stereo.ts", "sound_44100_48000.ts", "damage_zeros.mp4", "damage_noise.ts", "damage_dropped.mkv", "damage_no_first_keyframe.ts", "damage_sound_noise.mp4", "damage_backwards.ts"]
+FAST = [
+    "clock_sound_late_1.ts",
+    "clock_picture_late_1.mkv",
+    "clock_both_late.mp4",
+    "clock_clock_wraps.ts",
+    "clock_trimmed_picture.mp4",
+    "clock_trimmed_tail.mp4",
+    "clock_b_mpeg4.avi",
+    "clock_late_sound.avi",
+    "clock_primed_aac.mp4",
+    "clock_sound_longer.mp4",
+    "declared_joined_same_clock.ts",
+    "declared_claims_60_s.mp4",
+    "declared_claims_.5_s.mkv",
+    "declared_long_last_sample.mp4",
+    "shape_4_3.mp4",
+    "shape_8_9.mkv",
+    "shape_vui_only_1_2.mp4",
+    "shape_turned_90_4_3.mov",
+    "shape_mirrored_90.mp4",
+    "colour_601_hd.mp4",
+    "colour_untagged_sd.ts",
+    "colour_709_full.mkv",
+    "colour_2020_hevc.mp4",
+    "colour_pq_hevc.mp4",
+    "track_cover_before.mp4",
+    "track_thumbnails.mp4",
+    "track_two_pictures_second_default.mkv",
+    "track_second_sound_enabled.mp4",
+    "track_second_sound_silent.mkv",
+    "track_data.ts",
+    "track_sound_only.mp4",
+    "track_nine.mkv",
+    "sound_antiphase.mp4",
+    "sound_right_only.mp4",
+    "sound_centre_side_ac3.ts",
+    "sound_over_full_scale.mkv",
+    "sound_hole.ts",
+    "sound_overlap.ts",
+    "sound_mono_stereo.ts",
+    "sound_44100_48000.ts",
+    "damage_zeros.mp4",
+    "damage_noise.ts",
+    "damage_dropped.mkv",
+    "damage_no_first_keyframe.ts",
+    "damage_sound_noise.mp4",
+    "damage_backwards.ts",
+]
 
 
 @pytest.fixture(scope="module")

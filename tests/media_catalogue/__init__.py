@@ -24,7 +24,7 @@ KINDS = {
 
 REAL = {
     "clean aperture (clap), Matroska PixelCrop": "players disagree: Safari crops, Chromium and Firefox do not",
-    "timed thumbnails outside chapter tracks": "libav's MP4 muxer writes no such disposition; chapter pictures are there",
+    "timed thumbnails outside chapter tracks": "libav's MP4 muxer writes no such flag; chapter pictures are there",
     "a cover track in Matroska": "libav's muxer writes a cover as a video track; it is there as an attachment",
     "HE-AAC with implicit SBR": "PyAV carries no encoder of it",
     "DTS, TrueHD": "PyAV carries no usable encoder, and the product does not take them",

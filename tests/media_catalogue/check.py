@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def _pictures(truth: Truth, seen: SeenTruth, found: Found) -> list[str]:
     if found.shapes != {(seen.width, seen.height)}:
         wrong.append(f"size {sorted(found.shapes)}, not {seen.width}x{seen.height}")
     times = [shot.time for shot in found.shots]
-    if any(b <= a for a, b in zip(times, times[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(times)):
         wrong.append("picture times do not rise")
     away = _hurt(seen.hurt)
     expected = dict(zip(seen.counters, seen.times, strict=True))
@@ -135,7 +136,7 @@ def tone_mapped(colours: dict[str, tuple[float, float, float]]) -> list[str]:
     wrong = []
     ramp = [colours[f"ramp {i}"] for i in range(5)]
     levels = [sum(c) / 3 for c in ramp]
-    if any(b - a < 8 for a, b in zip(levels, levels[1:], strict=False)):
+    if any(b - a < 8 for a, b in pairwise(levels)):
         wrong.append(f"hdr: the grey ramp does not rise: {[round(v) for v in levels]}")
     if max(max(c) - min(c) for c in ramp) > 10:
         wrong.append("hdr: grey is not neutral")
@@ -208,7 +209,8 @@ def _presentation(truth: Truth, found: Found) -> list[str]:
             wrong += _same("variable", video.variable, seen.variable)
         if seen.frame_rate is not None and abs(float(video.frame_rate) / seen.frame_rate - 1) > 0.03:
             wrong.append(f"frame rate {float(video.frame_rate):.3f}, not {seen.frame_rate:.3f}")
-        wrong += _near("picture start", video.start, seen.start, step / 2 + truth.zero_tolerance)
+        if not _hurt(seen.hurt)(seen.start):
+            wrong += _near("picture start", video.start, seen.start, step / 2 + truth.zero_tolerance)
         if seen.end is not None:
             wrong += _near("picture end", video.end, seen.end, step / 2 + truth.zero_tolerance + 0.02)
         if not seen.hurt:
@@ -274,12 +276,23 @@ def _decoded(truth: Truth, found: Found) -> list[str]:
 
 
 def _spans(what: str, got: Sequence[Span], expected: Sequence[Span]) -> list[str]:
-    """The same spans, each within SPAN_EDGE."""
+    """The same spans, each within SPAN_EDGE; those that touch are one."""
+    got, expected = _joined(got), _joined(expected)
     same = len(got) == len(expected) and all(
         abs(a[0] - b[0]) <= SPAN_EDGE and abs(a[1] - b[1]) <= SPAN_EDGE
         for a, b in zip(got, expected, strict=True)
     )
     return [] if same else [f"{what}: {_rounded(got)}, not {_rounded(expected)}"]
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    joined: list[Span] = []
+    for begin, end in sorted(spans):
+        if joined and begin != end and begin - joined[-1][1] < 0.03:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((begin, end))
+    return joined
 
 
 def _rounded(spans: Sequence[Span]) -> list[tuple[float, float]]:

@@ -8,6 +8,7 @@ a packet that is simply gone leaves nothing to report.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -75,7 +76,11 @@ def hurt_pictures(
             at += len(packet)
     path.write_bytes(data)
     step = 1 if codec == "mjpeg" else gop
-    return _damaged(scene, picture, primed, indices, step, len(indices) * step)
+    # In a byte stream, zeros are padding after the picture before (H.264 Annex B): that picture is simply not there.
+    gone = path.suffix == ".ts" and how == "zeros"
+    return _damaged(
+        scene, picture, primed, indices, step, len(indices) * step, reported=None if gone else True
+    )
 
 
 def _damaged(
@@ -121,14 +126,16 @@ def hurt_sound(path: Path, *, count: int = 3, seed: int = 0) -> Truth:
     data = bytearray(path.read_bytes())
     with av.open(str(path)) as container:
         packets = [(float(p.pts * p.time_base), bytes(p)) for p in container.demux(audio=0) if p.size]
-    wanted = rng.sample(range(20, len(packets) - 20), count)
+    alike = Counter(
+        packet for _, packet in packets
+    )  # silent packets are alike: which of them lies where is open
+    places = [i for i, (_, packet) in enumerate(packets) if alike[packet] == 1 and i > 5]
     spans = []
-    for index in wanted:
+    for index in rng.sample(places, count):
         time, packet = packets[index]
-        at = data.index(packet)  # silent packets are alike; then another one in the file is hit, which
-        spans += [(t - 0.02, t + 0.06) for t, p in packets if p == packet]
+        at = data.index(packet)
         data[at : at + len(packet)] = rng.randbytes(len(packet))
-        del time
+        spans.append((time - 0.02, time + 0.06))
     path.write_bytes(data)
     truth = scene.truth(picture, primed=primed, zero_tolerance=0.025, heard={"edge": 0.09})
     assert truth.heard is not None
@@ -154,7 +161,7 @@ def garbage(path: Path, *, how: str = "garbage", seed: int = 0) -> Truth:
         if how == "garbage" or not data[at - transport.SIZE + 1] & 0x40
     ]
     out, last = b"", 0
-    cuts: list[float] = []
+    cuts: list[tuple[float, float]] = []  # seconds of picture and sound there
     for at in sorted(rng.sample(places, 2)):
         out += data[last:at]
         if how == "garbage":
@@ -162,15 +169,23 @@ def garbage(path: Path, *, how: str = "garbage", seed: int = 0) -> Truth:
         else:
             out += data[at - transport.SIZE : at]
         last = at
-        cuts.append(at / len(data) * 4.0)
+        cuts.append(
+            (
+                transport.seconds_at(data, transport.pid_of(0), at),
+                transport.seconds_at(data, transport.pid_of(1), at),
+            )
+        )
     path.write_bytes(out + data[last:])
     truth = scene.truth(picture, primed=primed, zero_tolerance=0.025, heard={"edge": 0.09})
     assert truth.seen is not None
     assert truth.heard is not None
-    spans = tuple((max(0.0, t - 0.7), t + 0.9) for t in cuts)
-    seen = replace(truth.seen, hurt=spans, absent=60, variable=None, end=None, frame_rate=None)
+    spans = tuple(
+        (t + truth.seen.start - 0.05, t + truth.seen.start + 0.5) for t, _ in cuts
+    )  # to the next keyframe
+    silent = tuple((t - 0.05, t + 0.25) for _, t in cuts)
+    seen = replace(truth.seen, hurt=spans, absent=30, variable=None, end=None, frame_rate=None)
     heard = replace(
-        truth.heard, deaf_spans=spans, loudness=None, gaps=None, overlaps=None, layout_changes=None
+        truth.heard, deaf_spans=silent, loudness=None, gaps=None, overlaps=None, layout_changes=None
     )
     return replace(truth, seen=seen, heard=heard, reported=None)
 
@@ -188,7 +203,7 @@ def backwards(path: Path, *, index: int = 52, seconds: float = 0.3, seed: int = 
     return replace(truth, seen=replace(truth.seen, hurt=((at - seconds - 0.1, at + 0.1),), variable=None))
 
 
-def cut_fragments(path: Path, *, share: float = 0.6, seed: int = 0) -> Truth:
+def cut_fragments(path: Path, *, share: float = 0.8, seed: int = 0) -> Truth:
     """A fragmented file that stops in mid-fragment: the whole fragments are presented, or the file is refused."""
     from tests.media_catalogue.clocks import fragmented
 

@@ -44,10 +44,6 @@ def shaped(
         boxes.edit(path, lambda data: boxes.rename(data, b"pasp", b"free"))
     primed = PRIMING["aac"] / 48_000 if path.suffix == ".ts" else 0.0
     seen: dict[str, Any] = {"colour_tolerance": 12.0}
-    if path.suffix == ".mkv" and aspect != 1:  # DisplayWidth is whole pixels, so the aspect is what they make
-        stated = Fraction(round(width * aspect), width)
-        seen |= {"aspect": stated, "width": max(width, round(width * stated))}
-        seen["height"] = height if stated > 1 else round(height / stated)
     if mirror:
         seen["rotation"] = None  # a mirrored picture can be told as turned either way; what is seen counts
     return scene.truth(drawn, primed=primed, zero_tolerance=0.025, seen=seen, heard={"edge": 0.09})

@@ -113,7 +113,8 @@ class Scene:
             end=times[-1] + step - zero,
             colours=card_colours(),
             flashes=flashes,
-            tagged=picture.ink.tagged,
+            tagged=picture.ink.tagged
+            and picture.codec != "mpeg4",  # AVI and MPEG-4 Part 2 as libav writes it say nothing
             hdr=picture.ink.transfer != "sdr",
         )
         heard_truth = None

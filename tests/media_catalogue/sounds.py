@@ -1,4 +1,4 @@
-"""Sound: where in a layout a voice lies, layouts and rates that change, holes and overlaps in the clock, sample formats.
+"""Sound: where in a layout a voice lies, changing layouts and rates, holes and overlaps in the clock, sample formats.
 
 The main voice beeps with the flashes; others beep at times and pitches of their own. A voice must be heard at one of
 the ears that are named for it. Surround channels may be folded to the side they belong to: any ear will do for them.
@@ -248,7 +248,7 @@ def members() -> list[Member]:
 
 def _webm(path: Path, *, plan: str, seed: int = 0) -> Truth:
     """Opus beside VP9, as browsers record."""
-    layout, places, where, deaf = PLANS[plan]
+    layout, _, where, deaf = PLANS[plan]
     scene = Scene(steady(25, 3), (0.0, 3.0), seed=seed)
     other = beeps.event_times(3.0, seed + 11)[:-1]
     left, right = beeps.voice(scene.beep_times, 3.0, 48_000), beeps.voice(other, 3.0, 48_000, RIGHT)

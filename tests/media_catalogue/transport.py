@@ -64,3 +64,9 @@ def move(data: bytearray, at: int, seconds: float) -> None:
 def clock(data: bytes | bytearray, place: int) -> int:
     b = data[place : place + 5]
     return (b[0] >> 1 & 7) << 30 | b[1] << 22 | b[2] >> 1 << 15 | b[3] << 7 | b[4] >> 1
+
+
+def seconds_at(data: bytes | bytearray, pid: int, at: int) -> float:
+    """The clock of the last PES packet of this PID before ``at``, seconds from the PID's first."""
+    places = [payload(data, start) + 9 for start in pes_starts(data, pid) if start < at]
+    return (clock(data, places[-1]) - clock(data, places[0])) / 90_000 if places else 0.0

@@ -105,7 +105,7 @@ class Picture:
 
 
 def display_matrix(rotation: int, mirror: bool, width: int, height: int) -> list[int]:
-    """Turn ``rotation`` degrees clockwise, after mirroring left to right (ISO 14496-12: x' = a x + c y, y' = b x + d y)."""
+    """Turn ``rotation`` degrees clockwise, after mirroring (ISO 14496-12: x' = a x + c y, y' = b x + d y)."""
     a, b, c, d = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[rotation]
     if mirror:
         a, b = -a, -b
