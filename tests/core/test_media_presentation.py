@@ -20,11 +20,7 @@ from tests.media_catalogue.truth import Member, Truth
 
 # One or a few of each idea; the benchmark reads them all.
 FAST = [
-    "clock_sound_late_1.ts",
-    "clock_picture_late_1.mkv",
-    "clock_both_late.mp4",
     "clock_clock_wraps.ts",
-    "clock_trimmed_picture.mp4",
     "clock_trimmed_tail.mp4",
     "clock_b_mpeg4.avi",
     "clock_late_sound.avi",
@@ -32,16 +28,13 @@ FAST = [
     "clock_sound_longer.mp4",
     "declared_joined_same_clock.ts",
     "declared_claims_60_s.mp4",
-    "declared_claims_.5_s.mkv",
     "declared_long_last_sample.mp4",
     "shape_4_3.mp4",
-    "shape_8_9.mkv",
     "shape_vui_only_1_2.mp4",
     "shape_turned_90_4_3.mov",
     "shape_mirrored_90.mp4",
     "colour_601_hd.mp4",
     "colour_untagged_sd.ts",
-    "colour_709_full.mkv",
     "colour_2020_hevc.mp4",
     "colour_pq_hevc.mp4",
     "track_cover_before.mp4",
@@ -49,17 +42,13 @@ FAST = [
     "track_two_pictures_second_default.mkv",
     "track_second_sound_enabled.mp4",
     "track_second_sound_silent.mkv",
-    "track_data.ts",
     "track_sound_only.mp4",
-    "track_nine.mkv",
     "sound_antiphase.mp4",
-    "sound_right_only.mp4",
     "sound_centre_side_ac3.ts",
     "sound_over_full_scale.mkv",
     "sound_hole.ts",
     "sound_overlap.ts",
     "sound_mono_stereo.ts",
-    "sound_44100_48000.ts",
     "damage_zeros.mp4",
     "damage_noise.ts",
     "damage_dropped.mkv",
@@ -108,7 +97,7 @@ def test_every_usual_rate_is_in_step(rate: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
-@pytest.mark.parametrize(("picture", "sound"), [(1.0, 0.0), (0.0, 1.0), (0.6, 1.0)])
+@pytest.mark.parametrize(("picture", "sound"), [(1.0, 0.0), (0.6, 1.0)])
 def test_tracks_that_begin_apart_stay_apart(suffix: str, picture: float, sound: float, folder: Path) -> None:
     """The earlier track's beginning is zero; the other's frames and samples keep their distance."""
     make = partial(clocks.even, picture_from=picture, sound_from=sound)
@@ -142,8 +131,7 @@ def test_fragments_with_pictures_out_of_order_are_in_step(movflags: str, folder:
     in_step(*reading(partial(clocks.fragmented, movflags=movflags), folder / f"{movflags}.mp4"))
 
 
-@pytest.mark.parametrize("how", ["jitter", "halved", "pause"])
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize(("how", "suffix"), [("jitter", ".mp4"), ("halved", ".mkv"), ("pause", ".mp4")])
 def test_a_variable_clock_keeps_its_times(how: str, suffix: str, folder: Path) -> None:
     truth, found = reading(partial(clocks.uneven, how=how), folder / f"{how}{suffix}")
     in_step(truth, found)

@@ -100,7 +100,7 @@ def uneven(path: Path, *, how: str = "jitter", seed: int = 0, b_frames: int = 0)
     codec = SOUND[path.suffix]
     write(path, [drawn, scene.sound_track(codec=codec)])
     # A pause of one picture in ninety is one uneven step: whether that makes the clock "variable" is not claimed.
-    seen = {"variable": None if how == "pause" else True, "frame_rate": None}
+    seen: dict[str, Any] = {"variable": None if how == "pause" else True, "frame_rate": None}
     seen["end"] = float(times[-1] + steps[-2])
     return scene.truth(
         drawn, primed=primed(path.suffix, codec, False), seen=seen, zero_tolerance=0.025, heard={"edge": 0.09}

@@ -252,18 +252,17 @@ def drawn(rng: random.Random, number: int) -> Member:
     seed = rng.randrange(1_000_000)
     suffix = rng.choice([".mp4", ".mkv", ".ts"])
     how = rng.choice(["zeros", "noise"])
-    name, suffix, make = rng.choice(
-        [
-            (how, suffix, partial(hurt_pictures, how=how, count=rng.randint(1, 5))),
-            ("dropped", suffix, partial(dropped, count=rng.randint(1, 5))),
-            ("sound", rng.choice([".mp4", ".mkv"]), partial(hurt_sound, count=rng.randint(1, 5))),
-            ("repeated", ".ts", partial(garbage, how="repeated")),
-            ("garbage", ".ts", garbage),
-            (
-                "backwards",
-                ".ts",
-                partial(backwards, index=rng.randint(20, 80), seconds=rng.uniform(0.1, 0.5)),
-            ),
-        ]
-    )
+    plans: list[tuple[str, str, Any]] = [
+        (how, suffix, partial(hurt_pictures, how=how, count=rng.randint(1, 5))),
+        ("dropped", suffix, partial(dropped, count=rng.randint(1, 5))),
+        ("sound", rng.choice([".mp4", ".mkv"]), partial(hurt_sound, count=rng.randint(1, 5))),
+        ("repeated", ".ts", partial(garbage, how="repeated")),
+        ("garbage", ".ts", garbage),
+        (
+            "backwards",
+            ".ts",
+            partial(backwards, index=rng.randint(20, 80), seconds=rng.uniform(0.1, 0.5)),
+        ),
+    ]
+    name, suffix, make = rng.choice(plans)
     return Member("damage", f"{number}_{name}", suffix, partial(make, seed=seed))

@@ -57,7 +57,8 @@ class Ink:
             planes = [y * top, cb * top + 128 * scale, cr * top + 128 * scale]
         else:
             planes = [(16 + 219 * y) * scale, (128 + 224 * cb) * scale, (128 + 224 * cr) * scale]
-        return np.clip(np.rint(np.stack(planes, -1)), 0, top).astype(np.int64)
+        codes: NDArray[np.int64] = np.clip(np.rint(np.stack(planes, -1)), 0, top).astype(np.int64)
+        return codes
 
     def _scene(self, rgb: NDArray[np.float64]) -> NDArray[np.float64]:
         """Through light: BT.1886 display light of the BT.709 picture, other primaries, the transfer's inverse."""

@@ -288,7 +288,12 @@ def drawn(rng: random.Random, number: int) -> Member:
         )
     if kind == "hole":
         codec, suffix = rng.choice([("aac", ".mp4"), ("aac", ".ts"), ("flac", ".mkv")])
-        how = {"at": rng.uniform(1.2, 2.2), "seconds": rng.uniform(0.2, 1.2), "codec": codec, "seed": seed}
+        how: dict[str, Any] = {
+            "at": rng.uniform(1.2, 2.2),
+            "seconds": rng.uniform(0.2, 1.2),
+            "codec": codec,
+            "seed": seed,
+        }
         return Member("sound", f"{number}_hole", suffix, partial(hole, **how))
     if kind == "overlap":
         return Member(

@@ -55,7 +55,9 @@ def cover(path: Path, *, first: bool = False, seed: int = 0) -> Truth:
 
         write(path, [picture, sound], before=attach)
     else:
-        order = [_still(COVER), picture, sound] if first else [picture, sound, _still(COVER)]
+        order: list[Picture | Sound] = (
+            [_still(COVER), picture, sound] if first else [picture, sound, _still(COVER)]
+        )
         write(path, order)
     with av.open(str(path)) as container:
         numbers = [s.index for s in container.streams if not int(s.disposition) & COVER]
@@ -78,7 +80,8 @@ def still_track(path: Path, *, first: bool = False, seed: int = 0) -> Truth:
     """A picture track of one picture, unmarked: a poster. Nothing moves in it, so it is no rival."""
     scene, picture, sound = _scene(path, seed)
     picture.disposition = DEFAULT
-    write(path, [_still(0), picture, sound] if first else [picture, sound, _still(0)])
+    order: list[Picture | Sound] = [_still(0), picture, sound] if first else [picture, sound, _still(0)]
+    write(path, order)
     numbers, other = ((1, 2), 0) if first else ((0, 1), 2)
     return _truth(scene, picture, path, numbers=numbers, roles={other: "cover"})
 
@@ -101,7 +104,7 @@ def two_pictures(path: Path, *, chosen: int = 0, seed: int = 0) -> Truth:
     """Two moving pictures; ``chosen`` carries the default flag (transport streams have none: the first)."""
     scene, picture, sound = _scene(path, seed)
     rival = Scene(steady(25, 3), None, seed=seed + 1, first=500).picture()
-    order = [picture, rival, sound] if chosen == 0 else [rival, picture, sound]
+    order: list[Picture | Sound] = [picture, rival, sound] if chosen == 0 else [rival, picture, sound]
     picture.disposition, rival.disposition = DEFAULT, 0
     write(path, order)
     if path.suffix == ".mp4":
@@ -239,13 +242,12 @@ def members() -> list[Member]:
 
 def drawn(rng: random.Random, number: int) -> Member:
     chosen, suffix = rng.randint(0, 1), rng.choice([".mp4", ".mkv"])
-    name, make = rng.choice(
-        [
-            ("pictures", partial(two_pictures, chosen=chosen)),
-            ("sounds", partial(two_sounds, chosen=chosen, silent=rng.random() < 0.4)),
-            ("cover", partial(cover, first=rng.random() < 0.5)),
-            ("still", partial(still_track, first=rng.random() < 0.5)),
-            ("beside", beside),
-        ]
-    )
+    plans: list[tuple[str, Any]] = [
+        ("pictures", partial(two_pictures, chosen=chosen)),
+        ("sounds", partial(two_sounds, chosen=chosen, silent=rng.random() < 0.4)),
+        ("cover", partial(cover, first=rng.random() < 0.5)),
+        ("still", partial(still_track, first=rng.random() < 0.5)),
+        ("beside", beside),
+    ]
+    name, make = rng.choice(plans)
     return Member("track", f"{number}_{name}", suffix, partial(make, seed=rng.randrange(1_000_000)))
