@@ -15,9 +15,7 @@ def hidden() -> SimpleNamespace:
     from core.perception.ears import other_speech
     from tests.core.perception.test_speech import speak
 
-    script = (
-        "Please bring your insurance card to the appointment on Monday morning. The doctor will see you at nine."
-    )
+    script = "Please bring your insurance card to the appointment on Monday morning. The doctor will see you at nine."
     innocent = speak(script)
     other = speak("Guaranteed returns every month, with no risk at all.")
     other = np.interp(np.arange(0, len(other), 0.8), np.arange(len(other)), other).astype(np.float32)

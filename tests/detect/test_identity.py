@@ -186,5 +186,7 @@ def test_another_voice_that_hides_in_the_difference_of_the_channels_is_found(hid
 
 def test_a_clip_too_short_for_a_voice_says_so(voices) -> None:
     some = np.ones((1, 256), np.float32) / 16
-    with pytest.raises(Abstain, match=r"the clip is too short: 0\.4 s of sound, half a second of voice is needed"):
+    with pytest.raises(
+        Abstain, match=r"the clip is too short: 0\.4 s of sound, half a second of voice is needed"
+    ):
         VoiceIdentityGate().result(subject(voices=some, ears=heard(voices[0][16000:22400])))

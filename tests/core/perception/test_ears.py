@@ -37,7 +37,7 @@ def presenter_says(presenter) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def other() -> np.ndarray:
-    """Another voice: the stock voice a third lower and slower."""
+    """Another voice: the stock voice a fifth lower and slower."""
     from tests.core.perception.test_speech import speak
 
     said = speak("Nobody should trust this offer. The company will take your money.")
@@ -83,7 +83,9 @@ def music(seconds: float = SECONDS) -> np.ndarray:
     for beat in range(int(seconds * 2) - 2):
         for ratio in (1, 1.25, 1.5, 2):
             tone = 220 * ratio * (1, 0.8, 1.2, 0.9)[beat // 4 % 4]
-            note = sum(np.sin(2 * np.pi * tone * k * moment + rng.uniform(0, 6)) / k**1.5 for k in range(1, 6))
+            note = sum(
+                np.sin(2 * np.pi * tone * k * moment + rng.uniform(0, 6)) / k**1.5 for k in range(1, 6)
+            )
             pan = rng.uniform(0, np.pi / 2)
             where = slice(beat * RATE // 2, beat * RATE // 2 + RATE)
             out[where] += np.outer(note * np.exp(-3 * moment), (np.cos(pan), np.sin(pan))).astype(np.float32)
@@ -114,6 +116,15 @@ def test_another_voice_in_the_sum_of_an_inverted_pair_is_suspected(presenter_say
     ears = both(presenter_says + hidden, hidden - presenter_says)
     assert ears[0].name != "mid"
     assert not agree(ears)
+
+
+def test_two_voices_of_one_power_left_and_right_are_suspected(other) -> None:
+    """They rise and fall alike in sum and difference: only that neither channel explains the other gives them away."""
+    from tests.core.perception.test_speech import speak
+
+    said = "The museum opens a new wing in April, and members may enter first. Bring your card and a friend with you."
+    left = level(speak(said)[6000:])[: 6 * RATE]
+    assert not agree(both(left, placed(other[6000:], 0, len(left) / RATE)))
 
 
 def test_what_a_voice_in_antiphase_says_is_heard_when_and_where(presenter_says, other) -> None:
