@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 
+from benchmarks.ears import BRIEF as SECONDS
+from benchmarks.ears import INNOCENT, both, coded, decibel, level, lower, music, placed, reverberated
 from core.media.heard import RATE, Heard
 from core.perception import ears as module
 from core.perception.ears import agree, other_speech
 from core.perception.remains import Remains
 
-SECONDS = 10
 LATE = 1.5  # seconds into the clip, where the other voice begins
-
-
-def level(sound: np.ndarray, decibels: float = 0.0) -> np.ndarray:
-    return (sound / np.sqrt(np.mean(sound**2)) * 10 ** ((decibels - 20) / 20)).astype(np.float32)
-
-
-def placed(sound: np.ndarray, at: float = LATE, seconds: float = SECONDS) -> np.ndarray:
-    out = np.zeros(int(seconds * RATE), np.float32)
-    first = int(at * RATE)
-    part = sound[: len(out) - first]
-    out[first : first + len(part)] = part
-    return out
 
 
 @pytest.fixture(scope="module")
@@ -37,59 +24,7 @@ def presenter_says(presenter) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def other() -> np.ndarray:
-    """Another voice: the stock voice a fifth lower and slower."""
-    from tests.core.perception.test_speech import speak
-
-    said = speak("Nobody should trust this offer. The company will take your money.")
-    return level(np.interp(np.arange(0, len(said), 0.8), np.arange(len(said)), said))
-
-
-def both(left: np.ndarray, right: np.ndarray):
-    return Heard.of(np.stack([left, right], axis=1)).ears
-
-
-def decibel(value: float) -> np.float32:
-    return np.float32(10 ** (value / 20))
-
-
-def coded(left: np.ndarray, right: np.ndarray, kilobits: int):
-    """The ears after AAC at so many kilobits a second."""
-    import av
-    from scipy.signal import resample_poly
-
-    planes = np.stack([resample_poly(side, 3, 1) for side in (left, right)]).astype(np.float32)
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("aac", rate=48_000, layout="stereo")
-        stream.bit_rate = kilobits * 1000
-        for start in range(0, planes.shape[1] // 1024 * 1024, 1024):
-            block = np.ascontiguousarray(planes[:, start : start + 1024])
-            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
-            frame.sample_rate, frame.pts = 48_000, start
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    file.seek(0)
-    with av.open(file) as container:
-        resampler = av.AudioResampler("fltp", "stereo", RATE)
-        parts = [f.to_ndarray() for frame in container.decode(audio=0) for f in resampler.resample(frame)]
-    return Heard.of(np.concatenate(parts, axis=1).T).ears
-
-
-def music(seconds: float = SECONDS) -> np.ndarray:
-    """(n, 2): plucked chords, each note somewhere between left and right."""
-    rng = np.random.default_rng(0)
-    out = np.zeros((int(seconds * RATE), 2), np.float32)
-    moment = np.arange(RATE) / RATE
-    for beat in range(int(seconds * 2) - 2):
-        for ratio in (1, 1.25, 1.5, 2):
-            tone = 220 * ratio * (1, 0.8, 1.2, 0.9)[beat // 4 % 4]
-            note = sum(
-                np.sin(2 * np.pi * tone * k * moment + rng.uniform(0, 6)) / k**1.5 for k in range(1, 6)
-            )
-            pan = rng.uniform(0, np.pi / 2)
-            where = slice(beat * RATE // 2, beat * RATE // 2 + RATE)
-            out[where] += np.outer(note * np.exp(-3 * moment), (np.cos(pan), np.sin(pan))).astype(np.float32)
-    return level(out)
+    return lower("Nobody should trust this offer. The company will take your money.")
 
 
 def text(spans) -> str:
@@ -160,10 +95,7 @@ def test_a_voice_in_the_centre_under_music_is_heard(other) -> None:
 
 
 def test_three_seconds_in_a_minute_are_found(presenter_says) -> None:
-    from tests.core.perception.test_speech import speak
-
-    lie = speak("Do not trust this offer, it is a lie.")
-    lie = level(np.interp(np.arange(0, len(lie), 0.8), np.arange(len(lie)), lie))
+    lie = lower("Do not trust this offer, it is a lie.")
     voice = np.tile(presenter_says, 6)
     hidden = decibel(-20) * placed(lie, 41, 60)
     spans = other_speech(both(voice + hidden, voice - hidden))
@@ -174,50 +106,15 @@ def test_three_seconds_in_a_minute_are_found(presenter_says) -> None:
 # What must not.
 
 
-def reverberated(voice: np.ndarray, seconds: float, decibels: float):
-    from scipy.signal import fftconvolve
-
-    rng = np.random.default_rng(0)
-    n = int(seconds * RATE)
-    sides = []
-    for _ in range(2):
-        tail = rng.normal(size=n) * np.exp(-6.9 * np.arange(n) / n)
-        tail[:160] = 0
-        wet = fftconvolve(voice, tail / np.sqrt((tail**2).sum()))[: len(voice)]
-        sides.append((voice + decibel(decibels) * wet).astype(np.float32))
-    return sides
+ALIKE = {
+    "both the same, AAC 96 kb/s",
+    "wide music",
+    "right 5 ms late",
+    "left dead, AAC 64 kb/s",
+}  # the benchmark has them
 
 
-def late(voice: np.ndarray, seconds: float) -> np.ndarray:
-    return np.concatenate([np.zeros(int(seconds * RATE), np.float32), voice])[: len(voice)]
-
-
-INNOCENT = {
-    "both the same, AAC 64 kb/s": lambda v: coded(v, v, 64),
-    "both the same, AAC 96 kb/s": lambda v: coded(v, v, 96),
-    "wide music": lambda v: both(*(v + 0.18 * side for side in music().T)),
-    "wide music, AAC 64 kb/s": lambda v: coded(*(v + 0.18 * side for side in music().T), 64),
-    "a hall": lambda v: both(*reverberated(v, 1.2, -6)),
-    "a room, AAC 64 kb/s": lambda v: coded(*reverberated(v, 0.5, -10), 64),
-    "right 5 ms late": lambda v: both(v, late(v, 0.005)),
-    "right 20 ms late": lambda v: both(v, late(v, 0.02)),
-    "left 150 ms late": lambda v: both(late(v, 0.15), v),
-    "right 400 ms late": lambda v: both(v, late(v, 0.4)),
-    "right dead": lambda v: both(v, 0 * v),
-    "left dead, AAC 64 kb/s": lambda v: coded(0 * v, v, 64),
-    "right inverted": lambda v: both(v, -v),
-    "right inverted and softer": lambda v: both(v, decibel(-1) * -v),
-    "right inverted, AAC 96 kb/s": lambda v: coded(v, -v, 96),
-    "panned": lambda v: both(v, 0.5 * v),
-    "panned, AAC 64 kb/s": lambda v: coded(v, 0.5 * v, 64),
-    "the same in the centre": lambda v: Heard.of(np.stack([v, v, v], axis=1)).ears,
-    "silence": lambda v: both(0 * v, 0 * v),
-    "one channel": lambda v: Heard.of(v).ears,
-    "no sound": lambda v: (),
-}
-
-
-@pytest.mark.parametrize("case", INNOCENT)
+@pytest.mark.parametrize("case", [name for name in INNOCENT if name not in ALIKE])
 def test_the_same_voice_at_both_ears_is_no_other_speech(presenter_says, case, monkeypatch) -> None:
     def recogniser(*args, **more):
         raise AssertionError("there is nothing to listen to")
