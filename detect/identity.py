@@ -6,15 +6,20 @@ one second of somebody else counts as much as a whole video of them. Templates m
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from core.gates import Threshold
+from core.media.heard import Listening
 from core.media.models import Frame
 from core.models import Finding, GateResult, Span, Verdict
-from core.perception.embed import face_embedding, voice_windows
+from core.perception.embed import WINDOW_SECONDS, face_embedding, voice_windows
 from core.perception.models import Face
 from core.weights import weight_digests
+from detect.channels import WHERE
 from detect.errors import Abstain
 from detect.models import Subject
 from detect.spans import joined
@@ -25,6 +30,7 @@ FACE_STEP = 0.5  # seconds between looks: two in any second; one costs about 0.1
 STRETCH = 1.0  # seconds of face that are judged together
 NEAREST = 3  # references that a look is compared with: the pose of a look is near some of them only
 VOICE_STEP = 0.4
+SHORTEST_VOICE = 0.5  # seconds, as the embedder has it
 VOICE_STRETCH = 6  # windows of 1.6 s, 0.4 s apart: about 3.6 s of voice
 
 
@@ -95,10 +101,13 @@ class FaceIdentityGate:
 
 
 class VoiceIdentityGate:
-    """Gate ``voice_identity``. Score: GE2E similarity to the persona's voice in the worst stretch, -1..1."""
+    """Gate ``voice_identity``. Score: GE2E similarity to the persona's voice in the worst stretch, -1..1.
+
+    The worst over the main ear and over what other ears say that it does not.
+    """
 
     name = "voice_identity"
-    version = "1"
+    version = "2"
 
     def see(self, frame: Frame, face: Face | None) -> None:
         """Only the sound counts here."""
@@ -108,43 +117,84 @@ class VoiceIdentityGate:
         references = subject.brief.persona.voices if subject.brief and subject.brief.persona else None
         if references is None or len(references) == 0:
             raise Abstain("the persona has no reference of the voice")
-        times, windows = voice_windows(subject.speech(), VOICE_STEP)
-        if len(times) == 0:
-            raise Abstain("less than half a second of voice is heard")
-        at, similarities = voice_similarities(times, windows, np.asarray(references, np.float32))
-        worst = float(similarities.min())
-        mean = windows.mean(axis=0)
-        whole = float((np.asarray(references) @ (mean / np.linalg.norm(mean))).max())
-        threshold = subject.threshold(self.name)
-        findings = []
-        if threshold is not None and threshold.verdict(worst) is not Verdict.PASS:
-            half = VOICE_STRETCH * VOICE_STEP / 2
-            beyond = at[similarities <= threshold.review]
-            spans = joined([(max(0.0, float(t) - half), float(t) + half) for t in beyond], 0.5)
-            findings.append(
-                Finding(
-                    code="another_voice" if whole <= threshold.review else "voice_changes",
-                    severity="block" if threshold.verdict(worst) is Verdict.BLOCK else "review",
-                    message="The voice is not like the persona's."
-                    if whole <= threshold.review
-                    else "For a while the voice is not like the persona's.",
-                    spans=tuple(Span(source="sound", t0=t0, t1=t1) for t0, t1 in spans),
-                    score=worst,
-                    threshold=threshold.review,
-                    unit=threshold.unit,
-                    hint="Listen to these seconds; music or noise under the voice can do this too.",
-                )
+        references = np.asarray(references, np.float32)
+        seconds = subject.main.seconds
+        if seconds < SHORTEST_VOICE:
+            raise Abstain(
+                f"the clip is too short: {seconds:.1f} s of sound, half a second of voice is needed"
             )
+        voices = [_Voice.of(subject.main, references, "The")]
+        for span in subject.other_speech():
+            if (
+                span.t1 - span.t0 >= WINDOW_SECONDS
+            ):  # a shorter one would be looped, and is another voice by that
+                voices.append(_Voice.of(span.sound, references, f"{WHERE[span.ear]} the", span.t0))
+        measured = [voice for voice in voices if voice is not None]
+        if not measured:
+            raise Abstain("less than half a second of voice is heard")
+        worst = min(measured, key=lambda voice: voice.worst)
+        threshold = subject.threshold(self.name)
+        findings = (
+            [] if threshold is None else [f for v in measured if (f := v.finding(threshold)) is not None]
+        )
+        first = measured[0]
         return GateResult(
             gate=self.name,
             version=self.version,
-            score=worst,
+            score=worst.worst,
             unit="GE2E similarity, worst stretch",
-            reason=f"similarity {whole:.2f} over all, {worst:.2f} in the worst stretch",
+            reason=f"similarity {first.whole:.2f} over all, {worst.worst:.2f} in the worst stretch",
             findings=tuple(findings),
-            curve=tuple((float(t), float(s)) for t, s in zip(at, similarities, strict=True)),
-            measures={"whole": whole, "windows": len(times)},
+            curve=tuple((float(t), float(s)) for t, s in zip(first.at, first.similarities, strict=True)),
+            measures={"whole": first.whole, "windows": first.windows, "other_voices": len(measured) - 1},
             models=weight_digests("resemblyzer-ge2e"),
+        )
+
+
+@dataclass(frozen=True)
+class _Voice:
+    """One ear's likeness to the persona's voice over time."""
+
+    who: str
+    at: Array
+    similarities: Array
+    whole: float
+    windows: int
+
+    @classmethod
+    def of(
+        cls, sound: Listening, references: NDArray[np.float32], who: str, offset: float = 0.0
+    ) -> _Voice | None:
+        times, windows = voice_windows(sound, VOICE_STEP)
+        if len(times) == 0:
+            return None
+        at, similarities = voice_similarities(times + offset, windows, references)
+        mean = windows.mean(axis=0)
+        whole = float((references @ (mean / np.linalg.norm(mean))).max())
+        return cls(who, at, similarities, whole, len(windows))
+
+    @property
+    def worst(self) -> float:
+        return float(self.similarities.min())
+
+    def finding(self, threshold: Threshold) -> Finding | None:
+        if threshold.verdict(self.worst) is Verdict.PASS:
+            return None
+        half = VOICE_STRETCH * VOICE_STEP / 2
+        beyond = self.at[self.similarities <= threshold.review]
+        spans = joined([(max(0.0, float(t) - half), float(t) + half) for t in beyond], 0.5)
+        other = self.whole <= threshold.review
+        return Finding(
+            code="another_voice" if other else "voice_changes",
+            severity="block" if threshold.verdict(self.worst) is Verdict.BLOCK else "review",
+            message=f"{self.who} voice is not like the persona's."
+            if other
+            else f"{self.who} voice is for a while not like the persona's.",
+            spans=tuple(Span(source="sound", t0=t0, t1=t1) for t0, t1 in spans),
+            score=self.worst,
+            threshold=threshold.review,
+            unit=threshold.unit,
+            hint="Listen to these seconds; music or noise under the voice can do this too.",
         )
 
 

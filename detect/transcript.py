@@ -3,6 +3,7 @@
 Whisper hears freely: it is never shown the script, or it would hear the script. Where the two differ in more than
 writing (``differences``) and sound nothing alike, other words were said. Where they sound a little alike, or one side
 has none, Whisper is asked once more: how much likelier is the sound under what it heard than under the script's words?
+What other ears say and the main one does not (``core.perception.ears``) is held against the script and the rules too.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from core.gates import Threshold, load_gate_set
+from core.media.heard import EarName, Listening
 from core.media.models import Frame
 from core.models import Finding, GateResult, Span, Verdict
+from core.perception.ears import OtherSpeech
 from core.perception.models import Face, Transcript
 from core.perception.speech import RATE, likelihoods
 from core.weights import weight_digests
+from detect.channels import HINT, WHERE, spans_of
 from detect.differences import Difference, differences
 from detect.errors import Abstain
 from detect.models import Subject
@@ -27,6 +28,7 @@ from detect.words import Token, tokens, tokens_of_words
 
 WINDOW_SECONDS = 24.0  # Whisper sees 30
 MARGIN = 0.3
+SHORTEST = 0.5  # seconds: no word is heard for sure in less
 MESSAGES = {
     "extra_word": "Words are spoken that the approved script does not have.",
     "missing_word": "Words of the approved script are not spoken.",
@@ -38,26 +40,31 @@ class TranscriptGate:
     """Gate ``transcript``. Score: share of the script's words that were not heard, 0..1; its findings decide."""
 
     name = "transcript"
-    version = "1"
+    version = "2"
 
     def see(self, frame: Frame, face: Face | None) -> None:
         """Only the sound counts here."""
 
     def result(self, subject: Subject) -> GateResult:
-        """Raises Abstain without sound, and for a script in a language that cannot be compared yet."""
+        """Raises Abstain without sound, in a clip too short, and for a language that cannot be compared yet."""
         script = subject.brief.script if subject.brief is not None else None
         if subject.brief is not None and not subject.brief.language.lower().startswith("en"):
             raise Abstain("only English speech can be compared with its script so far")
+        if subject.main.seconds < SHORTEST:
+            raise Abstain(
+                f"the clip is too short: {subject.main.seconds:.1f} s of sound, half a second is needed"
+            )
         heard = subject.transcript()
+        apart = _apart(subject, heard.language, tokens(script) if script is not None else None)
         if script is None:
             # An import without a script: what is said can be judged, but not compared.
             findings = _spoken_rules(subject, heard, tokens_of_words([w.text for w in heard.words]), set())
-            return self._answer(None, "there is no script to compare with", findings, heard)
+            return self._answer(None, "there is no script to compare with", [*findings, *apart], heard)
         mine = tokens(script)
         theirs = tokens_of_words([word.text for word in heard.words])
         bounds = (subject.gate_set or load_gate_set()).gates[self.name].findings
         laid = Laid(mine, theirs, heard)
-        found = other_words(laid, subject.sound16k, bounds)
+        found = other_words(laid, subject.main, bounds)
         places = [place for place, _ in found]
         wrong = sum(place.a1 - place.a0 for place in places)
         share = min(1.0, wrong / max(1, len(mine)))
@@ -76,10 +83,12 @@ class TranscriptGate:
                 ),
             )
         confirmed = set(range(len(theirs))) - {j for place in places for j in range(place.b0, place.b1)}
-        findings += _spoken_rules(subject, heard, theirs, confirmed)
+        findings += [*_spoken_rules(subject, heard, theirs, confirmed), *apart]
         reason = (
             f"{len(places)} places differ from the script" if places else "the script is heard, word for word"
         )
+        if apart:
+            reason += "; other words are heard on another channel"
         return self._answer(share, reason, findings, heard)
 
     def _answer(
@@ -108,7 +117,7 @@ class Laid:
 
 
 def other_words(
-    laid: Laid, sound16k: NDArray[np.float32], bounds: Mapping[str, Threshold]
+    laid: Laid, sound16k: Listening, bounds: Mapping[str, Threshold]
 ) -> list[tuple[Difference, float]]:
     """The places where other words were said than the script's, each with the nats that say so (inf: not asked)."""
     places = differences(laid.script, laid.heard)
@@ -125,7 +134,7 @@ def _code(place: Difference) -> str:
     return "missing_word" if place.b0 == place.b1 else "replaced_word"
 
 
-def _evidence(laid: Laid, sound16k: NDArray[np.float32], places: Sequence[Difference]) -> list[float]:
+def _evidence(laid: Laid, sound16k: Listening, places: Sequence[Difference]) -> list[float]:
     """For each place, nats by which the heard words explain the sound better than the script's words there."""
     nats = [math.inf] * len(places)
     words = laid.transcript.words
@@ -227,3 +236,37 @@ def _spoken_rules(
             # The recogniser may be wrong: a person decides, not this rule alone.
             out.append(finding.model_copy(update={"spans": tuple(spans), "severity": "review"}))
     return out
+
+
+def _apart(subject: Subject, language: str, script: Sequence[Token] | None) -> list[Finding]:
+    """What other ears say: words that the script does not have, and what the rule packs say of them."""
+    by_ear: dict[EarName, list[OtherSpeech]] = {}
+    for span in subject.other_speech():
+        by_ear.setdefault(span.ear, []).append(span)
+    out = []
+    for ear, spans in by_ear.items():
+        foreign = [span for span in spans if script is not None and not _stands_in(span, script)]
+        if foreign:
+            out.append(
+                Finding(
+                    code="other_words_on_a_channel",
+                    severity="review",
+                    message=f"{WHERE[ear]} other words are spoken.",
+                    spans=spans_of(foreign),
+                    score=float(sum(len(span.words) for span in foreign)),
+                    unit="words",
+                    hint=HINT,
+                )
+            )
+        words = tuple(word for span in spans for word in span.words)
+        said = Transcript(language, words, " ".join(word.text for word in words))
+        for finding in _spoken_rules(subject, said, tokens_of_words([w.text for w in words]), set()):
+            out.append(finding.model_copy(update={"message": f"{WHERE[ear]}: {finding.message}"}))
+    return out
+
+
+def _stands_in(span: OtherSpeech, script: Sequence[Token]) -> bool:
+    """Whether the script has these words in this order, and nothing between them."""
+    said = [token.text for token in tokens_of_words([word.text for word in span.words])]
+    mine = [token.text for token in script]
+    return any(mine[i : i + len(said)] == said for i in range(len(mine) - len(said) + 1))

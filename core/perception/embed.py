@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.media.heard import Listening, blocks
 from core.weights import weight_file
 
 # Mesh points at dlib's five: outer and inner corner of the left eye (right in the picture), of the right eye,
@@ -21,6 +22,8 @@ DLIB_FIVE = (263, 362, 33, 133, 2)
 RATE = 16_000
 WINDOW_SECONDS = 1.6  # the embedder was trained on this length
 STEP_SECONDS = 0.4
+HOP = RATE // 100  # samples that are voiced or not
+AT_ONCE = 64  # windows
 
 Samples = NDArray[np.float32]
 
@@ -50,11 +53,11 @@ def face_embedding(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> 
     return np.array(network.compute_face_descriptor(chip), dtype=np.float32)
 
 
-def voice_embedding(samples16k: Samples) -> NDArray[np.float32]:
+def voice_embedding(samples16k: Listening) -> NDArray[np.float32]:
     """256 numbers of the GE2E speaker embedder, unit length; compare by dot product.
 
     Args:
-        samples16k: float32 (n,) mono at 16 kHz.
+        samples16k: mono at 16 kHz, float32 (n,) or what is read in slices.
 
     Raises:
         ValueError: less than half a second of voice.
@@ -67,48 +70,59 @@ def voice_embedding(samples16k: Samples) -> NDArray[np.float32]:
 
 
 def voice_windows(
-    samples16k: Samples, step: float = STEP_SECONDS
+    samples16k: Listening, step: float = STEP_SECONDS
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """The voice over time: pauses are cut out, then one embedding each ``step`` seconds of voice.
+
+    Read in blocks: an hour takes no more memory than a minute, but for the embeddings.
 
     Returns:
         seconds (m,), the middle of each window on the time axis of the sound; embeddings float32 (m, 256).
     """
     import torch
 
-    voiced = _voiced(samples16k)
-    at = np.flatnonzero(voiced)
-    if len(at) < RATE // 2:
+    hops, level = _voiced(samples16k)
+    if len(hops) * HOP < RATE // 2:
         return np.empty(0), np.empty((0, 256), np.float32)
-    speech = samples16k[at]
-    level = float(np.sqrt(np.mean(speech**2)))
-    speech = speech * np.float32(
-        max(1.0, 10 ** (-30 / 20) / max(level, 1e-9))
-    )  # trained at -30 dBFS or louder
-    size, hop = int(WINDOW_SECONDS * RATE), int(step * RATE)
-    if len(speech) < size:  # loop a short utterance instead of padding it with silence
-        speech, at = np.resize(speech, size), np.resize(at, size)
-    mel = _mel(speech)
-    starts = np.arange(0, len(speech) - size + 1, hop)
-    frames = size // 160
-    batch = np.stack([mel[start // 160 : start // 160 + frames] for start in starts])
+    gain = np.float32(max(1.0, 10 ** (-30 / 20) / max(level, 1e-9)))  # trained at -30 dBFS or louder
+    size, apart = int(WINDOW_SECONDS * RATE) // HOP, max(1, round(step * RATE / HOP))
+    if len(hops) < size:  # loop a short utterance instead of padding it with silence
+        hops = np.resize(hops, size)
+    starts = np.arange(0, len(hops) - size + 1, apart)
     out = []
-    with torch.inference_mode():
-        for part in np.array_split(batch, max(1, len(batch) // 64)):
-            out.append(_ge2e()(torch.from_numpy(part)).numpy())
-    return at[starts + size // 2] / RATE, np.concatenate(out).astype(np.float32)
+    for some in np.array_split(starts, -(-len(starts) // AT_ONCE)):
+        # Two hops more at either side: a frame of the spectrogram reaches beyond its hop.
+        first, end = max(0, some[0] - 2), min(len(hops), some[-1] + size + 2)
+        mel = _mel(_said(samples16k, hops[first:end]) * gain)
+        batch = np.stack([mel[start - first : start - first + size] for start in some])
+        with torch.inference_mode():
+            out.append(_ge2e()(torch.from_numpy(batch)).numpy())
+    return hops[starts + size // 2] * HOP / RATE, np.concatenate(out).astype(np.float32)
 
 
-def _voiced(samples: Samples) -> NDArray[np.bool_]:
-    """bool (n,): where somebody speaks; energy against the clip's own loud parts, pauses up to 0.2 s kept."""
-    hop = RATE // 100
-    blocks = samples[: len(samples) // hop * hop].reshape(-1, hop)
-    if len(blocks) == 0:
-        return np.zeros(len(samples), bool)
-    level = 10 * np.log10((blocks**2).mean(axis=1) + 1e-12)
+def _said(sound: Listening, hops: NDArray[np.int64]) -> Samples:
+    """The samples of these hops, one after the other."""
+    runs = np.split(hops, np.flatnonzero(np.diff(hops) != 1) + 1)
+    return np.concatenate([sound[int(run[0]) * HOP : (int(run[-1]) + 1) * HOP] for run in runs])
+
+
+def _voiced(sound: Listening) -> tuple[NDArray[np.int64], float]:
+    """The hops in which somebody speaks, and their RMS.
+
+    Energy against the clip's own loud parts; pauses up to 0.2 s are kept.
+    """
+    powers = [
+        np.square(block[: len(block) // HOP * HOP], dtype=np.float64).reshape(-1, HOP).mean(axis=1)
+        for block in blocks(sound)
+    ]
+    power = np.concatenate(powers) if powers else np.empty(0)
+    if len(power) == 0:
+        return np.empty(0, np.int64), 0.0
+    level = 10 * np.log10(power + 1e-12)
     speaking = level > max(float(np.percentile(level, 95)) - 30.0, -60.0)
     speaking = cv2.dilate(speaking.astype(np.uint8), np.ones((21, 1), np.uint8))[:, 0].astype(bool)
-    return np.pad(np.repeat(speaking, hop), (0, len(samples) - len(blocks) * hop))
+    hops = np.flatnonzero(speaking)
+    return hops, float(np.sqrt(power[hops].mean())) if len(hops) else 0.0
 
 
 def _mel(samples: Samples) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.media.heard import Listening
 from core.perception.models import Phone, Transcript, Word
 from core.perception.phones import SILENCE, pronounce
 from core.settings import get_settings
@@ -30,11 +31,11 @@ MARGIN = 0.12  # seconds of sound kept around a group
 Samples = NDArray[np.float32]
 
 
-def transcribe(samples16k: Samples, language: str | None = "en", prompt: str | None = None) -> Transcript:
+def transcribe(samples16k: Listening, language: str | None = "en", prompt: str | None = None) -> Transcript:
     """Words with times, recognised by Whisper base (int8). Greedy fallbacks are off: the same sound, the same words.
 
     Args:
-        samples16k: float32 (n,) mono at 16 kHz.
+        samples16k: mono at 16 kHz, float32 (n,) or what is read in slices; read in blocks.
         language: BCP 47 code; its first part counts. None lets the recogniser choose.
         prompt: text that the recogniser believes came before. Never the script that is to be checked:
             Whisper then hears the script, whatever was said.
@@ -145,7 +146,7 @@ def _append(phones: list[Phone], phone: Phone) -> None:
         phones.append(Phone(phone.symbol, max(start, last), phone.t1))
 
 
-def _blocks(samples: Samples) -> Iterator[tuple[float, Samples]]:
+def _blocks(samples: Listening) -> Iterator[tuple[float, Samples]]:
     """(start in seconds, samples) of at most BLOCK_SECONDS, cut where the last ten seconds are quietest."""
     longest, window = int(BLOCK_SECONDS * RATE), RATE // 5
     start = 0
@@ -174,7 +175,7 @@ def _groups(words: Sequence[Word]) -> Iterator[list[Word]]:
 def _lay_over(samples: Samples, script: list[str]) -> list[Word]:
     """The script's words with the times of what Whisper hears; unmatched ones share the gap that they fall into."""
     heard = transcribe(samples).words
-    mine, theirs = [_plain(word) for word in script], [_plain(word.text) for word in heard]
+    mine, theirs = [plain(word) for word in script], [plain(word.text) for word in heard]
     times: list[tuple[float, float] | None] = [None] * len(script)
     for a, b, size in SequenceMatcher(None, mine, theirs, autojunk=False).get_matching_blocks():
         for i in range(size):
@@ -195,7 +196,7 @@ def _align_group(samples: Samples, group: Sequence[Word], t0: float) -> list[Pho
     decoder = _sphinx()
     names = []
     for word in group:
-        name = _plain(word.text)
+        name = plain(word.text)
         spoken = " ".join(pronounce(name if name.isalpha() else word.text))
         if not name or not spoken:
             continue
@@ -234,7 +235,7 @@ def _decode(decoder: Any, sound: bytes) -> None:
         decoder.end_utt()
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
     """Lower case, letters, digits and inner apostrophes only."""
     return re.sub(r"[^\w']", "", word.lower().replace("’", "'")).strip("'")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.gates import Threshold
+from core.media.heard import Heard
 from core.models import Brief, PersonaMaterial
 from detect.errors import Abstain
 from detect.identity import FaceIdentityGate, VoiceIdentityGate, face_distances, worst_seconds
@@ -19,14 +20,17 @@ FACE = Threshold(
 VOICE = Threshold(direction="low_is_bad", review=0.8, unit="", reason="as the standard set has it")
 
 
-def subject(faces=None, voices=None, threshold=FACE, **more) -> Subject:
+def subject(faces=None, voices=None, threshold=FACE, ears=()) -> Subject:
     persona = PersonaMaterial(faces=faces, voices=voices)
     brief = Brief(script=None, language="en", persona=persona, label_profile="default", mark_id=None)
     gates = {name: SimpleNamespace(threshold=threshold) for name in ("face_identity", "voice_identity")}
-    made = Subject(None, SimpleNamespace(audio=None), None, brief, gate_set=SimpleNamespace(gates=gates))
-    for name, value in more.items():
-        made.__dict__[name] = value
-    return made
+    return Subject(
+        None, SimpleNamespace(audio=None), None, ears, brief=brief, gate_set=SimpleNamespace(gates=gates)
+    )
+
+
+def heard(sound: np.ndarray):
+    return Heard.of(sound.astype(np.float32)).ears
 
 
 def person(seed: int) -> np.ndarray:
@@ -130,11 +134,11 @@ def test_the_personas_voice_passes_and_another_does_not(voices) -> None:
     own, other = voices
     reference = voice_embedding(own[: len(own) // 2])[None]
     same = VoiceIdentityGate().result(
-        subject(voices=reference, threshold=VOICE, sound16k=own[len(own) // 2 :])
+        subject(voices=reference, threshold=VOICE, ears=heard(own[len(own) // 2 :]))
     )
     assert same.findings == ()
     assert same.score > 0.8
-    foreign = VoiceIdentityGate().result(subject(voices=reference, threshold=VOICE, sound16k=other))
+    foreign = VoiceIdentityGate().result(subject(voices=reference, threshold=VOICE, ears=heard(other)))
     assert foreign.score < same.score - 0.1
     assert foreign.findings[0].code in ("another_voice", "voice_changes")
 
@@ -146,7 +150,7 @@ def test_some_seconds_of_another_voice_are_found_with_their_place(voices) -> Non
     sound = np.concatenate([own, other, own])
     bound = VOICE.model_copy(update={"review": 0.85})
     result = VoiceIdentityGate().result(
-        subject(voices=voice_embedding(own)[None], threshold=bound, sound16k=sound)
+        subject(voices=voice_embedding(own)[None], threshold=bound, ears=heard(sound))
     )
     (finding,) = result.findings
     begin, end = len(own) / 16000, (len(own) + len(other)) / 16000
@@ -158,9 +162,31 @@ def test_without_references_sound_or_voice_the_voice_gate_abstains(voices) -> No
     some = np.ones((1, 256), np.float32) / 16
     silence = np.zeros(32000, np.float32)
     for made, reason in (
-        (subject(voices=None, sound16k=voices[0]), "no reference"),
-        (subject(voices=some, sound16k=np.empty(0, np.float32)), "no sound"),
-        (subject(voices=some, sound16k=silence), "half a second"),
+        (subject(voices=None, ears=heard(voices[0])), "no reference"),
+        (subject(voices=some, ears=()), "no sound"),
+        (subject(voices=some, ears=heard(silence)), "half a second"),
     ):
         with pytest.raises(Abstain, match=reason):
             VoiceIdentityGate().result(made)
+
+
+def test_another_voice_that_hides_in_the_difference_of_the_channels_is_found(hidden) -> None:
+    from core.perception.embed import voice_embedding
+
+    reference = voice_embedding(hidden.ears[0])[None]
+    made = subject(voices=reference, threshold=VOICE, ears=hidden.ears)
+    made.__dict__["_other_speech"] = hidden.spans
+    result = VoiceIdentityGate().result(made)
+    (finding,) = result.findings
+    assert finding.message.startswith("In the difference of left and right")
+    assert hidden.t0 - 2 < finding.spans[0].t0 < finding.spans[-1].t1 < hidden.t1 + 2
+    made.__dict__["_other_speech"] = ()
+    assert VoiceIdentityGate().result(made).score > result.score + 0.1  # the main ear alone is the persona's
+
+
+def test_a_clip_too_short_for_a_voice_says_so(voices) -> None:
+    some = np.ones((1, 256), np.float32) / 16
+    with pytest.raises(
+        Abstain, match=r"the clip is too short: 0\.4 s of sound, half a second of voice is needed"
+    ):
+        VoiceIdentityGate().result(subject(voices=some, ears=heard(voices[0][16000:22400])))

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from core.media.heard import Heard
 from core.models import Brief, Finding, Span
 from detect.errors import Abstain
 from detect.models import Subject
@@ -21,18 +22,18 @@ def recorded() -> Subject:
     return _subject(SAID, speak(SAID))
 
 
-def _subject(script: str | None, sound: np.ndarray, language: str = "en-GB", check_text=None) -> Subject:
+def _subject(script: str | None, sound, language: str = "en-GB", check_text=None) -> Subject:
+    ears = sound if isinstance(sound, tuple) else Heard.of(sound).ears
     brief = Brief(script=script, language=language, persona=None, label_profile="default", mark_id=None)
-    info = SimpleNamespace(audio=object(), duration=len(sound) / 16000)
-    subject = Subject(None, info, None, brief, check_text)
-    subject.__dict__["sound16k"] = sound
-    return subject
+    info = SimpleNamespace(audio=object(), duration=ears[0].seconds if ears else 0.0)
+    return Subject(None, info, None, ears, brief=brief, check_text=check_text)
 
 
 def judged(recorded: Subject, script: str | None, **more):
     """The gate's result for the recording, had this script been approved."""
-    subject = _subject(script, recorded.sound16k, **more)
+    subject = _subject(script, recorded.ears, **more)
     subject._heard = recorded.transcript()
+    subject.__dict__["_other_speech"] = recorded.other_speech()
     return TranscriptGate().result(subject)
 
 
@@ -60,7 +61,7 @@ def test_another_word_is_found_with_its_place_in_the_script_and_its_time(
     assert finding.code == "replaced_word"
     in_script, in_sound = finding.spans
     assert approved in script[in_script.start : in_script.end]
-    assert 0 <= in_sound.t0 < in_sound.t1 <= len(recorded.sound16k) / 16000
+    assert 0 <= in_sound.t0 < in_sound.t1 <= recorded.main.seconds
     assert approved not in finding.message
 
 
@@ -108,6 +109,53 @@ def test_silence_under_a_script_blocks() -> None:
 
 def test_without_sound_or_in_another_language_the_gate_abstains(recorded: Subject) -> None:
     with pytest.raises(Abstain, match="no sound"):
-        TranscriptGate().result(_subject(SAID, np.empty(0, np.float32)))
+        TranscriptGate().result(_subject(SAID, ()))
     with pytest.raises(Abstain, match="only English"):
         judged(recorded, SAID, language="hi")
+
+
+@pytest.fixture(scope="module")
+def with_hidden(hidden) -> Subject:
+    """The approved words at both ears, other words in antiphase: one loudspeaker does not play them."""
+    subject = _subject(hidden.script, hidden.ears)
+    subject.__dict__["_other_speech"] = hidden.spans
+    return subject
+
+
+def test_words_that_hide_in_the_difference_of_the_channels_are_found(with_hidden: Subject, hidden) -> None:
+    result = judged(with_hidden, hidden.script)
+    assert result.score == 0  # the sum of the channels is innocent
+    (finding,) = result.findings
+    assert (finding.code, finding.severity) == ("other_words_on_a_channel", "review")
+    assert finding.message.startswith("In the difference of left and right")
+    (span,) = finding.spans
+    assert "returns" in span.text
+    assert span.source == "transcript"
+    assert hidden.t0 - 0.5 < span.t0 < span.t1 < hidden.t1 + 0.5
+
+
+def test_words_of_another_ear_that_the_script_has_are_no_finding(with_hidden: Subject, hidden) -> None:
+    both = hidden.script + " " + hidden.spans[0].text
+    codes = [finding.code for finding in judged(with_hidden, both).findings]
+    assert "other_words_on_a_channel" not in codes
+
+
+def test_the_rules_read_what_another_ear_says(with_hidden: Subject, hidden) -> None:
+    def check(text: str) -> list[Finding]:
+        if "returns" not in text:
+            return []
+        start = text.index("returns")
+        spans = (Span(source="script", start=start, end=start + 7),)
+        return [Finding(code="promise", severity="block", message="No promises.", spans=spans)]
+
+    for script in (hidden.script, None):
+        found = judged(with_hidden, script, check_text=check).findings
+        rule = next(f for f in found if f.code == "promise")
+        assert rule.severity == "review"
+        assert rule.message.startswith("In the difference of left and right")
+        assert hidden.t0 - 0.5 < rule.spans[0].t0 < rule.spans[0].t1 < hidden.t1 + 0.5
+
+
+def test_a_clip_too_short_for_a_word_says_so() -> None:
+    with pytest.raises(Abstain, match=r"the clip is too short: 0\.4 s of sound, half a second is needed"):
+        TranscriptGate().result(_subject(SAID, speak("Hi.")[8000 : 8000 + 6400]))
