@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -24,8 +27,9 @@ from numpy.typing import NDArray
 from core.labels import LabelProfile, label_patch, load_label_profile
 from core.media.decode import frames, sound
 from core.media.encode import SOUND_RATE, VideoWriter
+from core.media.models import Frame
 from core.media.probe import probe
-from core.perception.models import FaceTrack
+from core.perception.record import LandmarkRecorder
 from core.perception.watch import watch
 from detect.training import plant
 
@@ -57,14 +61,14 @@ def spoil(
     kind: str | None,
     seed: int,
     *,
-    track: FaceTrack | None = None,
+    seen: LandmarkRecorder | None = None,
     donor: plant.Donor | None = None,
     label: LabelProfile | None = None,
 ) -> Planted | None:
     """Decode ``source``, plant one defect, encode to ``out`` as generation encodes. ``None`` plants nothing.
 
     Args:
-        track: the face track of ``source``; made when None and needed.
+        seen: all mesh points of ``source``; looked for when None and needed.
         donor: another face, for ``identity_swap``.
         label: the profile that ``source`` was labelled with, for ``missing_label``.
 
@@ -75,11 +79,13 @@ def spoil(
     rate = info.video.frame_rate
     rng = np.random.default_rng(seed)
     samples = sound(source, SOUND_RATE)
+    # The copy begins with the first picture: what is heard before it goes.
+    samples = samples[round(float(info.video.start) * SOUND_RATE) :]
     planted: Planted | None = None
     plan = plant.Plan()
     if kind in PICTURE:
-        track = track or watch(source)
-        plan, planted = _plan(str(kind), track, rng, donor)
+        seen = seen or recorded(source)
+        plan, planted = _plan(str(kind), seen, float(rate), rng, donor)
     elif kind == "shifted_sound":
         shift = int(rng.integers(SHIFT_FRAMES[0], SHIFT_FRAMES[1] + 1)) * int(rng.choice([-1, 1]))
         samples = _shifted(samples, round(shift / float(rate) * SOUND_RATE))
@@ -91,27 +97,55 @@ def spoil(
     cover = None
     written = 0
     width, height = info.video.width, info.video.height
-    with VideoWriter(out, width, height, rate, SOUND_RATE if len(samples) else 0, threads=1) as writer:
-        for frame in frames(source):
-            image = np.asarray(frame.image, np.uint8)
-            if plan.spans and track is not None:
-                image = plan.apply(frame.index, image, track.landmarks[frame.index])
+    sound_rate = SOUND_RATE if len(samples) else 0
+    with (
+        VideoWriter(out, width, height, rate, sound_rate, threads=1) as writer,
+        closing(frames(source)) as pictures,
+    ):
+        for number, frame in enumerate(_steady(pictures, rate)):
+            image = np.array(frame.image, np.uint8)
+            if plan.spans and seen is not None:
+                image = plan.apply(frame.index, image, seen[frame.index : frame.index + 1][0])
             if kind == "missing_label":
                 cover = cover or _label_box(label or load_label_profile("default"), width, height)
                 image = _painted_over(image, cover)
             writer.write(image)
-            until = min(round((frame.index + 1) / float(rate) * SOUND_RATE), len(samples))
+            until = min(round((number + 1) / float(rate) * SOUND_RATE), len(samples))
             if until > written:
                 writer.write_sound(samples[written:until])
                 written = until
     return planted
 
 
+def recorded(source: Path) -> LandmarkRecorder:
+    """All mesh points of a clip."""
+    recorder = LandmarkRecorder()
+    watch(source, [recorder])
+    return recorder
+
+
+def _steady(pictures: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:
+    """The frames at ``rate`` from the first one on: the one that is shown at each moment, by the file's own clock."""
+    start: Fraction | None = None
+    shown: Frame | None = None
+    count = 0
+    for frame in pictures:
+        start = frame.time if start is None else start
+        # Half a frame of grace, as clocks jitter.
+        while shown is not None and start + count / rate < frame.time - 1 / (2 * rate):
+            yield shown
+            count += 1
+        shown = frame
+    if shown is not None:
+        yield shown
+
+
 def _plan(
-    kind: str, track: FaceTrack, rng: np.random.Generator, donor: plant.Donor | None
+    kind: str, seen: LandmarkRecorder, fps: float, rng: np.random.Generator, donor: plant.Donor | None
 ) -> tuple[plant.Plan, Planted]:
     """Where: .6-2 s within the clip, .3 s away from its ends; a doubled mouth where the mouth is open widest."""
-    count, fps = len(track.times), track.fps
+    times = seen.times
+    count = len(times)
     margin = round(0.3 * fps)
     longest = min(SPAN_SECONDS[1], 0.4 * count / fps)
     if longest < SPAN_SECONDS[0]:
@@ -120,22 +154,27 @@ def _plan(
     first, last = margin, count - margin - length
     start = int(rng.integers(first, last + 1))
     if kind == "doubled_teeth":
-        gap = np.linalg.norm(track.landmarks[:, 13, :2] - track.landmarks[:, 14, :2], axis=1)
-        sums = np.convolve(np.nan_to_num(gap), np.ones(length), "valid")
+        sums = np.convolve(_gap(seen), np.ones(length), "valid")
         start = first + int(np.argmax(sums[first : last + 1]))
     if kind == "freeze":
         # A face that stands still in a pause is no defect: take the span where the mouth moves most.
-        gap = np.linalg.norm(track.landmarks[:, 13, :2] - track.landmarks[:, 14, :2], axis=1)
-        sums = np.convolve(np.abs(np.diff(np.nan_to_num(gap), prepend=0)), np.ones(length), "valid")
+        sums = np.convolve(np.abs(np.diff(_gap(seen), prepend=0)), np.ones(length), "valid")
         start = first + int(np.argmax(sums[first : last + 1]))
     planter = plant.planter(kind, rng, donor)
-    t1 = float(track.times[min(start + length, count - 1)])
+    t0, t1 = (float(times[i] - times[0]) for i in (start, min(start + length, count - 1)))
     manner = str(getattr(planter, "outline", getattr(planter, "manner", "")))
     strength = float(getattr(planter, "strength", 1.0))
     return (
         plant.Plan([(start, start + length, planter)]),
-        Planted(kind, round(float(track.times[start]), 3), round(t1, 3), round(strength, 4), manner),
+        Planted(kind, round(t0, 3), round(t1, 3), round(strength, 4), manner),
     )
+
+
+def _gap(seen: LandmarkRecorder) -> NDArray[np.float32]:
+    """(n,) distance of the inner lips, pixels; 0 where the face was lost."""
+    lips = seen[:][:, [13, 14], :2]
+    gap: NDArray[np.float32] = np.nan_to_num(np.linalg.norm(lips[:, 0] - lips[:, 1], axis=1))
+    return gap
 
 
 def _shifted(samples: NDArray[np.float32], by: int) -> NDArray[np.float32]:
@@ -178,7 +217,7 @@ def main() -> int:
     parser.add_argument("--label", default="default", help="label profile of the render")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    track = watch(arguments.render)
+    seen = recorded(arguments.render)
     for kind in arguments.kinds:
         donor = load_donor(arguments.donor) if kind == "identity_swap" and arguments.donor else None
         if kind == "identity_swap" and donor is None:
@@ -186,7 +225,7 @@ def main() -> int:
             continue
         label = load_label_profile(arguments.label)
         target = arguments.out / f"{kind}.mp4"
-        done = spoil(arguments.render, target, kind, arguments.seed, track=track, donor=donor, label=label)
+        done = spoil(arguments.render, target, kind, arguments.seed, seen=seen, donor=donor, label=label)
         print(target, asdict(done) if done else "", file=sys.stderr)
     return 0
 

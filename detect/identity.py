@@ -20,7 +20,7 @@ from core.perception.embed import WINDOW_SECONDS, face_embedding, voice_windows
 from core.perception.models import Face
 from core.weights import weight_digests
 from detect.channels import WHERE
-from detect.errors import Abstain
+from detect.errors import Abstain, too_short
 from detect.models import Subject
 from detect.spans import joined
 
@@ -38,7 +38,7 @@ class FaceIdentityGate:
     """Gate ``face_identity``. Score: dlib distance to the persona's references in the worst second, 0..about 1.2."""
 
     name = "face_identity"
-    version = "1"
+    version = "2"
 
     def __init__(self) -> None:
         self._times: list[float] = []
@@ -60,6 +60,9 @@ class FaceIdentityGate:
         references = subject.brief.persona.faces if subject.brief and subject.brief.persona else None
         if references is None or len(references) == 0:
             raise Abstain("the persona has no reference of the face")
+        video = subject.info.video
+        if len(self._times) < 2 and float(video.duration) < STRETCH:
+            raise too_short(float(video.duration), f"face identity needs {STRETCH:g} s with a face in view")
         if not self._times:
             raise Abstain("no face is seen")
         times = np.array(self._times)
@@ -71,7 +74,10 @@ class FaceIdentityGate:
         findings = []
         if threshold is not None and threshold.verdict(worst) is not Verdict.PASS:
             beyond = stretches >= threshold.review
-            spans = joined([(float(t), float(t) + STRETCH) for t in starts[beyond]], 0.5)
+            end = float(video.end)
+            spans = joined(
+                [(float(t), max(float(t), min(float(t) + STRETCH, end))) for t in starts[beyond]], 0.5
+            )
             whole = median >= threshold.review
             findings.append(
                 Finding(

@@ -100,7 +100,8 @@ def agreement(
 
     An excerpt agrees with what it shows, and leaves out the rest, which may be what mattered: no faithful copy.
     """
-    seconds = max(1, math.ceil(found_seconds))
+    # What the file lacks after its end differs there too.
+    seconds = max(1, math.ceil(max([found_seconds, *(d.t1 for d in differences)])))
     differing = {second for d in differences for second in range(int(d.t0), math.ceil(d.t1))}
     share = max(0.0, 1 - len(differing) / seconds) if agrees or differences else 0.0
     if agrees and covers is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,21 +30,22 @@ class Face:
 
 @dataclass(frozen=True)
 class FaceTrack:
-    """One face through a whole video; every array has one row a presented frame.
+    """One face through a whole video; every array has one row a presented frame. Points of the face are kept by those
+    who need them (:class:`core.perception.record.LandmarkRecorder`): a track of hours is small.
 
     Attributes:
-        times: float64 (n,), seconds.
+        times: float64 (n,), seconds of the presentation.
         found: bool (n,).
-        landmarks: float32 (n, 478, 3) as in :class:`Face`, NaN where the face was lost. Not smoothed.
         faces: int8 (n,), how many faces the detector counted in this frame; -1 where it did not look.
+        boxes: float32 (n, 4) x0 y0 x1 y1 around the landmarks, pixels; NaN where the face was lost.
         width, height: of the upright frame, pixels.
         fps: mean frame rate.
     """
 
     times: NDArray[np.float64]
     found: NDArray[np.bool_]
-    landmarks: NDArray[np.float32]
     faces: NDArray[np.int8]
+    boxes: NDArray[np.float32]
     width: int
     height: int
     fps: float
@@ -54,38 +54,6 @@ class FaceTrack:
     def coverage(self) -> float:
         """Share of the frames in which the face was found, 0..1."""
         return float(self.found.mean()) if len(self.found) else 0.0
-
-    def boxes(self) -> NDArray[np.float32]:
-        """float32 (n, 4) x0 y0 x1 y1 around the landmarks; NaN where the face was lost."""
-        xy = self.landmarks[:, :, :2]
-        return np.concatenate([xy.min(axis=1), xy.max(axis=1)], axis=1)
-
-    def save(self, path: Path) -> None:
-        """Write as npz (landmarks in float32)."""
-        np.savez_compressed(
-            path,
-            times=self.times,
-            found=self.found,
-            landmarks=self.landmarks,
-            faces=self.faces,
-            size=np.array([self.width, self.height]),
-            fps=np.array(self.fps),
-        )
-
-    @staticmethod
-    def load(path: Path) -> FaceTrack:
-        """Read what :meth:`save` wrote."""
-        with np.load(path, allow_pickle=False) as stored:
-            width, height = (int(side) for side in stored["size"])
-            return FaceTrack(
-                times=stored["times"],
-                found=stored["found"],
-                landmarks=stored["landmarks"],
-                faces=stored["faces"],
-                width=width,
-                height=height,
-                fps=float(stored["fps"]),
-            )
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """One decode, one face track, and everybody who wants to see the frames sees them in the same pass.
 
 MTCNN finds the face, the mesh follows it; MTCNN looks again when the mesh lost it, and once a second to count
-faces and to make sure that the mesh still sits on one. Bounded memory: a frame lives while the watchers see it.
+faces and to make sure that the mesh still sits on one. Bounded memory: a frame lives while the watchers see it, and
+the track keeps 26 bytes of it.
 Deterministic for the same file and thread count.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +21,7 @@ from core.media.decode import frames
 from core.media.models import Frame
 from core.perception.finder import Found, find_faces
 from core.perception.mesh import MeshFollower, box_of
-from core.perception.models import MESH_POINTS, Face, FaceTrack
+from core.perception.models import Face, FaceTrack
 from core.settings import MediaSettings
 
 LOOK_SECONDS = 1.0  # the detector counts faces this often
@@ -61,9 +63,7 @@ def follow(
     progress: Callable[[float], None] | None = None,
 ) -> FaceTrack:
     """As :func:`watch`, over pictures that are being read already."""
-    times: list[float] = []
-    marks: list[NDArray[np.float32]] = []
-    counts: list[int] = []
+    times, counts, boxes = array("d"), array("b"), array("f")
     width = height = 0
     with FaceTracker() as tracker:
         for frame in pictures:
@@ -72,25 +72,25 @@ def follow(
             face = tracker.track(frame.image, time)
             times.append(time)
             counts.append(tracker.counted)
-            marks.append(face.landmarks if face is not None else _LOST)
+            boxes.extend(face.box if face is not None else _LOST)
             for watcher in watchers:
                 watcher.see(frame, face)
             if progress is not None:
                 progress(time)
-    landmarks = np.stack(marks) if marks else np.empty((0, MESH_POINTS, 3), np.float32)
+    around = np.array(boxes, np.float32).reshape(-1, 4)
     seconds = times[-1] - times[0] if len(times) > 1 else 0.0
     return FaceTrack(
-        times=np.array(times, dtype=np.float64),
-        found=~np.isnan(landmarks[:, 0, 0]),
-        landmarks=landmarks,
-        faces=np.array(counts, dtype=np.int8),
+        times=np.array(times, np.float64),
+        found=~np.isnan(around[:, 0]),
+        faces=np.array(counts, np.int8),
+        boxes=around,
         width=width,
         height=height,
         fps=(len(times) - 1) / seconds if seconds > 0 else 0.0,
     )
 
 
-_LOST = np.full((MESH_POINTS, 3), np.nan, np.float32)
+_LOST = (float("nan"),) * 4
 
 
 class FaceTracker:

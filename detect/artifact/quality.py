@@ -8,20 +8,33 @@ kind of defect. It does not ask whether the clip was made by a machine: that is 
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
 from numpy.typing import NDArray
 
 from core.gates import load_gate_set
+from core.media.heard import RATE, Listening
 from core.media.models import Frame
 from core.models import GateResult
 from core.perception.models import Face
+from core.rows import Rows
 from core.weights import WeightsError, weight_digests, weight_file
 from detect.artifact import geometry as g
-from detect.artifact.regions import FrameMeasures
+from detect.artifact.regions import NAMES, FrameMeasures
 from detect.artifact.trees import Trees
-from detect.artifact.windows import MEASURE_SECONDS, Windows, colour_departure, kept_points, windows
+from detect.artifact.windows import (
+    KEPT,
+    MEASURE_SECONDS,
+    OFF,
+    Windows,
+    colour_departure,
+    in_parts,
+    joined,
+    kept_points,
+)
 from detect.artifact.words import BOXES, findings
-from detect.errors import Abstain
+from detect.errors import Abstain, too_short
 from detect.models import Subject
 
 NAME = "artifact_quality"
@@ -34,23 +47,24 @@ SPEECH_BLOCK = 0.03  # seconds
 # lies above 1.5; clean copies of the sample presenter stay below 0.4.
 DEPARTURE, DEPARTURE_WIDTH = 1.4, 0.06
 SMOOTH = 2  # windows that a score is averaged over: .72 s
+SHORTEST = 0.5  # seconds: one window, of six measured frames
+AT_ONCE = 4096  # windows, or blocks of sound, that are worked on at a time
 
 
 class QualityGate:
-    """Watches the frames, then answers. Memory: about 1.2 KB a frame kept."""
+    """Watches the frames, then answers. About 2 KB a frame are kept on disk, 30 bytes in memory."""
 
     name = NAME
-    version = "1"
+    version = "2"
 
     def __init__(self) -> None:
         self._measure = FrameMeasures()
-        self._times: list[float] = []
-        self._measures: list[NDArray[np.float32]] = []
-        self._boxes: list[NDArray[np.float32]] = []
-        self._frame_times: list[float] = []
-        self._points: list[NDArray[np.float32]] = []
+        self._times = array("d")
+        self._measures = Rows((len(NAMES),))
+        self._boxes = Rows((len(BOXES), 4))
+        self._frame_times = array("d")
+        self._points = Rows((len(KEPT) + 1, 2))
         self._small = 0
-        self._size = (1, 1)
 
     def see(self, frame: Frame, face: Face | None) -> None:
         """One frame; about 3 ms at 720p on one core, averaged over all frames."""
@@ -77,9 +91,9 @@ class QualityGate:
 
     def result(self, subject: Subject) -> GateResult:
         """Score: the worst .7 s of the clip. Abstains without a face that is large enough, or without weights."""
-        seen = self._windows()
         trees = _load_trees()
-        kinds, score = self._score(seen, trees, subject)
+        seen, probability = self._looked_at(trees, subject)
+        kinds, score = self._score(seen, probability, trees, subject)
         worst = float(score.max())
         threshold = load_gate_set().gates[NAME].threshold
         bound = threshold.review if threshold is not None else 1.0
@@ -102,27 +116,35 @@ class QualityGate:
             models=weight_digests(TREES),
         )
 
-    def _windows(self) -> Windows:
+    def _looked_at(self, trees: Trees, subject: Subject) -> tuple[Windows, NDArray[np.float64]]:
+        """The windows, with the features that count after the trees, and what the trees say of each (w, classes)."""
         if not self._times:
-            why = "the face is too small to judge" if self._small else "no face was found"
-            raise Abstain(why)
-        seen = windows(
-            np.array(self._times),
-            np.array(self._measures),
-            np.array(self._frame_times),
-            np.array(self._points),
-        )
-        if seen is None:
+            raise Abstain("the face is too small to judge" if self._small else "no face was found")
+        parts, waiting, said = [], list[Windows](), []
+        for part in in_parts(
+            np.array(self._times), self._measures, np.array(self._frame_times), self._points
+        ):
+            parts.append(part.only(OFF))
+            waiting.append(part)
+            if sum(len(each.start) for each in waiting) >= AT_ONCE:
+                said.append(trees.probabilities(joined(waiting).values))
+                waiting.clear()
+        if waiting:
+            said.append(trees.probabilities(joined(waiting).values))
+        if not parts:
+            length = float(subject.info.video.duration)
+            if length < SHORTEST:
+                raise too_short(length, f"artifact quality needs {SHORTEST:g} s with a face in view")
             raise Abstain("a face was seen in too few frames to judge")
-        return seen
+        return joined(parts), np.concatenate(said)
 
     def _score(
-        self, seen: Windows, trees: Trees, subject: Subject
+        self, seen: Windows, probability: NDArray[np.float64], trees: Trees, subject: Subject
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        probability = trees.probabilities(seen.values)
         kinds = probability[:, 1:].copy()
         # A face that rests while nobody speaks is no defect.
-        kinds[:, trees.classes.index("freeze") - 1] *= speaking(subject.sound16k, seen) >= 0.4
+        sound: Listening = subject.ears[0] if subject.ears else np.zeros(0, np.float32)
+        kinds[:, trees.classes.index("freeze") - 1] *= speaking(sound, seen) >= 0.4
         kinds = smooth(kinds, seen)
         # Trees that learned on restless clips miss a small step of colour in a calm one: a rule of its own sees it.
         departure = smooth(colour_departure(seen), seen)
@@ -134,9 +156,7 @@ class QualityGate:
 
     def _boxes_at(self, seen: Windows) -> NDArray[np.float32]:
         middle = np.searchsorted(np.array(self._times), (seen.start + seen.end) / 2)
-        rows: NDArray[np.float32] = np.asarray(self._boxes, np.float32)[
-            np.minimum(middle, len(self._boxes) - 1)
-        ]
+        rows: NDArray[np.float32] = self._boxes[:][np.minimum(middle, len(self._boxes) - 1)]
         return rows
 
 
@@ -153,17 +173,20 @@ def smooth(values: NDArray[np.float64], seen: Windows) -> NDArray[np.float64]:
     return out
 
 
-def speaking(samples: NDArray[np.float32], seen: Windows, rate: int = 16000) -> NDArray[np.float64]:
+def speaking(sound: Listening, seen: Windows) -> NDArray[np.float64]:
     """(w,) share of each window with speech-like energy: above -45 dBFS and 26 dB under the clip's loud blocks."""
-    size = int(SPEECH_BLOCK * rate)
-    blocks = len(samples) // size
-    if blocks == 0:
+    size = int(SPEECH_BLOCK * RATE)
+    count = len(sound) // size
+    if count == 0:
         return np.zeros(len(seen.start))
-    level = np.sqrt(np.mean(samples[: blocks * size].reshape(blocks, size).astype(np.float64) ** 2, axis=1))
+    level = np.empty(count)
+    for start in range(0, count, AT_ONCE):
+        part = sound[start * size : min(count, start + AT_ONCE) * size].reshape(-1, size)
+        level[start : start + len(part)] = np.sqrt(np.mean(part.astype(np.float64) ** 2, axis=1))
     loud = (level > max(10 ** (-45 / 20), 0.05 * float(np.quantile(level, 0.95)))).astype(float)
     ends = np.concatenate([[0], np.cumsum(loud)])
-    first = np.clip((seen.start / SPEECH_BLOCK).astype(int), 0, blocks)
-    last = np.clip((seen.end / SPEECH_BLOCK).astype(int), 0, blocks)
+    first = np.clip((seen.start / SPEECH_BLOCK).astype(int), 0, count)
+    last = np.clip((seen.end / SPEECH_BLOCK).astype(int), 0, count)
     return np.asarray((ends[last] - ends[first]) / np.maximum(last - first, 1))
 
 

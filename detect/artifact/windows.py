@@ -8,11 +8,13 @@ compares with itself nearby and the cost is linear.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.rows import Sliced, in_blocks
 from detect.artifact import geometry as g
 from detect.artifact.geometry import Points
 from detect.artifact.regions import CELLS, INDEX, REGIONS
@@ -23,6 +25,7 @@ MEASURE_SECONDS = 0.075  # regions are measured at most this often; landmarks on
 WINDOW = 0.48  # seconds
 HOP = 0.24
 REACH = 10.0  # seconds to each side that a window is compared with
+PART = 12 * REACH  # seconds of windows that are made at a time
 
 # Landmarks kept for every frame: the head's frame, the lips, the jaw.
 KEPT = (*g.RIGID, *g.LIPS, *g.JAW)
@@ -126,31 +129,35 @@ def derive(measures: Array) -> tuple[list[str], Array]:
     return list(columns), np.stack(list(columns.values()), axis=1)
 
 
-def _motion(times: Array, points: Array) -> tuple[Array, Array, list[str]]:
-    """(p,) times and (p, 6) log accelerations between neighbouring frames, in units of d, and their names."""
-    d = np.maximum(np.median(points[:, -1, 0]), 1e-3)
+_BENDS = tuple(f"bend_{name}" for name in ("head", "lips", "jaw", "eyes", "size", "outline"))
+
+
+def _motion(times: Array, points: Array, d: float) -> tuple[Array, Array]:
+    """(p,) times and (p, 6) log accelerations between neighbouring frames, in units of the clip's ``d``."""
     xy = points[:, :-1] / d
     head = xy[:, _RIGID].mean(axis=1)
     eyes = xy[:, 3] - xy[:, 0]  # RIGID begins with the outer, inner, inner, outer corner of the eyes
     size = points[:, -1, 0] / d
-    tracks = {
-        "head": head,
-        "lips": xy[:, _LIPS].mean(axis=1) - head,
-        "jaw": xy[:, _JAW].mean(axis=1) - head,
-        "eyes": eyes,
-        "size": size[:, None],
-        "outline": (xy[:, _JAW] - head[:, None]).reshape(len(xy), -1) / np.sqrt(len(g.JAW)),
-    }
+    tracks = (  # in the order of _BENDS
+        head,
+        xy[:, _LIPS].mean(axis=1) - head,
+        xy[:, _JAW].mean(axis=1) - head,
+        eyes,
+        size[:, None],
+        (xy[:, _JAW] - head[:, None]).reshape(len(xy), -1) / np.sqrt(len(g.JAW)),
+    )
     steps = np.diff(times)
     out = []
     even = (np.abs(np.diff(steps)) < 0.4 * np.maximum(steps[1:], 1e-6)) & (steps[1:] < 0.11)
-    for track in tracks.values():
+    for track in tracks:
         bend = np.linalg.norm(np.diff(track, n=2, axis=0), axis=1)
         out.append(np.where(even, np.log(bend + 3e-4), np.nan))
-    return times[1:-1], np.stack(out, axis=1), [f"bend_{name}" for name in tracks]
+    return times[1:-1], np.stack(out, axis=1)
 
 
-def _jaw_residual(times: Array, frame_times: Array, points: Array, pose: Array) -> Array:
+def _jaw_residual(
+    times: Array, frame_times: Array, points: NDArray[np.float32], pose: Array, first: float
+) -> Array:
     """(m, 4): the jaw against where the clip's own jaws lie in this pose: left outwards, right outwards, down, rms."""
     rows = np.clip(np.searchsorted(frame_times, times), 0, len(frame_times) - 1)
     kept = points[rows].astype(np.float64)
@@ -162,7 +169,7 @@ def _jaw_residual(times: Array, frame_times: Array, points: Array, pose: Array) 
     centre = (kept[:, 0] + kept[:, 3])[:, None] / 2
     size = np.maximum(np.linalg.norm(eyes, axis=1), 1e-3)[:, None, None]
     jaw = np.einsum("mij,mkj->mki", turn, kept[:, _JAW] - centre) / size
-    _, left = _relative(times, jaw.reshape(len(jaw), -1), np.full(2 * len(g.JAW), 1e-3), pose)
+    _, left = _relative(times, jaw.reshape(len(jaw), -1), np.full(2 * len(g.JAW), 1e-3), first, pose)
     left = left.reshape(len(jaw), -1, 2)
     third = len(g.JAW) // 3
     return np.stack(
@@ -176,11 +183,11 @@ def _jaw_residual(times: Array, frame_times: Array, points: Array, pose: Array) 
     )
 
 
-def _looks(times: Array, measures: Array, pose: Array) -> Array:
+def _looks(times: Array, measures: NDArray[np.float32], pose: Array, first: float) -> Array:
     """(m, 4): how far the face's coarse picture is from the clip's own in the upper and lower half (8-bit levels), the
     same in units of the clip's spread, and the step from the measured frame before."""
     cells = measures[:, -CELLS:].astype(np.float64)
-    z, left = _relative(times, cells, np.full(CELLS, 2.0), pose[:, :2])
+    z, left = _relative(times, cells, np.full(CELLS, 2.0), first, pose[:, :2])
     left = left.reshape(len(left), 8, 24)
     step = np.zeros(len(cells))
     step[1:] = np.abs(np.diff(cells, axis=0)).mean(axis=1)
@@ -205,34 +212,102 @@ class Windows:
     values: NDArray[np.float32]
     names: tuple[str, ...]
 
+    def only(self, names: tuple[str, ...]) -> Windows:
+        """The same windows with these features alone."""
+        return Windows(self.start, self.end, self.values[:, [self.names.index(n) for n in names]], names)
 
-def windows(times: Array, measures: Array, frame_times: Array, points: Array) -> Windows | None:
-    """All windows of a clip, or None when fewer than six frames with a face were measured.
+
+def joined(parts: Sequence[Windows]) -> Windows:
+    """Parts of one clip, in order, as one. There is at least one part."""
+    return Windows(
+        np.concatenate([part.start for part in parts]),
+        np.concatenate([part.end for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        parts[0].names,
+    )
+
+
+def windows(times: Array, measures: Sliced, frame_times: Array, points: Sliced) -> Windows | None:
+    """All windows of a clip, or None when fewer than six frames with a face were measured: see :func:`in_parts`."""
+    parts = list(in_parts(times, measures, frame_times, points))
+    return joined(parts) if parts else None
+
+
+def in_parts(times: Array, measures: Sliced, frame_times: Array, points: Sliced) -> Iterator[Windows]:
+    """The windows of a clip, ``PART`` seconds at a time: memory does not grow with the clip's length.
 
     Args:
         times: (m,) seconds of the measured frames, rising.
         measures: (m, len(regions.NAMES)); NaN where there is no previous frame.
-        frame_times: (n,) seconds of the frames with a face, rising.
+        frame_times: (n,) seconds of the frames with a face, rising; the measured ones are among them.
         points: (n, len(KEPT) + 1, 2) of :func:`kept_points`.
     """
     if len(times) < 6 or len(frame_times) < 6:
-        return None
+        return
+    d = np.concatenate([block[:, -1, 0] for block in in_blocks(points)]).astype(np.float64)
+    clip = _Clip(float(times[0]), float(frame_times[1]), max(float(np.median(d)), 1e-3))
+    starts = np.arange(times[0], max(times[-1] - WINDOW, times[0]) + 1e-6, HOP)
+    part = np.floor((starts - times[0]) / PART).astype(int)
+    for number in np.unique(part):
+        own = starts[part == number]
+        low, high = clip.neighbourhood(float(own[0]), float(own[-1]) + WINDOW)
+        measured, seen = _between(times, low, high), _between(frame_times, low, high)
+        seen = slice(max(0, seen.start - 1), seen.stop + 1)  # a bend needs the frames beside it
+        found = _windows(
+            own,
+            clip,
+            times=times[measured],
+            measures=measures[measured],
+            frame_times=frame_times[seen],
+            points=points[seen],
+        )
+        if found is not None:
+            yield found
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """What a part of a clip must know of the whole: where the blocks of ``REACH`` seconds begin, for measures and for
+    bends, and the median d."""
+
+    first: float
+    first_bend: float
+    d: float
+
+    def neighbourhood(self, low: float, high: float) -> tuple[float, float]:
+        """Seconds of all that windows between ``low`` and ``high`` are compared with."""
+        firsts = (self.first, self.first_bend)
+        return (
+            min(first + (np.floor((low - first) / REACH) - 0.5) * REACH for first in firsts),
+            max(first + (np.floor((high - first) / REACH) + 1.5) * REACH for first in firsts),
+        )
+
+
+def _windows(
+    starts: Array,
+    clip: _Clip,
+    *,
+    times: Array,
+    measures: NDArray[np.float32],
+    frame_times: Array,
+    points: NDArray[np.float32],
+) -> Windows | None:
+    """The windows that begin at ``starts``, from the measures and frames in their neighbourhood."""
     names, values = derive(measures.astype(np.float64))
-    bend_times, bends, bend_names = _motion(frame_times.astype(np.float64), points.astype(np.float64))
+    bend_times, bends = _motion(frame_times.astype(np.float64), points.astype(np.float64), clip.d)
     floors = np.array([_FLOOR[_group(name)] for name in names])
     jumps = np.vstack([np.zeros((1, values.shape[1])), np.abs(np.diff(values, axis=0))])
     jumps[1:][np.diff(times) > 0.3] = 0  # a gap in the track is no jump
     pose = measures[:, [INDEX[name] for name in ("yaw", "pitch", "open")]].astype(np.float64)
-    relative, left = _relative(times, values, floors, pose)
-    bend_relative, _ = _relative(bend_times, bends, np.full(bends.shape[1], 0.25))
+    relative, left = _relative(times, values, floors, clip.first, pose)
+    bend_relative, _ = _relative(bend_times, bends, np.full(bends.shape[1], 0.25), clip.first_bend)
     sizes = np.stack(
         [np.linalg.norm(left[:, [names.index(n) for n in part]], axis=1) for part in _SIZES.values()], axis=1
     )
-    jaw = _jaw_residual(times, frame_times, points, pose)
-    looks = _looks(times, measures, pose)
+    jaw = _jaw_residual(times, frame_times, points, pose, clip.first)
+    looks = _looks(times, measures, pose, clip.first)
     groups = {group: [i for i, name in enumerate(names) if _group(name) == group] for group in _FLOOR}
 
-    starts = np.arange(times[0], max(times[-1] - WINDOW, times[0]) + 1e-6, HOP)
     rows, kept_starts = [], []
     for start in starts:
         inside = _between(times, start, start + WINDOW)
@@ -257,8 +332,8 @@ def windows(times: Array, measures: Array, frame_times: Array, points: Array) ->
     all_names = (
         *names,
         *(f"z_{name}" for name in names),
-        *bend_names,
-        *(f"z_{name}" for name in bend_names),
+        *_BENDS,
+        *(f"z_{name}" for name in _BENDS),
         *(f"jump_{group}" for group in groups),
         *(f"away_{group}" for group in groups),
         *(f"farthest_{group}" for group in groups),
@@ -269,7 +344,7 @@ def windows(times: Array, measures: Array, frame_times: Array, points: Array) ->
     return Windows(begin, begin + WINDOW, table.astype(np.float32), all_names)
 
 
-_OFF = ("off_chin_forehead", "off_chin_cheeks", "off_cheeks_forehead", "off_face_surround")
+OFF = ("off_chin_forehead", "off_chin_cheeks", "off_cheeks_forehead", "off_face_surround")
 
 
 def colour_departure(table: Windows) -> Array:
@@ -277,7 +352,7 @@ def colour_departure(table: Windows) -> Array:
 
     In levels, divided by one and twice that quarter's own: clips in moving light need more to stand out.
     """
-    off = table.values[:, [table.names.index(name) for name in _OFF]].astype(np.float64)
+    off = table.values[:, [table.names.index(name) for name in OFF]].astype(np.float64)
     out = np.zeros(len(off))
     for k in range(len(off)):
         near = _between(table.start, table.start[k] - REACH, table.start[k] + REACH)
@@ -295,13 +370,15 @@ def _mean(values: Array) -> Array:
     return np.asarray(np.where(good, values, 0).sum(axis=0) / np.maximum(good.sum(axis=0), 1))
 
 
-def _relative(times: Array, values: Array, floors: Array, pose: Array | None = None) -> tuple[Array, Array]:
+def _relative(
+    times: Array, values: Array, floors: Array, first: float, pose: Array | None = None
+) -> tuple[Array, Array]:
     """(z, residual): what pose and mouth opening do not explain, in units of its spread nearby, and as it is.
 
-    Blocks of ``REACH`` seconds share one neighbourhood; a ridge keeps short clips from explaining their defects away.
+    Blocks of ``REACH`` seconds from ``first`` on share one neighbourhood; a ridge keeps short clips from explaining
+    their defects away.
     """
     z, left = np.zeros_like(values), np.zeros_like(values)
-    first = times[0] if len(times) else 0.0
     block = np.floor((times - first) / REACH).astype(int)
     for k in np.unique(block):
         near = _between(times, first + (k - 0.5) * REACH, first + (k + 1.5) * REACH)

@@ -14,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.gates import load_gate_set
+from core.media.heard import Listening
 from core.media.models import Frame
 from core.models import Finding, GateResult, Span
 from core.perception.models import Face
+from core.perception.record import LandmarkRecorder
+from core.rows import Sliced
 from core.weights import weight_digests, weight_file
-from detect.errors import Abstain
+from detect.errors import Abstain, too_short
 from detect.models import Subject
-from detect.sync.features import RATE, lip_features, mel_features, voiced
+from detect.sync.features import RATE, RECORDED, SOUND_RATE, lip_features, mel_features, voiced
 from detect.sync.model import SEARCH
 
 Floats = NDArray[np.float32]
@@ -35,7 +38,7 @@ _LOCAL = 2.0  # seconds of one local look
 
 @dataclass(frozen=True)
 class Sync:
-    """One clip's answer. ``offset`` in frames at 25 Hz, positive where the sound comes after the lips."""
+    """One clip's answer. ``offset`` in rows of 40 ms, positive where the sound comes after the lips."""
 
     offset: int
     confidence: float
@@ -44,24 +47,27 @@ class Sync:
     local: list[tuple[float, float]]  # (seconds, clearness of the same offset in the two seconds around)
 
 
-def similarity(lips: Floats, mels: Floats) -> Floats:
-    """(31, n) similarity of lips at frame t with the sound d frames later, d from -15 to 15."""
+def similarity(lips: Sliced, mels: Sliced, first_row: int, count: int) -> Floats:
+    """(31, count) similarity of lips at row t with the sound d rows later, d from -15 to 15; a chunk at a time.
+
+    The network does not see what lies before ``first_row``, where there is no picture: the similarity is 0 there.
+    """
     import torch
 
     from detect.sync.model import similarities
 
     network = _network()
-    parts = []
+    whole = np.zeros((2 * SEARCH + 1, count), np.float32)
     with torch.no_grad():
-        for start in range(0, len(lips), _CHUNK):
-            first, last = max(0, start - _MARGIN), min(len(lips), start + _CHUNK + _MARGIN)
+        for start in range(first_row, count, _CHUNK):
+            first, last = max(first_row, start - _MARGIN), min(count, start + _CHUNK + _MARGIN)
             seen, heard = network(
                 torch.from_numpy(lips[first:last].T[None].copy()),
                 torch.from_numpy(mels[4 * first : 4 * last].T[None].copy()),
             )
             found = similarities(seen, heard)[0].numpy()
-            parts.append(found[:, start - first : start - first + _CHUNK][:, : len(lips) - start])
-    whole: Floats = np.concatenate(parts, axis=1).astype(np.float32)
+            stop = min(count, start + _CHUNK)
+            whole[:, start:stop] = found[:, start - first : stop - first]
     return whole
 
 
@@ -74,13 +80,11 @@ def measure(curve: Floats, use: NDArray[np.bool_]) -> Sync:
     local = []
     half = int(_LOCAL * RATE / 2)
     for centre in range(half, max(half + 1, curve.shape[1] - half + 1), RATE // 2):
-        window = np.zeros_like(use)
-        window[max(0, centre - half) : centre + half] = True
-        window &= use
-        if window.sum() >= half:
-            around = curve[:, window].mean(axis=1)
-            near = int(around[max(0, best - 1) : best + 2].argmax()) + max(0, best - 1)
-            local.append((centre / RATE, clearness(around, near)))
+        near = slice(max(0, centre - half), centre + half)
+        if use[near].sum() >= half:
+            around = curve[:, near][:, use[near]].mean(axis=1)
+            here = int(around[max(0, best - 1) : best + 2].argmax()) + max(0, best - 1)
+            local.append((centre / RATE, clearness(around, here)))
     return Sync(best - SEARCH, float(confidence), features[1], features[2], local)
 
 
@@ -97,36 +101,42 @@ def clearness(mean: Floats, best: int) -> float:
 
 
 class SyncGate:
-    """See the module's docstring. Needs nothing but the face track and the sound, so it watches no frames."""
+    """See the module's docstring. Watches the frames for the points of lips and jaw, kept on disk."""
 
     name = "lip_sync"
-    version = "1"
+    version = "2"
+
+    def __init__(self) -> None:
+        self._seen = LandmarkRecorder(RECORDED, axes=2)
 
     def see(self, frame: Frame, face: Face | None) -> None:
-        """The face track is enough."""
+        self._seen.see(frame, face)
 
     def result(self, subject: Subject) -> GateResult:
-        sound = subject.speech()
-        lips, valid = lip_features(subject.track)
+        sound = subject.main
+        lips, valid = lip_features(self._seen)
         mels = mel_features(sound)
         count = min(len(lips), len(mels) // 4)
-        lips, valid, mels = lips[:count], valid[:count], mels[: 4 * count]
-        if count < 2 * SEARCH or valid.mean() < 0.3:
+        valid = valid[:count]
+        _long_enough(subject, sound, self._seen)
+        if count < 2 * SEARCH or valid.sum() < _LEAST_VOICED * RATE:
             raise Abstain("no face is seen for long enough to compare lips with sound")
         use = valid & voiced(sound, count)
         if use.sum() < _LEAST_VOICED * RATE:
             raise Abstain(f"less than {_LEAST_VOICED} s of speech with a face in view")
-        change = np.abs(np.diff(lips, axis=0)).mean(axis=1)[use[1:]]
-        moving = float(np.median(change)) >= _LEAST_MOVEMENT
-        found = measure(similarity(lips, mels), use)
+        moving = _movement(lips, use) >= _LEAST_MOVEMENT
+        found = measure(similarity(lips, mels, int(valid.argmax()), count), use)
         fps = float(subject.info.video.frame_rate)
         frames = round(found.offset * fps / RATE, 1)
+        stands = f"it stands {found.clear:.1f} standard deviations above far offsets"
         return GateResult(
             gate=self.name,
             version=self.version,
             score=round(found.confidence, 4),
             unit="confidence 0..1",
-            reason=f"sound {frames:+g} frames from the lips" if found.confidence > 0.5 else "no clear offset",
+            reason=f"sound {frames:+g} frames from the lips; {stands}"
+            if found.confidence > 0.5
+            else f"no clear offset; {stands}",
             findings=tuple(_findings(found, frames, fps, moving, subject)),
             curve=tuple((round(t, 2), round(value, 3)) for t, value in found.local),
             measures={
@@ -140,8 +150,29 @@ class SyncGate:
         )
 
 
+def _long_enough(subject: Subject, sound: Listening, seen: LandmarkRecorder) -> None:
+    """Raises Abstain where the clip itself, or the time in which it has both picture and sound, is too short."""
+    need = f"lip sync needs {_LEAST_VOICED:g} s of speech with a face in view"
+    video = subject.info.video
+    length = min(float(video.duration), len(sound) / SOUND_RATE)
+    if length < _LEAST_VOICED:
+        raise too_short(length, need)
+    both = min(float(video.end), len(sound) / SOUND_RATE) - float(video.start)
+    if both < _LEAST_VOICED:
+        raise Abstain(f"picture and sound are there together for {max(both, 0.0):.1f} s: {need}")
+
+
+def _movement(lips: Sliced, use: NDArray[np.bool_]) -> float:
+    """Median change from row to row of the rows that count."""
+    changes = []
+    for start in range(0, len(use) - 1, _CHUNK):
+        part = lips[start : min(len(use), start + _CHUNK + 1)]
+        changes.append(np.abs(np.diff(part, axis=0)).mean(axis=1)[use[start + 1 : start + _CHUNK + 1]])
+    return float(np.median(np.concatenate(changes)))
+
+
 def _findings(found: Sync, frames: float, fps: float, moving: bool, subject: Subject) -> list[Finding]:
-    end = float(subject.info.duration)
+    video, audio = subject.info.video, subject.info.audio
     entry = (subject.gate_set or load_gate_set()).gates[SyncGate.name]
     bound = entry.findings["lip_audio_mismatch"].review
     # An offset counts as soon as the confidence is no reason for review by itself: nothing falls between the two.
@@ -154,7 +185,7 @@ def _findings(found: Sync, frames: float, fps: float, moving: bool, subject: Sub
                 code="lip_audio_mismatch",
                 severity="review",
                 message=f"The sound comes {abs(frames):g} frames ({abs(frames) / fps * 1000:.0f} ms) {order} the lips.",
-                spans=(Span(source="sound", t0=0.0, t1=end),),
+                spans=(Span(source="sound", t0=0.0, t1=float(audio.end if audio else video.end)),),
                 score=abs(frames),
                 threshold=round(bound * fps / RATE, 1),
                 unit="frames",
@@ -167,7 +198,7 @@ def _findings(found: Sync, frames: float, fps: float, moving: bool, subject: Sub
                 code="lips_do_not_move",
                 severity="review",
                 message="There is speech, but the lips hardly move.",
-                spans=(Span(source="picture", t0=0.0, t1=end),),
+                spans=(Span(source="picture", t0=float(video.start), t1=float(video.end)),),
             )
         )
     return findings

@@ -23,9 +23,9 @@ from safetensors.torch import save_file
 
 from core.canonical import digest_file
 from core.media.decode import sound
-from core.perception.models import FaceTrack
+from core.perception.record import LandmarkRecorder
 from core.perception.watch import watch
-from detect.sync.features import MIRROR, lip_features, mel_features, voiced
+from detect.sync.features import MIRROR, RECORDED, lip_features, mel_features, voiced
 from detect.sync.gate import clearness, confidence_features
 from detect.sync.model import SEARCH, SyncNetwork, similarities
 
@@ -75,21 +75,24 @@ def load_clips(media: Path, cache: Path) -> list[Clip]:
 def load_clip(path: Path, speaker: str, cache: Path) -> Clip | None:
     """None for a clip with hardly a face or a word."""
     digest = digest_file(path)
-    track_file, sound_file = cache / "tracks" / f"{digest}.npz", cache / "sound" / f"{digest}.npy"
+    track_file, sound_file = cache / "lips" / f"{digest}.npz", cache / "sound" / f"{digest}.npy"
     if not track_file.exists():
         track_file.parent.mkdir(parents=True, exist_ok=True)
-        watch(path).save(track_file)
+        recorder = LandmarkRecorder(RECORDED, axes=2)
+        watch(path, [recorder])
+        recorder.save(track_file)
     if not sound_file.exists():
         sound_file.parent.mkdir(parents=True, exist_ok=True)
         np.save(sound_file, sound(path))
     samples = np.load(sound_file).astype(np.float32)
-    lips, valid = lip_features(FaceTrack.load(track_file))
-    mels = mel_features(samples)
-    count = min(len(lips), len(mels) // 4)
+    seen, valid = lip_features(LandmarkRecorder.load(track_file))
+    heard = mel_features(samples)
+    count = min(len(seen), len(heard) // 4)
+    lips, mels = seen[:count], heard[: 4 * count]
     loud = voiced(samples, count)
     if count < 20 or (valid[:count] & loud).mean() < 0.3:
         return None
-    return Clip(digest, speaker, lips[:count], valid[:count], mels[: 4 * count], loud)
+    return Clip(digest, speaker, lips, valid[:count], mels, loud)
 
 
 def train(clips: list[Clip], steps: int, seed: int) -> SyncNetwork:

@@ -114,13 +114,14 @@ class Articulation:
 
 
 def fit_articulation(
-    own: Array, usable: NDArray[np.bool_], speech: Speech | None, fps: float
+    own: Array, usable: NDArray[np.bool_], speech: Speech | None, times: Array
 ) -> Articulation:
     """Learn one person's articulation.
 
     Args:
         own: (n, g) gestures of the reference. usable: (n,) frames to learn from. speech: the reference's sound with
-            phones where known, lined up with its picture; None without sound. fps: of the reference.
+            phones where known, lined up with its picture; None without sound. times: (n,) middles of the pictures on
+            the sound's clock, seconds.
     """
     rows = np.flatnonzero(usable)
     mean, spread = own[rows].mean(axis=0), own[rows].std(axis=0) + 1e-4
@@ -128,7 +129,6 @@ def fit_articulation(
     rule = np.eye(len(GESTURES))
     if speech is None:
         return Articulation(mean, spread, ranks, rule, None, None)
-    times = (np.arange(len(own)) + 0.5) / fps
     z = (own - mean) / spread
     by_rule = np.zeros_like(z)
     by_phones = None

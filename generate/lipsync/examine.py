@@ -43,7 +43,7 @@ def check_faces(track: FaceTrack, reference: Path) -> None:
             where=where,
             next_step="record one person alone",
         )
-    boxes = track.boxes()[track.found]
+    boxes = track.boxes[track.found]
     width = float(np.median(boxes[:, 2] - boxes[:, 0]))
     if width < SMALLEST_FACE_PX:
         raise ReferenceRefused(
@@ -68,13 +68,13 @@ def usable_run(
     start, stop = longest_run(good & ~jumps)
     if start > 0 and jumps[start - 1]:
         start -= 1  # the first frame after a cut continues with the next one
-    if (stop - start) / track.fps >= SHORTEST_SECONDS:
+    if _lasts(track, start, stop) >= SHORTEST_SECONDS:
         return good, (start, stop)
     bad = np.flatnonzero(turned)
     code, what = "turned_away", f"the face is turned more than {LARGEST_YAW:.0f} degrees too often"
-    if len(good) / track.fps < SHORTEST_SECONDS:
+    if _lasts(track, 0, len(good)) < SHORTEST_SECONDS:
         code, what = "too_short", f"the reference lasts less than {SHORTEST_SECONDS:.0f} s"
-    elif np.diff(longest_run(good))[0] >= SHORTEST_SECONDS * track.fps:
+    elif _lasts(track, *longest_run(good)) >= SHORTEST_SECONDS:
         code, what, bad = "cut_in_clip", "cuts leave no run of three seconds", np.flatnonzero(jumps)
     elif (~track.found).mean() > 0.3:
         code, what, bad = "no_face", "the face is lost too often", np.flatnonzero(~track.found)
@@ -85,6 +85,13 @@ def usable_run(
         where=where,
         next_step="record 20 s without a cut, looking at the camera",
     )
+
+
+def _lasts(track: FaceTrack, start: int, stop: int) -> float:
+    """Seconds for which the pictures ``start`` to ``stop`` are shown, by the file's own clock."""
+    if stop - start < 2:
+        return 0.0
+    return float(track.times[stop - 1] - track.times[start]) + 1 / track.fps + 1e-6
 
 
 def sound_offset(seen: Array, asked_for: Array) -> tuple[int, float]:

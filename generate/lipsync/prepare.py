@@ -19,6 +19,7 @@ from core.media.decode import sound
 from core.media.models import Frame
 from core.media.probe import probe
 from core.perception.models import Face, FaceTrack, Phone
+from core.perception.record import LandmarkRecorder
 from core.perception.speech import align, transcribe
 from core.perception.watch import watch
 from generate.errors import ReferenceRefused
@@ -163,9 +164,10 @@ def _make(
         )
     with PictureWriter(folder / "bodies.bin") as bodies, PictureWriter(folder / "mouths.bin") as mouths:
         keeper = _Keeper(bodies, mouths)
-        track = watch(reference, [keeper], progress=progress)
+        marks = LandmarkRecorder()
+        track = watch(reference, [keeper, marks], progress=progress)
     check_faces(track, reference)
-    points = smoothed(track.landmarks)
+    points = smoothed(marks[:])
     stable = canonical_stable(points[track.found])
     pose = poses(_filled(points, track.found), stable)
     angles = pose.angles()
@@ -191,9 +193,9 @@ def _make(
     sharpness = np.array(keeper.sharpness)
     enough = 0.6 * float(np.median(sharpness[learned]))
     units = np.flatnonzero(learned & (sharpness >= enough) & (motion < 0.06) & ~jumps)
-    articulation = fit_articulation(own, learned, speech, track.fps)
+    articulation = fit_articulation(own, learned, speech, _middles(track))
     shape = fit_shape(canonical[learned], own[learned])
-    box = track.boxes()[track.found]
+    box = track.boxes[track.found]
     face_px = float(np.median(box[:, 2] - box[:, 0]))
     examination = Examination(
         frames=len(track.times),
@@ -244,6 +246,12 @@ def _filled(points: Array, found: NDArray[np.bool_]) -> Array:
     return whole
 
 
+def _middles(track: FaceTrack) -> Array:
+    """(n,) seconds of the presentation at the middle of each picture."""
+    middles: Array = track.times + 0.5 / track.fps
+    return middles
+
+
 def _first(track: FaceTrack, share: float) -> NDArray[np.bool_]:
     """The frames of the first ``share`` of the clip."""
     return np.arange(len(track.times)) < share * len(track.times)
@@ -257,12 +265,16 @@ def _listen(reference: Path, track: FaceTrack, own: Array) -> tuple[Speech | Non
     samples = sound(reference)
     if len(samples) < 16_000 or float(np.abs(samples).max()) < 1e-3:
         return None, None, 0.0, ""
-    times = (np.arange(len(track.times)) + 0.5) / track.fps
+    # Lags are counted in pictures of an even clock, from the first picture on, at the presentation's times.
+    first, last = float(track.times[0]), float(track.times[-1])
+    even = first + np.arange(round((last - first) * track.fps) + 1) / track.fps
+    nearest = np.searchsorted((track.times[1:] + track.times[:-1]) / 2, even)
+    times = even + 0.5 / track.fps
     heard = transcribe(samples, language=None)
     phones = tuple(align(samples, heard.words)) if heard.language == "en" and heard.words else ()
     if sum(phone.symbol != "SIL" for phone in phones) < 2 * len(heard.words):
         phones = ()  # the aligner lost its way: sound alone then
-    z = np.where(track.found[:, None], own, np.nan)
+    z = np.where(track.found[:, None], own, np.nan)[nearest]
     if phones:
         asked_for = asked(phones, times)[:, OFFSET_GESTURES]
     else:

@@ -24,6 +24,7 @@ from core.media.probe import probe
 from core.perception.embed import face_embedding
 from core.perception.finder import find_faces
 from core.perception.models import FaceTrack, Phone
+from core.perception.record import LandmarkRecorder
 from core.perception.watch import watch
 from generate.loudness import integrated_loudness
 from generate.presenter import reference_phones, sample_presenter
@@ -43,6 +44,8 @@ CLOSED = (
 )
 
 Array = NDArray[np.float64]
+Marks = NDArray[np.float32]
+"""(n, 478, 3) mesh points of every frame, pixels; NaN where the face was lost."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +74,15 @@ class Likeness:
     strangers_share_near: float
 
 
-def aperture(track: FaceTrack) -> Array:
+def aperture(marks: Marks) -> Array:
     """Gap of the inner lips over the distance of the outer eye corners, each frame."""
-    marks = track.landmarks
     gap = np.linalg.norm(marks[:, 13, :2] - marks[:, 14, :2], axis=1)
     return np.asarray(gap / np.linalg.norm(marks[:, 33, :2] - marks[:, 263, :2], axis=1), np.float64)
 
 
-def lip_sync(track: FaceTrack, phones: list[Phone], reach: int = 8) -> LipSync:
+def lip_sync(track: FaceTrack, marks: Marks, phones: list[Phone], reach: int = 8) -> LipSync:
     """How the lips follow the phones' own expectation, which leads the sound by LIPS_LEAD_SECONDS as people's do."""
-    opened = aperture(track)
+    opened = aperture(marks)
     times = track.times + 0.5 / track.fps + LIPS_LEAD_SECONDS
     expected = expected_aperture(phones, times)
     best = {}
@@ -101,7 +103,7 @@ def _closed(opened: Array, times: Array, phone: Phone) -> bool:
     return bool(np.nanmin(opened[inside]) < CLOSED)
 
 
-def one_large_face(path: Path, track: FaceTrack, every: int = 1) -> float:
+def one_large_face(path: Path, marks: Marks, every: int = 1) -> float:
     """Share of (each ``every``-th of) the frames in which MTCNN and the mesh agree on one face of 300 px or more."""
     good = total = 0
     for frame in frames(path):
@@ -109,18 +111,17 @@ def one_large_face(path: Path, track: FaceTrack, every: int = 1) -> float:
             continue
         total += 1
         found = find_faces(frame.image)
-        marks = track.landmarks[frame.index]
-        large = bool(track.found[frame.index]) and float(np.ptp(marks[:, 1])) >= FACE_HEIGHT
+        large = float(np.ptp(marks[frame.index, :, 1])) >= FACE_HEIGHT  # NaN, a lost face, is not
         good += len(found) == 1 and float(found[0].box[3] - found[0].box[1]) >= FACE_HEIGHT and large
     return good / total
 
 
-def clip_embeddings(path: Path, track: FaceTrack, every: int = 25) -> NDArray[np.float32]:
+def clip_embeddings(path: Path, marks: Marks, every: int = 25) -> NDArray[np.float32]:
     """dlib embeddings of each ``every``-th frame."""
     rows = [
-        face_embedding(frame.image, track.landmarks[frame.index])
+        face_embedding(frame.image, marks[frame.index])
         for frame in frames(path)
-        if frame.index % every == 0 and track.found[frame.index]
+        if frame.index % every == 0 and not np.isnan(marks[frame.index]).any()
     ]
     return np.stack(rows)
 
@@ -187,15 +188,12 @@ def likeness(own: NDArray[np.float32], real: NDArray[np.float32], identities: li
     )
 
 
-def sharpness(path: Path, track: FaceTrack, every: int = 50) -> float:
+def sharpness(path: Path, marks: Marks, every: int = 50) -> float:
     """Median variance of the Laplacian over the face, grey levels squared."""
     values = []
     for frame in frames(path):
-        if frame.index % every == 0 and track.found[frame.index]:
-            low, high = (
-                track.landmarks[frame.index, :, :2].min(axis=0),
-                track.landmarks[frame.index, :, :2].max(axis=0),
-            )
+        if frame.index % every == 0 and not np.isnan(marks[frame.index]).any():
+            low, high = marks[frame.index, :, :2].min(axis=0), marks[frame.index, :, :2].max(axis=0)
             face = frame.image[int(low[1]) : int(high[1]), int(low[0]) : int(high[0])]
             values.append(cv2.Laplacian(cv2.cvtColor(face, cv2.COLOR_BGR2GRAY), cv2.CV_64F).var())
     return float(np.median(values))
@@ -204,8 +202,10 @@ def sharpness(path: Path, track: FaceTrack, every: int = 50) -> float:
 def measure(path: Path, media: Path | None, cache: Path | None = None) -> dict[str, Any]:
     """Every figure of the card."""
     info = probe(path)
-    track = watch(path)
-    heights = np.ptp(track.landmarks[:, :, 1], axis=1)
+    recorder = LandmarkRecorder()
+    track = watch(path, [recorder])
+    marks = recorder[:]
+    heights = np.ptp(marks[:, :, 1], axis=1)
     samples = sound(path, rate=48_000)
     record: dict[str, Any] = {
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -214,13 +214,13 @@ def measure(path: Path, media: Path | None, cache: Path | None = None) -> dict[s
         "size": [info.video.width, info.video.height],
         "frames_per_second": float(info.video.frame_rate),
         "loudness_lufs": round(integrated_loudness(samples, 48_000), 1),
-        "one_face_of_300_px_share": one_large_face(path, track),
+        "one_face_of_300_px_share": one_large_face(path, marks),
         "mesh_height_px": [round(float(np.nanmin(heights)), 1), round(float(np.nanmax(heights)), 1)],
-        "sharpness": round(sharpness(path, track), 1),
-        "lip_sync": asdict(lip_sync(track, reference_phones())),
+        "sharpness": round(sharpness(path, marks), 1),
+        "lip_sync": asdict(lip_sync(track, marks, reference_phones())),
     }
     if media is not None:
-        record["likeness"] = asdict(likeness(clip_embeddings(path, track), *real_embeddings(media, cache)))
+        record["likeness"] = asdict(likeness(clip_embeddings(path, marks), *real_embeddings(media, cache)))
     return record
 
 

@@ -48,10 +48,11 @@ def _mouth(print_: Fingerprint) -> Floats:
 def _picture(print_: Fingerprint) -> Floats:
     """(hops, 704) is too much: eight fixed sums of the blocks, at the hops' rate, means taken out."""
     at = np.arange(int(print_.duration * SPEECH_RATE)) / SPEECH_RATE
-    if not len(at):
+    if not len(at) or not len(print_.picture_ms):
         return np.zeros((0, 8), np.float32)
     weights = np.random.default_rng(1).normal(size=(print_.pictures.shape[1], 8))
-    sums = print_.pictures.astype(np.float64) @ weights
+    blocks = (print_.pictures[start : start + 2048] for start in range(0, len(print_.pictures), 2048))
+    sums = np.concatenate([block.astype(np.float64) @ weights for block in blocks])
     series = np.stack([np.interp(at, print_.picture_ms / 1000, column) for column in sums.T], axis=1)
     level: Floats = np.asarray(series - series.mean(axis=0), np.float32)
     return level

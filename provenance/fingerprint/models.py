@@ -44,7 +44,8 @@ class Fingerprint:
     """What a video shows and says.
 
     Attributes:
-        duration_ms: of the watched picture.
+        duration_ms: until the last picture has been shown and the last sound is heard, from the presentation's zero.
+            (Ones stored before sound after the last picture was taken in end with the picture.)
         aspect: width over height times 1000.
         picture_ms: uint32 (n,) time of each picture sample, four a second.
         pictures: uint8 (n, 704): 24x24 block means of luma, then 8x8 of Cb and of Cr.
@@ -72,6 +73,13 @@ class Fingerprint:
     def duration(self) -> float:
         """Seconds."""
         return self.duration_ms / 1000
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        """Seconds at which the first picture comes and the last one ends."""
+        if not len(self.frame_ms):
+            return 0.0, 0.0
+        return int(self.frame_ms[0]) / 1000, min(self.duration_ms, picture_end(self.frame_ms)) / 1000
 
     def part(self, t0: float, t1: float) -> Fingerprint:
         """The fingerprint of seconds ``t0`` to ``t1``, on a time axis of its own."""
@@ -149,6 +157,14 @@ class Fingerprint:
         return found
 
 
+def picture_end(frame_ms: Array) -> int:
+    """When the last picture ends, ms: it is shown for as long as the one before."""
+    if not len(frame_ms):
+        return 0
+    last = int(frame_ms[-1])
+    return last + (last - int(frame_ms[-2]) if len(frame_ms) > 1 else 0)
+
+
 def _broken(what: str) -> FingerprintError:
     return FingerprintError(what, next_step="take the fingerprint of the asset again")
 
@@ -193,6 +209,7 @@ class Comparison:
         differing: what differs, by whole seconds of the candidate; never empty when ``agrees`` is false.
         covers: seconds of the reference that the candidate shows.
         measures: per second of the candidate: the numbers that decided, for experts.
+        reason: why nothing could be compared, for people; empty otherwise.
     """
 
     agrees: bool
@@ -200,3 +217,4 @@ class Comparison:
     differing: tuple[Difference, ...]
     covers: tuple[float, float] | None = None
     measures: tuple[dict[str, float], ...] = ()
+    reason: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from fractions import Fraction
 from functools import lru_cache
 from typing import Protocol
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from core.media.heard import Listening
 from provenance.fingerprint.models import (
     CHROMA_SIDE,
     FACE_BYTES,
@@ -20,13 +22,15 @@ from provenance.fingerprint.models import (
     PICTURE_VALUES,
     SHAPE_VALUES,
     Fingerprint,
+    picture_end,
 )
-from provenance.fingerprint.sound import speech_hash
+from provenance.fingerprint.sound import audible_until, speech_hash
 
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
 
 NO_FACE = -32768
+PADDING_MS = 60  # sound that outlasts the picture by less is a codec's padding
 PATCH = 32
 # Where the aligned patch has the outer eye corners, the nose's base and the mouth's corners, px of 32.
 _ANCHORS = (33, 263, 2, 61, 291)
@@ -62,12 +66,10 @@ class Fingerprinter:
     def __init__(self) -> None:
         self._aspect = 0
         self._next = Fraction(0)
-        self._frame_ms: list[int] = []
-        self._motion: list[tuple[int, int, int, int, int]] = []
-        self._picture_ms: list[int] = []
-        self._pictures: list[Image] = []
-        self._bits: list[Image] = []
-        self._shapes: list[Image] = []
+        self._frame_ms = array("I")
+        self._motion = array("h")
+        self._picture_ms = array("I")
+        self._pictures, self._bits, self._shapes = bytearray(), bytearray(), bytearray()
 
     def see(self, frame: SeenFrame, face: SeenFace | None) -> None:
         """Take in one frame, with its face where one is tracked. Past four hours frames are not taken in."""
@@ -77,30 +79,36 @@ class Fingerprinter:
         height, width = frame.image.shape[:2]
         self._aspect = self._aspect or round(1000 * width / height)
         self._frame_ms.append(ms)
-        self._motion.append(_motion(face.landmarks, width, height) if face else (NO_FACE,) * 5)
+        self._motion.extend(_motion(face.landmarks, width, height) if face else (NO_FACE,) * 5)
         if frame.time < self._next:
             return
         self._next = Fraction(int(frame.time * PICTURE_RATE) + 1, PICTURE_RATE)
         self._picture_ms.append(ms)
-        self._pictures.append(picture_values(frame.image))
-        self._bits.append(face_bits(frame.image, face.landmarks) if face else np.zeros(FACE_BYTES, np.uint8))
-        self._shapes.append(_shape(face.landmarks) if face else np.zeros(SHAPE_VALUES, np.uint8))
+        self._pictures += picture_values(frame.image).tobytes()
+        self._bits += face_bits(frame.image, face.landmarks).tobytes() if face else bytes(FACE_BYTES)
+        self._shapes += _shape(face.landmarks).tobytes() if face else bytes(SHAPE_VALUES)
 
-    def fingerprint(self, sound16k: Floats) -> Fingerprint:
-        """The fingerprint of all frames seen and of the sound (float32 (n,) at 16 kHz, empty without one)."""
-        words, level = speech_hash(sound16k)
-        last = self._frame_ms[-1] if self._frame_ms else 0
-        step = round(last / max(len(self._frame_ms) - 1, 1))
-        duration = last + (step if self._frame_ms else 0)
-        hops = int(duration / 25) + 40  # sound that runs on after the picture is not part of it
+    def fingerprint(self, sound: Listening | None) -> Fingerprint:
+        """The fingerprint of all frames seen and of the sound (mono at 16 kHz from time zero; None without one).
+
+        It lasts as long as the longer of the two: words after the last picture count. Silence there does not, and no
+        codec's padding.
+        """
+        words, level = speech_hash(sound if sound is not None else np.zeros(0, np.float32))
+        frame_ms = np.array(self._frame_ms, np.uint32)
+        duration = picture_end(frame_ms)
+        heard = round(1000 * audible_until(level))
+        if heard >= duration + PADDING_MS:
+            duration = min(heard, MAX_SECONDS * 1000)
+        hops = int(duration / 25) + 40  # of what is only silent or padding, a second is enough
         return Fingerprint(
             duration_ms=duration,
             aspect=self._aspect,
             picture_ms=np.array(self._picture_ms, np.uint32),
-            pictures=np.array(self._pictures, np.uint8).reshape(-1, PICTURE_VALUES),
-            face_bits=np.array(self._bits, np.uint8).reshape(-1, FACE_BYTES),
-            face_shape=np.array(self._shapes, np.uint8).reshape(-1, SHAPE_VALUES),
-            frame_ms=np.array(self._frame_ms, np.uint32),
+            pictures=np.frombuffer(bytes(self._pictures), np.uint8).reshape(-1, PICTURE_VALUES),
+            face_bits=np.frombuffer(bytes(self._bits), np.uint8).reshape(-1, FACE_BYTES),
+            face_shape=np.frombuffer(bytes(self._shapes), np.uint8).reshape(-1, SHAPE_VALUES),
+            frame_ms=frame_ms,
             motion=np.array(self._motion, np.int16).reshape(-1, 5),
             speech=words[:hops],
             level=level[:hops],

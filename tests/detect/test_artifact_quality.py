@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from core.gates import decide, load_gate_set
 from core.media.decode import frames, sound
 from core.media.encode import VideoWriter
+from core.media.heard import Heard
 from core.media.models import Frame
 from core.media.probe import probe
 from core.models import GateResult, Verdict
@@ -49,7 +51,8 @@ def examined(path: Path, images: list[Array], speech: Array) -> GateResult:
             writer.write_sound(speech[index * RATE // FPS : (index + 1) * RATE // FPS])
     gate = QualityGate()
     track = watch(path, [gate])
-    return gate.result(Subject(path, probe(path), track))
+    ears = Heard.of(speech[: len(images) * RATE // FPS]).ears
+    return gate.result(Subject(path, probe(path), track, ears))
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +125,30 @@ def test_a_tiny_face_is_not_judged(gate: type[QualityGate] | type[AuthenticityGa
         watcher.see(Frame(index, Fraction(index, 2), np.zeros((64, 64, 3), np.uint8)), face)
     with pytest.raises(Abstain, match="too small"):
         watcher.result(Subject(presenter, probe(presenter), None))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("gate", "words"),
+    [
+        (QualityGate, "the clip is too short: 0.2 s, artifact quality needs 0.5 s with a face in view"),
+        (
+            AuthenticityGate,
+            "the clip is too short: 0.2 s, authenticity needs more than 1.6 s with a face in view",
+        ),
+    ],
+)
+def test_a_short_clip_is_called_too_short(
+    gate: type[QualityGate] | type[AuthenticityGate], words: str, pictures: list[Array]
+) -> None:
+    watcher = gate()
+    with FaceTracker() as tracker:
+        for index, image in enumerate(pictures[:6]):
+            face = tracker.track(image, index / FPS)
+            watcher.see(Frame(index, Fraction(index, FPS), image), face)
+    info = SimpleNamespace(video=SimpleNamespace(duration=Fraction(6, 25)))
+    with pytest.raises(Abstain) as reason:
+        watcher.result(Subject(None, info, None))  # type: ignore[arg-type]
+    assert str(reason.value) == words
 
 
 def test_research_weights_are_off_in_production(monkeypatch: pytest.MonkeyPatch) -> None:

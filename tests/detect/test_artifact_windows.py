@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from detect.artifact import windows as table_module
 from detect.artifact.quality import smooth, speaking
 from detect.artifact.regions import INDEX, NAMES
-from detect.artifact.windows import KEPT, WINDOW, Windows, windows
+from detect.artifact.windows import KEPT, OFF, WINDOW, Windows, colour_departure, in_parts, joined, windows
 
 Array = NDArray[Any]
 
@@ -32,6 +34,23 @@ def column(table: Windows, name: str) -> Array:
 def test_too_few_frames_give_no_window() -> None:
     times, measures, frame_times, points = clip(0.3)
     assert windows(times, measures, frame_times, points) is None
+
+
+def test_parts_of_a_long_clip_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    times, measures, frame_times, points = clip(100)
+    kept = np.flatnonzero((frame_times < 31) | (frame_times > 38.5))
+    frame_times, points = frame_times[kept] + 3.3, points[kept]
+    rows = np.flatnonzero((times < 31) | (times > 38.5))
+    times, measures = times[rows] + 3.3, measures[rows].astype(np.float32)
+    monkeypatch.setattr(table_module, "PART", 1000.0)
+    whole = windows(times, measures, frame_times, points)
+    monkeypatch.setattr(table_module, "PART", 20.0)
+    parts = list(in_parts(times, measures, frame_times, points))
+    together = joined(parts)
+    assert whole is not None and len(parts) == 5
+    assert np.array_equal(together.start, whole.start)
+    assert np.abs(together.values - whole.values).max() < 1e-5
+    assert np.array_equal(colour_departure(together.only(OFF)), colour_departure(together))
 
 
 def test_names_and_values_agree_and_nothing_is_nan() -> None:

@@ -271,3 +271,148 @@ def test_a_copy_that_runs_on_after_the_original_never_agrees(original: Original)
 
 def test_it_is_compact(original: Original) -> None:
     assert len(original.print.to_bytes()) < 4000 * SECONDS
+
+
+class Outlasting:
+    """A clip with words before its first picture and after its last one: 1 s, 4 s of picture, 1.4 s."""
+
+    def __init__(self, original: Original):
+        self.original = original
+        words = np.concatenate(
+            [original.other_sound[:16000], original.sound, original.other_sound[20000:42400]]
+        )
+        self.sound = words.astype(np.float32)
+        self.print = self.taken(self.sound)
+
+    def taken(self, sound: npt.NDArray[np.float32], start: Fraction = Fraction(1)) -> Fingerprint:
+        watcher = Fingerprinter()
+        for index, (image, face) in enumerate(zip(self.original.frames, self.original.faces, strict=True)):
+            time = start + Fraction(index, FPS)
+            watcher.see(SimpleNamespace(time=time, image=image), SimpleNamespace(landmarks=face))
+        return watcher.fingerprint(sound)
+
+    def against(self, sound: npt.NDArray[np.float32], start: Fraction = Fraction(1)) -> Comparison:
+        return compare(self.print, self.taken(sound, start))
+
+
+@pytest.fixture(scope="module")
+def outlasting(original: Original) -> Outlasting:
+    return Outlasting(original)
+
+
+def test_sound_beside_the_picture_is_part_of_the_fingerprint(outlasting: Outlasting) -> None:
+    assert outlasting.print.duration == pytest.approx(6.4, abs=0.03)
+    assert outlasting.print.shown == (1.0, 5.0)
+    assert outlasting.against(outlasting.sound).agrees
+    found = outlasting.against(aac(outlasting.sound))
+    assert found.agrees, (found.differing, found.measures)
+
+
+def test_silence_and_padding_after_the_picture_do_not_lengthen_it(original: Original) -> None:
+    for tail in (np.zeros(32000), np.full(32000, 4e-4), original.other_sound[20000:20800]):
+        longer = np.concatenate([original.sound, tail]).astype(np.float32)
+        print_ = taken(original.frames, original.faces, longer)
+        assert print_.duration == SECONDS
+        assert compare(original.print, print_).agrees
+
+
+def test_other_words_after_the_last_picture_never_agree(outlasting: Outlasting) -> None:
+    sound = outlasting.sound.copy()
+    sound[80000:] = outlasting.original.other_sound[: len(sound) - 80000]
+    found = outlasting.against(sound)
+    assert not found.agrees
+    assert {d.what for d in found.differing} == {"speech"}
+    assert min(d.t0 for d in found.differing) >= 5.0
+
+
+def test_other_words_before_the_first_picture_never_agree(outlasting: Outlasting) -> None:
+    sound = outlasting.sound.copy()
+    sound[:16000] = outlasting.original.other_sound[44000:60000]
+    found = outlasting.against(sound)
+    assert {(d.t0, d.what) for d in found.differing} == {(0.0, "speech")}
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.45, 1.4])
+def test_words_that_are_added_after_the_last_picture_never_agree(original: Original, seconds: float) -> None:
+    longer = np.concatenate([original.sound, original.other_sound[20000 : 20000 + int(seconds * 16000)]])
+    found = original.with_(sound=longer)
+    assert not found.agrees
+    assert min(d.t0 for d in found.differing) >= SECONDS
+
+
+def test_words_that_are_removed_beside_the_picture_never_agree(outlasting: Outlasting) -> None:
+    silent = outlasting.sound.copy()
+    silent[80000:] = 0
+    for sound in (silent, outlasting.sound[:80000]):
+        found = outlasting.against(sound)
+        assert not found.agrees
+        assert min(d.t0 for d in found.differing) >= 5.0
+    before = outlasting.against(outlasting.sound[16000:], Fraction(0))
+    assert {(d.t0, d.what) for d in before.differing} == {(0.0, "speech")}
+
+
+def test_a_second_with_a_picture_in_one_of_the_two_only_differs(outlasting: Outlasting) -> None:
+    watcher = Fingerprinter()  # the copy shows a still picture while the original shows none
+    frames, faces = outlasting.original.frames, outlasting.original.faces
+    for index in range(135):
+        at = min(index, len(frames) - 1)
+        watcher.see(
+            SimpleNamespace(time=1 + Fraction(index, FPS), image=frames[at]),
+            SimpleNamespace(landmarks=faces[at]),
+        )
+    found = compare(outlasting.print, watcher.fingerprint(outlasting.sound))
+    assert not found.agrees
+    assert what(found) == {"picture"}
+    assert min(d.t0 for d in found.differing) >= 5.0
+
+
+def test_an_excerpt_of_the_picture_still_agrees(outlasting: Outlasting) -> None:
+    watcher = Fingerprinter()
+    for index in range(25, 75):
+        image, face = outlasting.original.frames[index], outlasting.original.faces[index]
+        watcher.see(
+            SimpleNamespace(time=Fraction(index - 25, FPS), image=image), SimpleNamespace(landmarks=face)
+        )
+    found = compare(outlasting.print, watcher.fingerprint(outlasting.sound[32000:64000]))
+    assert found.agrees, (found.offset, found.differing)
+
+
+def test_a_picture_that_is_held_is_still_shown(original: Original) -> None:
+    """An uneven clock: no frame for 1.6 s, in both."""
+    frames, faces = original.frames, original.faces
+
+    def held() -> Fingerprint:
+        watcher = Fingerprinter()
+        for index in (*range(30), *range(70, 100)):
+            watcher.see(
+                SimpleNamespace(time=Fraction(index, FPS), image=frames[index]),
+                SimpleNamespace(landmarks=faces[index]),
+            )
+        return watcher.fingerprint(original.sound)
+
+    found = compare(held(), held())
+    assert found.agrees, (found.differing, found.measures)
+
+
+def test_the_hash_of_slices_is_that_of_the_whole(original: Original) -> None:
+    from core.media.heard import Heard
+    from provenance.fingerprint import sound as parts
+
+    long = np.tile(original.sound, 20)  # 80 s: two blocks
+    words, level = parts.speech_hash(Heard.of(long).main)
+    count = len(long) // parts.HOP
+    padded = np.pad(long, (parts.WINDOW // 2, parts.WINDOW))
+    at = (np.arange(count) * parts.HOP + parts.HOP // 2)[:, None] + np.arange(parts.WINDOW)[None]
+    power = np.abs(np.fft.rfft(padded[at] * np.hanning(parts.WINDOW).astype(np.float32), axis=1)) ** 2
+    slope = np.diff(np.log(power @ parts._bands().T + 1e-4).astype(np.float32), axis=1)
+    change = slope - np.vstack([slope[:2], slope])[: len(slope)]
+    assert np.array_equal(words, (change > 0) @ (1 << np.arange(24)).astype(np.uint32))
+    decibels = 10 * np.log10((long.reshape(count, -1).astype(np.float64) ** 2).mean(axis=1) + 1e-10)
+    assert np.array_equal(level, np.clip(np.rint((decibels + 100) * 2), 0, 255))
+
+
+def test_a_clip_under_a_second_is_called_too_short(original: Original) -> None:
+    short = original.with_(
+        frames=original.frames[:20], faces=original.faces[:20], sound=original.sound[:12800]
+    )
+    assert short.reason == "the clip is too short: 0.8 s, a comparison needs 1 s"

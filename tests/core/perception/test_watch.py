@@ -12,6 +12,7 @@ import pytest
 from core.media.decode import frames
 from core.media.encode import VideoWriter
 from core.perception.models import FaceTrack
+from core.perception.record import LandmarkRecorder
 from core.perception.watch import watch
 
 
@@ -21,6 +22,13 @@ def _video(path: Path, pictures: list[np.ndarray]) -> Path:
         for picture in pictures:
             writer.write(picture)
     return path
+
+
+def marked(path: Path) -> tuple[np.ndarray, FaceTrack]:
+    """All mesh points of a file (n, 478, 3), and its track."""
+    recorder = LandmarkRecorder()
+    track = watch(path, [recorder])
+    return recorder[:], track
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +41,8 @@ def test_every_watcher_sees_every_frame_once_and_the_track_has_a_row_for_each(wa
     assert album.indices == list(range(len(track.times)))
     assert album.seen == track.found.tolist()
     assert steps == track.times.tolist()
-    assert track.landmarks.shape == (len(track.times), 478, 3)
-    assert np.isnan(track.landmarks[~track.found]).all()
+    assert track.boxes.shape == (len(track.times), 4)
+    assert np.isnan(track.boxes[~track.found]).all()
     assert track.fps == pytest.approx(25, abs=0.1)
 
 
@@ -57,23 +65,31 @@ def test_the_presenter_is_one_face_in_all_frames_and_the_mesh_lies_on_it(watched
 
 def test_the_same_file_gives_the_same_track(short_presenter: Path, watched) -> None:
     again = watch(short_presenter)
-    assert np.array_equal(again.landmarks, watched[0].landmarks, equal_nan=True)
+    assert np.array_equal(again.boxes, watched[0].boxes, equal_nan=True)
     assert np.array_equal(again.faces, watched[0].faces)
 
 
-def test_a_track_survives_its_file(watched, tmp_path: Path) -> None:
-    track = watched[0]
-    track.save(tmp_path / "track.npz")
-    again = FaceTrack.load(tmp_path / "track.npz")
-    assert (again.width, again.height, again.fps) == (track.width, track.height, track.fps)
-    for name in ("times", "found", "landmarks", "faces"):
-        assert np.array_equal(getattr(again, name), getattr(track, name), equal_nan=name == "landmarks")
+def test_recorded_points_survive_their_file(tmp_path: Path) -> None:
+    recorder = LandmarkRecorder((33, 263), axes=2)
+    for number in range(5000):  # more than one buffer
+        points = np.full((2, 3), number, np.float32)
+        recorder.add(number / 25, None if number == 7 else points)
+        if number == 4000:
+            assert recorder[3999:][:, 0, 0].tolist() == [3999, 4000]  # reading does not disturb what follows
+    recorder.save(tmp_path / "points.npz")
+    for seen in (recorder, LandmarkRecorder.load(tmp_path / "points.npz")):
+        assert len(seen) == 5000 and seen.points == (33, 263)
+        assert np.array_equal(seen.times, np.arange(5000) / 25)
+        assert np.flatnonzero(~seen.found).tolist() == [7]
+        assert np.isnan(seen[7:8]).all()
+        assert seen[4998:5002].shape == (2, 2, 2)
+        assert seen[4998:5002][:, 1, 1].tolist() == [4998, 4999]
 
 
 def test_points_do_not_depend_on_the_size_of_the_face(pictures, tmp_path: Path) -> None:
     """A face of about 45 pixels is enlarged for the mesh; its points agree with the large one's."""
-    large = watch(_video(tmp_path / "large.mp4", pictures[:6]))
-    side = float(np.nanmax(large.boxes()[0, 2:] - large.boxes()[0, :2]))
+    large, _ = marked(_video(tmp_path / "large.mp4", pictures[:6]))
+    side = float(np.ptp(large[0, :, :2], axis=0).max())
     scale = 45 / side
     height, width = pictures[0].shape[:2]
     canvas = []
@@ -82,10 +98,10 @@ def test_points_do_not_depend_on_the_size_of_the_face(pictures, tmp_path: Path) 
         whole = np.full((height // 2 * 2, width // 2 * 2, 3), 90, np.uint8)
         whole[50 : 50 + small.shape[0], 70 : 70 + small.shape[1]] = small
         canvas.append(whole)
-    little = watch(_video(tmp_path / "small.mp4", canvas))
-    assert little.coverage == 1.0
-    back = (little.landmarks[:, :, :2] - np.array([70, 50])) / scale
-    error = np.linalg.norm(back - large.landmarks[:, :, :2], axis=2).mean() / side
+    little, track = marked(_video(tmp_path / "small.mp4", canvas))
+    assert track.coverage == 1.0
+    back = (little[:, :, :2] - np.array([70, 50])) / scale
+    error = np.linalg.norm(back - large[:, :, :2], axis=2).mean() / side
     assert error < 0.03
 
 
@@ -93,11 +109,11 @@ def test_a_face_that_leaves_is_lost_and_found_again_elsewhere(pictures, tmp_path
     width = pictures[0].shape[1]
     empty = np.full_like(pictures[0], 100)
     moved = [np.roll(picture, -width // 5, axis=1) for picture in pictures[:10]]
-    track = watch(_video(tmp_path / "leaves.mp4", [*pictures[:10], *[empty] * 10, *moved]))
+    marks, track = marked(_video(tmp_path / "leaves.mp4", [*pictures[:10], *[empty] * 10, *moved]))
     assert track.found[:10].all()
     assert not track.found[11:20].any()
     assert track.found[-5:].all()
-    shift = np.nanmean(track.landmarks[-5:, :, 0]) - np.nanmean(track.landmarks[:5, :, 0])
+    shift = np.nanmean(marks[-5:, :, 0]) - np.nanmean(marks[:5, :, 0])
     assert shift == pytest.approx(-width // 5, abs=0.03 * width)
 
 
@@ -105,10 +121,10 @@ def test_two_faces_are_counted_and_one_is_followed(pictures, tmp_path: Path) -> 
     small = [cv2.resize(p, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for p in pictures]
     both = [np.hstack([a, a[:, ::-1]]) for a in small]
     both = [p[: p.shape[0] // 2 * 2, : p.shape[1] // 2 * 2] for p in both]
-    track = watch(_video(tmp_path / "two.mp4", both))
+    marks, track = marked(_video(tmp_path / "two.mp4", both))
     assert track.faces.max() == 2
     assert track.coverage == 1.0
-    centres = np.nanmean(track.landmarks[:, :, 0], axis=1)
+    centres = np.nanmean(marks[:, :, 0], axis=1)
     assert np.ptp(centres) < 0.1 * track.width  # never jumps to the other
 
 

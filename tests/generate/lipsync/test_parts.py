@@ -20,6 +20,7 @@ from generate.lipsync.warp import backward_map, bend
 from generate.models import Speech
 
 RNG = np.random.default_rng(7)
+TIMES = (np.arange(240) + 0.5) / 25
 
 
 class TestPose:
@@ -124,13 +125,13 @@ class TestArticulation:
         own, speech = self.person()
         usable = np.ones(240, bool)
         usable[180:] = False
-        said = fit_articulation(own, usable, speech, 25.0).predict(speech, 25.0, 240)
+        said = fit_articulation(own, usable, speech, TIMES).predict(speech, 25.0, 240)
         assert np.corrcoef(said[180:, APERTURE], own[180:, APERTURE])[0, 1] > 0.85
 
     @pytest.mark.parametrize("with_sound", [True, False])
     def test_lips_close_for_each_p_b_m(self, with_sound: bool) -> None:
         own, speech = self.person()
-        model = fit_articulation(own, np.ones(240, bool), speech if with_sound else None, 25.0)
+        model = fit_articulation(own, np.ones(240, bool), speech if with_sound else None, TIMES)
         said = model.predict(speech, 25.0, 240)[:, APERTURE]
         low = np.percentile(own[:, APERTURE], 3)
         for phone in self.PHONES:
@@ -140,7 +141,7 @@ class TestArticulation:
 
     def test_a_model_survives_the_disk(self) -> None:
         own, speech = self.person()
-        model = fit_articulation(own, np.ones(240, bool), speech, 25.0)
+        model = fit_articulation(own, np.ones(240, bool), speech, TIMES)
         again = type(model).from_arrays(model.arrays())
         assert np.array_equal(again.predict(speech, 25.0, 240), model.predict(speech, 25.0, 240))
 

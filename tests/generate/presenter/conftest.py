@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.media.decode import frames
 from core.perception.models import FaceTrack
+from core.perception.record import LandmarkRecorder
 from core.perception.watch import watch
 from generate.presenter import sample_presenter
 from generate.presenter.figure import Figure
@@ -22,8 +23,19 @@ def clip() -> Path:
 
 
 @pytest.fixture(scope="session")
-def track(clip: Path) -> FaceTrack:
-    return watch(clip)
+def seen(clip: Path) -> tuple[FaceTrack, NDArray[np.float32]]:
+    recorder = LandmarkRecorder()
+    return watch(clip, [recorder]), recorder[:]
+
+
+@pytest.fixture(scope="session")
+def track(seen: tuple[FaceTrack, NDArray[np.float32]]) -> FaceTrack:
+    return seen[0]
+
+
+@pytest.fixture(scope="session")
+def marks(seen: tuple[FaceTrack, NDArray[np.float32]]) -> NDArray[np.float32]:
+    return seen[1]
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from generate.presenter import provenance_statement, reference_phones, reference
 from generate.presenter.measure import (
     CLOSE,
     STRANGERS,
+    Marks,
     clip_embeddings,
     likeness,
     lip_sync,
@@ -46,23 +47,23 @@ def test_it_speaks_at_broadcast_loudness_without_clipping(clip: Path) -> None:
     assert true_peak_db(samples) < -0.5
 
 
-def test_one_face_of_300_pixels_in_its_frames(clip: Path, track: FaceTrack) -> None:
+def test_one_face_of_300_pixels_in_its_frames(clip: Path, track: FaceTrack, marks: Marks) -> None:
     assert track.coverage >= 0.99
-    heights = np.ptp(track.landmarks[:, :, 1], axis=1)
+    heights = np.ptp(marks[:, :, 1], axis=1)
     assert np.mean(heights >= 300) >= 0.99
-    assert one_large_face(clip, track, every=23) == 1.0
+    assert one_large_face(clip, marks, every=23) == 1.0
 
 
-def test_the_lips_follow_the_sound_without_lag(track: FaceTrack) -> None:
-    measured = lip_sync(track, reference_phones())
+def test_the_lips_follow_the_sound_without_lag(track: FaceTrack, marks: Marks) -> None:
+    measured = lip_sync(track, marks, reference_phones())
     assert measured.correlation >= 0.8
     assert measured.lag_frames == 0
     assert measured.closures >= 20
     assert measured.closures_seen / measured.closures >= 0.95
 
 
-def test_it_blinks_like_a_person_and_both_eyes_at_once(track: FaceTrack) -> None:
-    marks = track.landmarks[:, :, :2]
+def test_it_blinks_like_a_person_and_both_eyes_at_once(marks: Marks) -> None:
+    marks = marks[:, :, :2]
 
     def opening(top: int, bottom: int, left: int, right: int) -> NDArray[np.float64]:
         height = np.linalg.norm(marks[:, top] - marks[:, bottom], axis=1)
@@ -76,8 +77,8 @@ def test_it_blinks_like_a_person_and_both_eyes_at_once(track: FaceTrack) -> None
     assert shut.mean() < 0.12
 
 
-def test_the_head_moves_a_little_and_smoothly(track: FaceTrack) -> None:
-    nose = track.landmarks[:, 168, :2]
+def test_the_head_moves_a_little_and_smoothly(marks: Marks) -> None:
+    nose = marks[:, 168, :2]
     assert 4 < np.ptp(nose[:, 0]) < 60
     speed = np.linalg.norm(np.diff(nose, axis=0), axis=1)
     assert np.percentile(speed, 99) < 4  # pixels a frame
@@ -103,10 +104,10 @@ def test_the_statement_is_about_these_bytes_and_nobody(clip: Path) -> None:
     assert all(len(digest) == 64 and set(digest) <= set("0123456789abcdef") for digest in digests)
 
 
-def test_it_resembles_no_real_face(clip: Path, track: FaceTrack, test_media: Path) -> None:
+def test_it_resembles_no_real_face(clip: Path, marks: Marks, test_media: Path) -> None:
     """Each fifteenth real face of the collection; the card's figure is over all of them."""
     real, identities = real_embeddings(test_media, every=15)
-    measured = likeness(clip_embeddings(clip, track, every=100), real, identities)
+    measured = likeness(clip_embeddings(clip, marks, every=100), real, identities)
     assert measured.real_faces > 100
     assert measured.nearest >= CLOSE
     assert measured.share_near <= max(STRANGERS, measured.strangers_share_near)

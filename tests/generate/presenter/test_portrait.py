@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from core.errors import InputError, IntegrityError
 from core.perception.embed import face_embedding
-from core.perception.models import FaceTrack
 from generate.presenter.measure import clip_embeddings
 from generate.presenter.portrait import compose, load_sources, mesh, similarity
 from generate.presenter.upscale import fetch_weights
@@ -33,9 +33,11 @@ def test_other_weights_are_refused(tmp_path: Path) -> None:
         fetch_weights(tmp_path)
 
 
-def test_the_clip_shows_the_composed_portrait(test_media: Path, clip: Path, track: FaceTrack) -> None:
+def test_the_clip_shows_the_composed_portrait(
+    test_media: Path, clip: Path, marks: NDArray[np.float32]
+) -> None:
     sources = load_sources(test_media)
     assert len(sources["blend"]) == 30
     picture = np.rint(compose(sources)).astype(np.uint8)
     own = face_embedding(picture, mesh(picture).astype(np.float32))
-    assert np.linalg.norm(clip_embeddings(clip, track, every=100).mean(axis=0) - own) < 0.4
+    assert np.linalg.norm(clip_embeddings(clip, marks, every=100).mean(axis=0) - own) < 0.4
