@@ -41,7 +41,7 @@ class Subject:
     info: Presentation
     track: FaceTrack
     ears: tuple[Ear, ...] = ()
-    decoded: Decoded = Decoded()
+    decoded: Decoded = field(default_factory=Decoded)
     brief: Brief | None = None
     check_text: CheckText | None = None
     gate_set: GateSet | None = None

@@ -6,7 +6,6 @@ Each is a finding with its seconds: what a reviewer's player hides, another play
 from __future__ import annotations
 
 from core.media.models import Seconds
-from core.models import Finding
 from detect.channels import disagreement
 from detect.technical.report import Report
 
@@ -67,7 +66,9 @@ def _clock(report: Report) -> None:
     report.value(
         "clock_reset",
         float(len(resets)),
-        lambda v: f"The file's clock starts again {v:.0f} time{'s' if v > 1 else ''}: recordings were joined here.",
+        lambda v: (
+            f"The file's clock starts again {v:.0f} time{'s' if v > 1 else ''}: recordings were joined here."
+        ),
         spans=[(reset, reset) for reset in resets],
         source="file",
         hint="Join the parts with an editor and export them as one.",

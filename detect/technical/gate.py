@@ -130,8 +130,8 @@ class TechnicalGate:
 
 def _judge_sound(report: Report, heard: SoundMeter | None) -> None:
     if heard is None:
-        seconds = [(0.0, float(report.subject.info.video.end))]
-        report.add("no_sound", "The video has no sound.", seconds, note=report.analysing)
+        whole = [(0.0, float(report.subject.info.video.end))]
+        report.add("no_sound", "The video has no sound.", whole, note=report.analysing)
         return
     loud = heard.loudness.integrated
     report.measures |= {"lufs": finite(loud), "dbtp": finite(heard.loudness.true_peak)}

@@ -102,9 +102,10 @@ def test_no_sound_is_an_empty_array(tmp_path: Path) -> None:
     assert list(sound_blocks(path)) == []
 
 
-def test_sound_blocks_have_the_files_rate_and_channels(clip: Path) -> None:
+def test_sound_blocks_have_the_files_rate_and_come_as_two_speakers_play_them(clip: Path) -> None:
     blocks = list(sound_blocks(clip))
-    assert all(b.ndim == 2 and b.shape[1] == 1 for b in blocks)
+    assert all(b.ndim == 2 and b.shape[1] == 2 for b in blocks)
+    assert all(np.array_equal(b[:, 0], b[:, 1]) for b in blocks)  # one channel is played by both
     assert abs(sum(len(b) for b in blocks) - 96_000) < 1000
 
 

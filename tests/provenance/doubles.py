@@ -38,6 +38,10 @@ class ToldSenses:
     mark_id: int | None = None
     agreement: Agreement = field(default_factory=lambda: Agreement(True, 1.0))
     asked: list[str] = field(default_factory=list)
+    hidden: tuple[Difference, ...] = ()
+
+    def hidden_speech(self, path: Path) -> tuple[Difference, ...]:
+        return self.hidden
 
     def mark(self, path: Path, expected: int | None) -> MarkReading:
         self.asked.append("mark" if expected is None else "expected mark")

@@ -12,10 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from core.gates import decide, load_gate_set
-from core.media.decode import frames
 from core.media.encode import VideoWriter
 from core.media.models import Image
-from core.media.probe import probe
+from core.media.reading import read
 from core.models import Brief, GateDecision
 from core.perception.models import FaceTrack
 from detect.models import Gate, Subject
@@ -77,12 +76,16 @@ def voice() -> NDArray[np.float32]:
 
 def examine(gate: Gate, path: Path, brief: Brief | None = BRIEF) -> GateDecision:
     """What ``detect.service`` does with one gate, without the face track."""
-    info = probe(path)
-    begin = getattr(gate, "begin", None)
-    if begin is not None:
-        begin(info, brief)
-    for frame in frames(path):
-        gate.see(frame, None)
+    hear = getattr(gate, "hear", None)
+    with read(path, hear=hear) as reading:
+        begin = getattr(gate, "begin", None)
+        if begin is not None:
+            begin(reading.presentation, brief)
+        for frame in reading.pictures():
+            gate.see(frame, None)
     no_track = FaceTrack.__new__(FaceTrack)
-    subject = Subject(path, info, no_track, brief, gate_set=load_gate_set())
+    ears = reading.heard.ears if reading.heard is not None else ()
+    subject = Subject(
+        path, reading.presentation, no_track, ears, reading.decoded, brief, gate_set=load_gate_set()
+    )
     return decide(gate.result(subject), load_gate_set())
