@@ -184,7 +184,8 @@ def _findings(found: Sync, frames: float, fps: float, moving: bool, subject: Sub
             Finding(
                 code="lip_audio_mismatch",
                 severity="review",
-                message=f"The sound comes {abs(frames):g} frames ({abs(frames) / fps * 1000:.0f} ms) {order} the lips.",
+                message=f"The sound comes {abs(frames):g} frames ({abs(found.offset) * 1000 / RATE:.0f} ms) {order} "
+                "the lips.",
                 spans=(Span(source="sound", t0=0.0, t1=float(audio.end if audio else video.end)),),
                 score=abs(frames),
                 threshold=round(bound * fps / RATE, 1),

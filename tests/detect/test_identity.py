@@ -20,6 +20,7 @@ FACE = Threshold(
 VOICE = Threshold(direction="low_is_bad", review=0.8, unit="", reason="as the standard set has it")
 
 
+<<<<<<< HEAD
 def subject(faces=None, voices=None, threshold=FACE, ears=()) -> Subject:
     persona = PersonaMaterial(faces=faces, voices=voices)
     brief = Brief(script=None, language="en", persona=persona, label_profile="default", mark_id=None)
@@ -31,6 +32,18 @@ def subject(faces=None, voices=None, threshold=FACE, ears=()) -> Subject:
 
 def heard(sound: np.ndarray):
     return Heard.of(sound.astype(np.float32)).ears
+=======
+def subject(faces=None, voices=None, threshold=FACE, length=10.0, **more) -> Subject:
+    persona = PersonaMaterial(faces=faces, voices=voices)
+    brief = Brief(script=None, language="en", persona=persona, label_profile="default", mark_id=None)
+    gates = {name: SimpleNamespace(threshold=threshold) for name in ("face_identity", "voice_identity")}
+    video = SimpleNamespace(duration=length, end=length)
+    info = SimpleNamespace(audio=None, video=video)
+    made = Subject(None, info, None, brief=brief, gate_set=SimpleNamespace(gates=gates))
+    for name, value in more.items():
+        made.__dict__[name] = value
+    return made
+>>>>>>> w-track
 
 
 def person(seed: int) -> np.ndarray:
@@ -71,6 +84,18 @@ def test_one_second_of_somebody_else_in_ten_is_found_with_its_place() -> None:
     assert finding.spans[0].t0 == pytest.approx(4.0, abs=0.6)
     assert finding.spans[0].t1 == pytest.approx(5.0, abs=0.6)
     assert result.measures["median"] < 0.4
+
+
+def test_a_short_clip_is_called_too_short_and_a_span_ends_with_the_picture() -> None:
+    for count in (0, 1):
+        with pytest.raises(Abstain) as reason:
+            gate_that_saw(looks(1, count)).result(subject(np.stack(looks(1, 8)), length=0.4))
+        assert str(reason.value) == (
+            "the clip is too short: 0.4 s, face identity needs 1 s with a face in view"
+        )
+    seen = looks(1, 8) + looks(2, 2)
+    (finding,) = gate_that_saw(seen).result(subject(np.stack(looks(1, 8)), length=4.7)).findings
+    assert finding.spans[-1].t1 == 4.7
 
 
 def test_a_single_look_in_a_pose_of_its_own_counts_for_half() -> None:

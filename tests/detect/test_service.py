@@ -152,8 +152,12 @@ def test_other_watchers_and_the_mark_reader_see_the_same_frames_once(plain: Path
     assert steps[-1] == 1.0
 
 
-def test_no_face_is_a_finding(plain: Path) -> None:
-    examination, by_name = decide(plain, gate_set("one_face"))
+def test_no_face_is_a_finding(tmp_path: Path) -> None:
+    path = tmp_path / "plain.mp4"
+    with VideoWriter(path, 160, 160, Fraction(25), 0) as writer:
+        for level in range(30):
+            writer.write(np.full((160, 160, 3), 100 + level, np.uint8))
+    examination, by_name = decide(path, gate_set("one_face"))
     assert [f.code for f in by_name["one_face"].result.findings] == ["no_face"]
     assert examination.verdict is Verdict.REVIEW
 
