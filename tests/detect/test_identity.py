@@ -20,30 +20,16 @@ FACE = Threshold(
 VOICE = Threshold(direction="low_is_bad", review=0.8, unit="", reason="as the standard set has it")
 
 
-<<<<<<< HEAD
-def subject(faces=None, voices=None, threshold=FACE, ears=()) -> Subject:
+def subject(faces=None, voices=None, threshold=FACE, ears=(), length=10.0) -> Subject:
     persona = PersonaMaterial(faces=faces, voices=voices)
     brief = Brief(script=None, language="en", persona=persona, label_profile="default", mark_id=None)
     gates = {name: SimpleNamespace(threshold=threshold) for name in ("face_identity", "voice_identity")}
-    return Subject(
-        None, SimpleNamespace(audio=None), None, ears, brief=brief, gate_set=SimpleNamespace(gates=gates)
-    )
+    info = SimpleNamespace(audio=None, video=SimpleNamespace(duration=length, end=length))
+    return Subject(None, info, None, ears, brief=brief, gate_set=SimpleNamespace(gates=gates))
 
 
 def heard(sound: np.ndarray):
     return Heard.of(sound.astype(np.float32)).ears
-=======
-def subject(faces=None, voices=None, threshold=FACE, length=10.0, **more) -> Subject:
-    persona = PersonaMaterial(faces=faces, voices=voices)
-    brief = Brief(script=None, language="en", persona=persona, label_profile="default", mark_id=None)
-    gates = {name: SimpleNamespace(threshold=threshold) for name in ("face_identity", "voice_identity")}
-    video = SimpleNamespace(duration=length, end=length)
-    info = SimpleNamespace(audio=None, video=video)
-    made = Subject(None, info, None, brief=brief, gate_set=SimpleNamespace(gates=gates))
-    for name, value in more.items():
-        made.__dict__[name] = value
-    return made
->>>>>>> w-track
 
 
 def person(seed: int) -> np.ndarray:
