@@ -1,10 +1,10 @@
 """Words that one loudspeaker does not play: how many are found at which level, and what innocent sound is flagged.
 
 Another voice (the stock voice, a fifth lower and slower) is laid over the sample presenter's sound: in antiphase, on
-one channel, in the centre under music, for three seconds of a minute; uncoded and after AAC. Found means that half of
-its words at least are in what ``other_speech`` reports. Innocent are the same voice inverted, late, panned, dead on one
-side, in rooms, under music, after AAC; and every stereo clip of ``GREENROOM_TEST_MEDIA`` as it is. ``suspected`` is
-what ``agree`` says No to: such an import loses its stereo.
+one channel, in the centre under music, for three seconds of a minute; uncoded and after AAC. Found means that of its
+words that the main ear does not say, half at least are in what ``other_speech`` reports. Innocent are the same voice
+inverted, late, panned, dead on one side, in rooms, under music, after AAC; and every stereo clip of
+``GREENROOM_TEST_MEDIA`` as it is. ``suspected`` is what ``agree`` says No to: such an import loses its stereo.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from benchmarks.harness import finish, inputs_digest, media, wilson
 from core.media.decode import heard, sound
 from core.media.heard import RATE, Ear, Heard
 from core.perception.ears import agree, other_speech
+from core.perception.speech import transcribe
 from generate.presenter import sample_presenter
 
 GOAL = {"found": ">= 0.9", "false_findings": "<= 0.02", "innocent_cpu_s_per_30s": "<= 1.0"}
@@ -38,7 +39,7 @@ Sound = NDArray[np.float32]
 def run() -> dict[str, Any]:
     outcomes = {}
     for name, text, ears in hidden():
-        outcomes[name] = _share(text, " ".join(span.text for span in other_speech(ears))) >= 0.5
+        outcomes[name] = _found(text, ears)
         print(f"{'found ' if outcomes[name] else 'MISSED'} {name}", file=sys.stderr)
     suspected, false, cost, seconds = 0, 0, 0.0, 0.0
     clips = 0
@@ -128,10 +129,15 @@ def _presenter(seconds: float) -> Sound:
     return np.resize(said, int(seconds * RATE))
 
 
-def _share(said: str, reported: str) -> float:
-    """Share of the words that are reported."""
-    words = re.findall(r"[a-z]+", said.lower())
-    return sum(word in re.findall(r"[a-z]+", reported.lower()) for word in words) / len(words)
+def _found(said: str, ears: tuple[Ear, ...]) -> bool:
+    """Of the words that the main ear does not say, half at least are reported."""
+    reported = _plain(" ".join(span.text for span in other_speech(ears)))
+    lacking = _plain(said) - _plain(transcribe(ears[0]).text)
+    return bool(reported) and len(lacking & reported) >= len(lacking) / 2
+
+
+def _plain(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", text.lower()))
 
 
 def lower(text: str) -> Sound:
