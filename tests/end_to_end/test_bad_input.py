@@ -19,6 +19,7 @@ from pipeline.analyze import analyze
 from pipeline.service import CampaignSpec, create_campaign, get_campaign, import_video, request_render
 from pipeline.tables import RenderRow
 from tests.end_to_end.conftest import DemoRun
+from tests.media_catalogue import tracks
 
 
 def tiny(path: Path, seconds: float = 1.0, *, size: int = 96, with_sound: bool = True) -> Path:
@@ -61,7 +62,14 @@ def truncated(path: Path) -> Path:
     return path
 
 
-FILES = {"empty_file": empty, "not_a_video": text, "truncated": truncated, "too_small": one_pixel}
+FILES = {
+    "empty_file": empty,
+    "not_a_video": text,
+    "truncated": truncated,
+    "too_small": one_pixel,
+    "several_sounds": tracks.two_sounds,
+    "several_pictures": tracks.two_pictures,
+}
 
 
 def count_renders() -> int:
@@ -72,7 +80,8 @@ def count_renders() -> int:
 @pytest.mark.parametrize("code", FILES)
 def test_a_broken_file_is_refused_at_the_door_with_its_reason(in_demo: DemoRun, tmp_path: Path, code: str):
     before = count_renders()
-    path = FILES[code](tmp_path / "broken.mp4")
+    path = tmp_path / "broken.mp4"
+    FILES[code](path)
     with pytest.raises(MediaError) as refused:
         import_video(
             path,

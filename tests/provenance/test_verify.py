@@ -15,6 +15,7 @@ from typing import Any
 
 import av
 import c2pa
+import numpy as np
 import pytest
 
 from core.errors import MediaError
@@ -424,3 +425,45 @@ def test_the_first_that_holds_in_the_architectures_order() -> None:
     assert first_that_holds({"reencoded_copy", "unreleased"}) == "unreleased"
     assert set(SENTENCES) == set(ORDER)
     assert all(sentence.endswith(".") for sentence in SENTENCES.values())
+
+
+# what was not compared -----------------------------------------------------------------------------------------
+
+
+def with_another_sound(path: Path, out: Path) -> Path:
+    """The same packets, and beside them a second sound track in which something else is heard."""
+    with av.open(str(path)) as source, av.open(str(out), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        other = target.add_stream("aac", rate=48_000, layout="mono")
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream_index]
+                target.mux(packet)
+        sound = 0.3 * np.sin(np.arange(48_000) * 0.05, dtype=np.float32)
+        block = av.AudioFrame.from_ndarray(sound[None], format="fltp", layout="mono")
+        block.sample_rate, block.pts = 48_000, 0
+        for packet in (*other.encode(block), *other.encode(None)):
+            target.mux(packet)
+    return out
+
+
+def test_a_faithful_copy_with_a_second_sound_track_is_never_trusted(
+    studio: Studio, check: Check, tmp_path: Path
+) -> None:
+    """A player may play the track that was not compared."""
+    copy = with_another_sound(studio.published.path, tmp_path / "two.mp4")
+    report = check(copy)
+    assert (report.verdict, report.trusted, report.exit_code) == ("tampered", False, 1)
+    (problem,) = [problem for problem in report.problems if problem.code == "several_tracks"]
+    assert "track 3 (sound, aac" in problem.message
+    assert check(rewritten(studio.published.path, tmp_path / "one.mp4")).trusted  # … for that track alone
+
+
+def test_words_on_a_channel_that_the_fingerprint_does_not_hear_make_a_copy_tampered(
+    studio: Studio, check: Check, tmp_path: Path
+) -> None:
+    copy = rewritten(studio.published.path, tmp_path / "copy.mp4")
+    report = check(copy, ToldSenses(MARK_ID, hidden=(Difference(2.0, 3.5, "speech"),)))
+    assert (report.verdict, report.trusted) == ("tampered", False)
+    (problem,) = report.problems
+    assert (problem.code, problem.t0, problem.t1) == ("speech_differs", 2.0, 3.5)
