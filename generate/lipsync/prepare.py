@@ -15,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.canonical import digest_file
-from core.media.decode import sound
-from core.media.models import Frame
-from core.media.probe import probe
+from core.media.models import Frame, Samples
+from core.media.reading import read
 from core.perception.models import Face, FaceTrack, Phone
 from core.perception.record import LandmarkRecorder
 from core.perception.speech import align, transcribe
-from core.perception.watch import watch
+from core.perception.watch import follow
 from generate.errors import ReferenceRefused
 from generate.lipsync.articulation import Articulation, fit_articulation
 from generate.lipsync.examine import (
@@ -154,18 +153,23 @@ def prepare(
 def _make(
     reference: Path, folder: Path, engine: str, *, sha256: str, progress: Progress | None, learn: float
 ) -> None:
-    info = probe(reference)
-    if info.duration > LONGEST_SECONDS:
-        raise ReferenceRefused(
-            f"the reference lasts {float(info.duration):.0f} s; {LONGEST_SECONDS:.0f} s are the most that is used",
-            code="too_long",
-            where=reference.name,
-            next_step="cut out 20 to 60 seconds of calm speech",
-        )
-    with PictureWriter(folder / "bodies.bin") as bodies, PictureWriter(folder / "mouths.bin") as mouths:
+    with (
+        read(reference) as reading,
+        PictureWriter(folder / "bodies.bin") as bodies,
+        PictureWriter(folder / "mouths.bin") as mouths,
+    ):
+        info = reading.presentation
+        if info.duration > LONGEST_SECONDS:
+            raise ReferenceRefused(
+                f"the reference lasts {float(info.duration):.0f} s; {LONGEST_SECONDS:.0f} s are the most that is used",
+                code="too_long",
+                where=reference.name,
+                next_step="cut out 20 to 60 seconds of calm speech",
+            )
         keeper = _Keeper(bodies, mouths)
         marks = LandmarkRecorder()
-        track = watch(reference, [keeper, marks], progress=progress)
+        track = follow(reading.pictures(), [keeper, marks], progress)
+    main = reading.heard.main if reading.heard is not None else None
     check_faces(track, reference)
     points = smoothed(marks[:])
     stable = canonical_stable(points[track.found])
@@ -180,7 +184,9 @@ def _make(
     jumps = (motion > 0.25) | (change > max(12.0, 8 * float(np.median(change))))
     good, run = usable_run(track, np.where(track.found[:, None], angles, np.nan), jumps, reference)
     speech, offset, confidence, transcript = _listen(
-        reference, track, np.where(_first(track, learn)[:, None], own, np.nan)
+        main[:] if main is not None else np.zeros(0, np.float32),
+        track,
+        np.where(_first(track, learn)[:, None], own, np.nan),
     )
     if float(np.percentile(own[good, APERTURE], 95)) < SMALLEST_APERTURE:
         raise ReferenceRefused(
@@ -257,12 +263,12 @@ def _first(track: FaceTrack, share: float) -> NDArray[np.bool_]:
     return np.arange(len(track.times)) < share * len(track.times)
 
 
-def _listen(reference: Path, track: FaceTrack, own: Array) -> tuple[Speech | None, int | None, float, str]:
-    """The reference's own speech, lined up with its lips (``own`` gestures, NaN where not to be looked at).
+def _listen(samples: Samples, track: FaceTrack, own: Array) -> tuple[Speech | None, int | None, float, str]:
+    """The reference's own speech (``samples``, 16 kHz), lined up with its lips (``own`` gestures, NaN where not to be
+    looked at).
 
     None where sound teaches nothing.
     """
-    samples = sound(reference)
     if len(samples) < 16_000 or float(np.abs(samples).max()) < 1e-3:
         return None, None, 0.0, ""
     # Lags are counted in pictures of an even clock, from the first picture on, at the presentation's times.
