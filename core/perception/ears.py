@@ -5,6 +5,17 @@ codec. So, window by window, what the main ear explains is taken out of the othe
 detector of voice says whether speech remains. Only there the recogniser listens, to what remains and, where that is
 loud, to left and right as they are. Words count that the main ear does not say at about that time and that explain
 the sound better than the main ear's words do.
+
+Measured with ``make bench NAME=ears``: 28 hidings of another voice; 57 innocent sounds, 37 of them test clips:
+
+    in antiphase, -10 to -45 dB, uncoded or AAC 128 kb/s   found, 10 of 10
+    in antiphase, AAC 64 kb/s                              found at -10, -20, -30; MISSED at -40 and -45
+    on the right only, 0 to -30 dB                         found, 4 of 4
+    in antiphase in a room's echo                          found at -20; MISSED at -30
+    under music; in the centre; left and right differ      found, 4 of 4
+    three seconds of a minute, -20 and -40 dB              found, 2 of 2
+    one word alone, -20 dB                                 MISSED
+    innocent sounds                                        none flagged; 2 suspected (listened to, import made mono)
 """
 
 from __future__ import annotations
