@@ -19,6 +19,7 @@ from core.media.models import Samples
 
 RATE = 16_000
 PRESENT_DB = -50.0  # relative to the loudest ear: what lies below is not heard beside it
+SILENT_DB = -100.0  # dBFS: digital silence, and the noise of the last bit
 MID_DB = (
     -9.0
 )  # mid is what most devices play; where it is this far below left or right, it is not what is heard
@@ -70,7 +71,8 @@ class Heard:
     name and goes with the object."""
 
     def __init__(self, channels: int, rate: int = RATE) -> None:
-        """``channels``: 1 (mono), 2 (left, right) or 3 (left, right, centre)."""
+        """``channels``: 1 (mono), 2 (left and right as two speakers play them, a centre shared out to both) or 3 (these
+        and the centre by itself)."""
         if channels not in (1, 2, 3):
             raise ValueError(f"1 to 3 channels, not {channels}")
         self.channels, self.rate = channels, rate
@@ -85,8 +87,9 @@ class Heard:
     def of(cls, samples: Samples) -> Heard:
         """From an array: float32 (n,) or (n, 1 to 3)."""
         samples = np.asarray(samples, np.float32)
-        heard = cls(1 if samples.ndim == 1 else samples.shape[1])
-        heard.feed(samples.reshape(len(samples), -1))
+        channels = 1 if samples.ndim == 1 else samples.shape[1]
+        heard = cls(channels)
+        heard.feed(samples.reshape(-1, channels))
         return heard
 
     def feed(self, block: Samples) -> None:
@@ -118,7 +121,7 @@ class Heard:
 
     @property
     def ears(self) -> tuple[Ear, ...]:
-        """The ears at which something else is heard than at the main one's, the main one first; none in silence.
+        """The ears at which something is heard, the main one first; in silence the mid alone, without sound none.
 
         Where nothing is in the side, left and right are the mid and are not listed.
         """
@@ -127,6 +130,8 @@ class Heard:
         names: list[EarName] = list(_MIX[self.channels])
         levels = {name: _decibel(power) for name, power in zip(names, self._loudest, strict=True)}
         loudest = max(levels.values())
+        if loudest <= SILENT_DB:
+            return (Ear("mid", loudest, self),)
         present = [name for name in names if levels[name] >= loudest + PRESENT_DB]
         if "side" not in present:
             present = [name for name in present if name not in ("left", "right")]
