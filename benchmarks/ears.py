@@ -10,7 +10,6 @@ inverted, late, panned, dead on one side, in rooms, under music, after AAC; and 
 from __future__ import annotations
 
 import io
-import os
 import re
 import sys
 import time
@@ -255,5 +254,4 @@ INNOCENT: dict[str, Callable[[Sound], tuple[Ear, ...]]] = {
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     finish(run(), GOAL)
