@@ -230,6 +230,11 @@ def _lost(found: Scan, times: Any) -> list[float]:
     if found.container.format.name in TRANSPORTS and not found.variable:
         # What was lost on the way left no packet: the even clock tells.
         for gap in np.flatnonzero(np.diff(found.times) > HOLE * usual):
+            if any(
+                found.times[gap] <= float(reset) + usual < found.times[gap + 1] + 2 * usual
+                for reset in found.resets
+            ):
+                continue  # where recordings were joined nothing was lost
             count = round(float(found.times[gap + 1] - found.times[gap]) / usual) - 1
             lost += [float(found.times[gap]) + usual * (n + 1) for n in range(min(count, MOST_SPANS))]
     return lost

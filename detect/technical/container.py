@@ -94,7 +94,7 @@ def _sound(report: Report) -> None:
     report.value(
         "sound_layout_changes",
         float(len(decoded.layout_changes)),
-        lambda v: f"The sound changes its channels or its rate {v:.0f} time{'s' if v > 1 else ''}.",
+        lambda v: f"The sound changes its channels or its rate {_times(v)}.",
         spans=[(at, at) for at in decoded.layout_changes],
         source="sound",
         hint="Export the sound with one layout and one rate.",
@@ -137,3 +137,7 @@ def _lengths(report: Report) -> None:
 
 def _count(span: Seconds, rate: float) -> int:
     return max(1, round((span[1] - span[0]) * rate))
+
+
+def _times(count: float) -> str:
+    return "once" if count == 1 else f"{count:.0f} times"

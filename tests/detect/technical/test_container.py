@@ -80,6 +80,8 @@ def test_joined_recordings_name_the_second_at_which_the_clock_starts_again(tmp_p
     truth, decision, found = examined(tmp_path / "joined.ts", declared.joined)
     (at, _), *_ = spans(found["clock_reset"])
     assert at == pytest.approx(truth.resets[0], abs=0.1)
+    assert "starts again once" in found["clock_reset"].message
+    assert "undecodable_pictures" not in found  # nothing was lost where they were joined
     assert decision.verdict is Verdict.REVIEW
     assert found["declared_length"].score == pytest.approx(2.0, abs=0.2)  # it claims the length of one part
 
