@@ -66,9 +66,7 @@ def _clock(report: Report) -> None:
     report.value(
         "clock_reset",
         float(len(resets)),
-        lambda v: (
-            f"The file's clock starts again {v:.0f} time{'s' if v > 1 else ''}: recordings were joined here."
-        ),
+        lambda v: f"The file's clock starts again {_times(v)}: recordings were joined here.",
         spans=[(reset, reset) for reset in resets],
         source="file",
         hint="Join the parts with an editor and export them as one.",
