@@ -184,12 +184,14 @@ class Agreement:
         agrees: every second agrees, and none of the asset is missing.
         share: of the file's seconds that agree, 0 to 1.
         excerpt: the seconds of the asset that the file shows, where it agrees but is not all of it.
+        reason: why nothing could be compared, for people; empty otherwise.
     """
 
     agrees: bool
     share: float
     differences: tuple[Difference, ...] = ()
     excerpt: tuple[float, float] | None = None
+    reason: str = ""
 
 
 VerifyVerdict = Literal[

@@ -62,6 +62,8 @@ class RealSenses:
 
     def compare(self, stored: Fingerprint, found: Fingerprint) -> Agreement:
         comparison = compare(stored, found)
+        if comparison.reason:
+            return Agreement(False, 0.0, reason=comparison.reason)
         differences = tuple(Difference(found.t0, found.t1, found.what) for found in comparison.differing)
         return agreement(comparison.agrees, differences, comparison.covers, stored.duration, found.duration)
 

@@ -211,6 +211,8 @@ def _compare(case: _Case, senses: Senses) -> None:
     except MediaError as error:
         case.problems.append(_media_problem(error))
         return
+    if case.copy.reason:
+        case.problems.append(Problem("not_compared", f"Nothing could be compared: {case.copy.reason}."))
     if hidden:
         # The fingerprint hears one channel; on another one something else is said.
         case.copy = Agreement(False, case.copy.share, hidden)

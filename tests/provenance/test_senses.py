@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from provenance.fingerprint.models import FACE_BYTES, PICTURE_VALUES, SHAPE_VALUES, Fingerprint
+from provenance.fingerprint.watch import NO_FACE
 from provenance.models import Difference
-from provenance.senses import agreement
+from provenance.senses import RealSenses, agreement
 
 
 def test_a_whole_copy_agrees() -> None:
@@ -29,3 +33,23 @@ def test_the_share_counts_seconds_once() -> None:
 
 def test_a_disagreement_without_seconds_agrees_nowhere() -> None:
     assert agreement(False, (), None, 10.0, 10.0).share == 0.0
+
+
+def test_a_file_that_is_too_short_to_compare_says_so_instead_of_accusing() -> None:
+    """No second is named as different where none was compared."""
+    frames = np.arange(10, dtype=np.uint32) * 40
+    short = Fingerprint(
+        duration_ms=400,
+        aspect=1778,
+        picture_ms=frames[:2],
+        pictures=np.zeros((2, PICTURE_VALUES), np.uint8),
+        face_bits=np.zeros((2, FACE_BYTES), np.uint8),
+        face_shape=np.zeros((2, SHAPE_VALUES), np.uint8),
+        frame_ms=frames,
+        motion=np.full((10, 5), NO_FACE, np.int16),
+        speech=np.zeros(16, np.uint32),
+        level=np.zeros(16, np.uint8),
+    )
+    found = RealSenses(key=b"k" * 32).compare(short, short)
+    assert not found.agrees and found.differences == ()
+    assert "too short" in found.reason and "0.4 s" in found.reason

@@ -22,7 +22,7 @@ from core.errors import MediaError
 from provenance.credential import publish, seal
 from provenance.errors import ProvenanceError
 from provenance.mark import MarkReading
-from provenance.models import Anchors, ApprovalFacts, Difference, RegistryEntry, VerifyReport
+from provenance.models import Agreement, Anchors, ApprovalFacts, Difference, RegistryEntry, VerifyReport
 from provenance.pki import init_pki
 from provenance.signer import FileSigner
 from provenance.timestamp import DevelopmentTimestamps, TimestampAuthority
@@ -467,3 +467,12 @@ def test_words_on_a_channel_that_the_fingerprint_does_not_hear_make_a_copy_tampe
     assert (report.verdict, report.trusted) == ("tampered", False)
     (problem,) = report.problems
     assert (problem.code, problem.t0, problem.t1) == ("speech_differs", 2.0, 3.5)
+
+
+def test_what_could_not_be_compared_is_said(studio: Studio, check: Check, tmp_path: Path) -> None:
+    copy = rewritten(studio.published.path, tmp_path / "copy.mp4")
+    report = check(copy, ToldSenses(MARK_ID, Agreement(False, 0.0, reason="the clip is too short: 0.4 s")))
+    assert (report.verdict, report.trusted) == ("tampered", False)
+    assert [(problem.code, problem.message) for problem in report.problems] == [
+        ("not_compared", "Nothing could be compared: the clip is too short: 0.4 s.")
+    ]
