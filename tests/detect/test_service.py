@@ -15,6 +15,7 @@ from core.media.encode import VideoWriter
 from core.models import Brief, Verdict
 from detect import registry
 from detect.service import examine
+from tests.media_catalogue import tracks
 
 OURS = ["counting", "breaks_while_seeing", "breaks_while_answering", "abstains", "says_nothing", "impostor"]
 CLASSES = {"cannot_be_made": "CannotBeMade"}
@@ -160,6 +161,16 @@ def test_no_face_is_a_finding(tmp_path: Path) -> None:
     examination, by_name = decide(path, gate_set("one_face"))
     assert [f.code for f in by_name["one_face"].result.findings] == ["no_face"]
     assert examination.verdict is Verdict.REVIEW
+
+
+def test_each_finding_says_which_track_of_the_file_it_is_about(tmp_path: Path) -> None:
+    """A still picture comes first in this file: what is looked at is track 1, and not track 0."""
+    path = tmp_path / "still.mkv"
+    tracks.still_track(path, first=True)
+    examination, by_name = decide(path, gate_set("one_face"))
+    assert examination.info.video.number == 1
+    (finding,) = by_name["one_face"].result.findings
+    assert [span.track for span in finding.spans] == [1]
 
 
 def test_two_faces_are_a_finding_with_the_seconds(short_presenter: Path, tmp_path: Path) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from core.media.encode import VideoWriter
 from core.models import Finding, GateDecision, Verdict
 from detect.technical import TechnicalGate
 from tests.detect.technical.conftest import examine
@@ -129,3 +133,22 @@ def test_a_rival_track_is_named_and_its_number_kept(
     assert f"track {number + 1} ({words}" in finding.message
     assert finding.spans[0].track == number
     assert decision.verdict is Verdict.REVIEW
+
+
+def test_words_that_one_channel_alone_says_are_a_finding_of_the_file(
+    tmp_path: Path, hidden: SimpleNamespace
+) -> None:
+    """In ``analyze`` too, where no script is known and no gate reads words."""
+    ears = {ear.name: ear[:] for ear in hidden.ears}
+    both = np.stack([ears["left"], ears["right"]], 1)
+    path = tmp_path / "hidden.mp4"
+    with VideoWriter(path, 96, 96, Fraction(25), 16_000, channels=2) as writer:
+        for index in range(len(both) // 640):
+            writer.write(np.full((96, 96, 3), 90 + index % 20, np.uint8))
+            writer.write_sound(both[index * 640 : (index + 1) * 640])
+    finding = {f.code: f for f in examine(TechnicalGate(), path, brief=None).result.findings}[
+        "channels_disagree"
+    ]
+    assert finding.severity == "review"
+    t0, t1 = spans(finding)[0]
+    assert t0 < hidden.t1 and t1 > hidden.t0
