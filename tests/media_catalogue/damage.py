@@ -182,10 +182,11 @@ def garbage(path: Path, *, how: str = "garbage", seed: int = 0) -> Truth:
     spans = tuple(
         (t + truth.seen.start - 0.05, t + truth.seen.start + 0.5) for t, _ in cuts
     )  # to the next keyframe
-    silent = tuple((t - 0.05, t + 0.25) for _, t in cuts)
+    # Sound that is soft comes in long packets (a second and more), and a broken one is lost as a whole.
+    silent = tuple((t - 0.05, t + 1.3) for _, t in cuts)
     seen = replace(truth.seen, hurt=spans, absent=30, variable=None, end=None, frame_rate=None)
     heard = replace(
-        truth.heard, deaf_spans=silent, loudness=None, gaps=None, overlaps=None, layout_changes=None
+        truth.heard, deaf_spans=silent, end=None, loudness=None, gaps=None, overlaps=None, layout_changes=None
     )
     return replace(truth, seen=seen, heard=heard, reported=None)
 
