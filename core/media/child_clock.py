@@ -11,8 +11,11 @@ from array import array
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from core.media.wire import Refused
+
 BACK = Fraction(1, 2)  # seconds backwards, more than any codec reorders: the clock was reset
 AHEAD = Fraction(10)  # seconds forwards in a transport stream: likewise (a longer pause is shown as one)
+MOST_RESETS = 200  # more than anybody joins; each costs a look over all packets
 KEPT = 6  # packets: a reset that does not last is a damaged packet
 NONE = -(2**63)
 
@@ -66,6 +69,8 @@ def clocks(tracks: dict[int, Ticks], *, leaps: bool) -> tuple[dict[int, Clock], 
     found = {
         index: Clock(ticks.base, breaks=_breaks(ticks, leaps), leaps=leaps) for index, ticks in tracks.items()
     }
+    if any(len(clock.breaks) > MOST_RESETS for clock in found.values()):
+        raise Refused("damaged")
     resets: list[Fraction] = []
     for epoch in range(1, 1 + max((len(clock.breaks) for clock in found.values()), default=0)):
         joining = {i: clock.breaks[epoch - 1] for i, clock in found.items() if len(clock.breaks) >= epoch}

@@ -48,7 +48,7 @@ def read(request: dict[str, Any], wire: Wire) -> None:
     numbers = [n for n, reader in ((found.video, pictures), (found.audio, sound)) if reader is not None]
     tracks = [container.streams[n] for n in numbers if n is not None]
     if pictures is not None:
-        pictures.prepare(tracks[0])
+        prepare(tracks[0], request)
     for packet in container.demux(tracks) if tracks else ():
         if pictures is not None and packet.stream.index == found.video:
             pictures.packet(packet)
@@ -59,9 +59,18 @@ def read(request: dict[str, Any], wire: Wire) -> None:
     wire.send_json(b"D", _decoded(found, pictures, sound))
 
 
+def prepare(stream: Any, request: dict[str, Any]) -> None:
+    """Decoding in threads, within the limit on pixels."""
+    context = stream.codec_context
+    context.thread_type = "AUTO"
+    context.thread_count = request["threads"]
+    context.options = {"max_pixels": str(request["limits"]["max_pixels"])}
+
+
 def _first_look(request: dict[str, Any], found: Scan) -> Painter:
     container = open_file(request)
     stream = container.streams[found.video]
+    prepare(stream, request)
     broken = 0
     for packet in container.demux(stream):
         frames, bad = decoded(packet)
@@ -80,21 +89,13 @@ class PictureReader:
         self.count = 0
         self.broken = 0
         self.packets = 0
-        self.end = 0.0
         self.times: list[float] = []
         self.damaged: list[float] = []
         self._found, self._painter, self._wire = found, painter, wire
-        self._limits, self._threads = request["limits"], request["threads"]
+        self._limits = request["limits"]
         self._clock = found.clocks[found.video]
         self._timed = found.container.format.name != "avi"
         self._previous: Fraction | None = None
-
-    def prepare(self, stream: Any) -> None:
-        """Decoding in threads, within the limit on pixels."""
-        context = stream.codec_context
-        context.thread_type = "AUTO"
-        context.thread_count = self._threads
-        context.options = {"max_pixels": str(self._limits["max_pixels"])}
 
     def packet(self, packet: Any) -> None:
         self.packets += 1
