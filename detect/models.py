@@ -147,6 +147,7 @@ class Examination:
         gate_set_sha256: hash of the gate set that decided.
         transcript: what was heard, where a gate needed it.
         heard: the sound as the gates heard it, for whoever else needs it (the fingerprint); None without sound.
+        decoded: what came out of the file, and what did not.
     """
 
     info: Presentation
@@ -157,6 +158,7 @@ class Examination:
     transcript: Transcript | None
     gate_set_sha256: str
     heard: Heard | None
+    decoded: Decoded
 
     def findings(self) -> list[Finding]:
         """Every finding of every gate, gravest first."""

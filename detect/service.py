@@ -92,6 +92,7 @@ def examine(
         transcript=subject.heard,
         gate_set_sha256=gate_set.sha256,
         heard=reading.heard,
+        decoded=reading.decoded,
     )
 
 

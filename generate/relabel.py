@@ -58,8 +58,9 @@ def rewrite(
 
     What people see and hear is what is written: upright, square pixels, BT.709, at the displayed size and the file's
     rate; the first picture from time zero on, also where the sound begins before it; the sound as
-    :mod:`generate.sound` says. An uneven frame clock becomes an even one of the mean rate (the picture that is due is
-    shown); odd sides lose one row or column (4:2:0). Streaming; atomic like :func:`generate.service.make_candidate`.
+    :mod:`generate.sound` says. An uneven frame clock becomes an even one of its usual step (the picture that is due
+    is shown); odd sides lose one row or column (4:2:0). Streaming; sound that
+    a file carries before its pictures waits in memory. Atomic like :func:`generate.service.make_candidate`.
 
     Raises:
         MediaError: the source cannot be read or breaks a limit. Cancelled: somebody asked for it.
@@ -70,7 +71,9 @@ def rewrite(
     with read(source, limits, want="F", hear=waiting.append) as reading:
         video = reading.presentation.video
         width, height = video.width // 2 * 2, video.height // 2 * 2
-        fps = min(video.frame_rate, FASTEST).limit_denominator(1001 * 60)
+        # An uneven clock keeps the rate of its usual step: at the mean rate moving pictures would be lost.
+        rate = max(video.frame_rate, video.usual_rate) if video.variable else video.frame_rate
+        fps = min(rate, FASTEST).limit_denominator(1001 * 60)
         end = float(video.end)
         with VideoWriter(
             out, width, height, fps, mix.rate, threads=threads, channels=max(1, mix.channels)

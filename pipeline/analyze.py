@@ -58,6 +58,7 @@ def analyze(video: Path, *, progress: Callable[[float], None] | None = None) -> 
         reader.reading(),
         lambda: fingerprinter.fingerprint(heard.main if heard is not None else None),
         heard,
+        examination.decoded,
         limits,
     )
     report = verify(video, registry=DatabaseRegistry(), senses=senses, limits=limits)

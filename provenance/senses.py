@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from core.media.decode import frames, heard
+from core.media.decode import frames
 from core.media.heard import Heard
+from core.media.models import Decoded
 from core.media.reading import read
 from core.secrets import derived_key
 from core.settings import MediaSettings
@@ -30,6 +31,7 @@ class RealSenses:
         self._limits = limits
         self._key = key
         self._heard: Heard | None = None
+        self._decoded: Decoded | None = None
 
     def mark(self, path: Path, expected: int | None) -> MarkReading:
         reader = MarkReader(self._key or derived_key("mark"), expected)
@@ -49,16 +51,20 @@ class RealSenses:
         fingerprinter = Fingerprinter()
         with read(path, self._limits) as reading:
             follow(reading.pictures(), [fingerprinter])
-            self._heard = reading.heard
+            self._heard, self._decoded = reading.heard, reading.decoded
         return fingerprinter.fingerprint(self._heard.main if self._heard is not None else None)
 
-    def hidden_speech(self, path: Path) -> tuple[Difference, ...]:
+    def unheard(self, path: Path) -> tuple[Difference, ...]:
         from core.perception.ears import other_speech
 
-        if self._heard is None:
-            self._heard = heard(path, self._limits)
+        if self._decoded is None:
+            with read(path, self._limits, want="H") as reading:
+                reading.finish()
+                self._heard, self._decoded = reading.heard, reading.decoded
         spans = other_speech(self._heard.ears) if self._heard is not None else ()
-        return tuple(Difference(span.t0, span.t1, "speech") for span in spans)
+        # A clock that stands still hides what is said meanwhile; a player may play it.
+        left_out = [Difference(t0, max(t1, t0), "speech") for t0, t1 in self._decoded.overlaps]
+        return (*left_out, *(Difference(span.t0, span.t1, "speech") for span in spans))
 
     def compare(self, stored: Fingerprint, found: Fingerprint) -> Agreement:
         comparison = compare(stored, found)
@@ -76,10 +82,12 @@ class SeenSenses(RealSenses):
         reading: MarkReading,
         fingerprint: Callable[[], Fingerprint],
         sound: Heard | None,
+        decoded: Decoded,
         limits: MediaSettings | None = None,
     ):
         super().__init__(limits)
-        self._reading, self._fingerprint, self._heard = reading, fingerprint, sound
+        self._reading, self._fingerprint = reading, fingerprint
+        self._heard, self._decoded = sound, decoded
 
     def mark(self, path: Path, expected: int | None) -> MarkReading:
         # A mark that is expected is found where a blind reader finds none.

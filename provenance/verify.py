@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from core.canonical import digest_file
 from core.errors import MediaError
-from core.media.models import Presentation, Track
+from core.media.models import Presentation
 from core.media.reading import read
 from core.settings import MediaSettings
 from provenance.judgement import Judgement, judge
@@ -59,8 +59,8 @@ class Senses(Protocol):
 
     def fingerprint(self, path: Path) -> Fingerprint: ...
 
-    def hidden_speech(self, path: Path) -> tuple[Difference, ...]:
-        """What other channels say than the one that the fingerprint hears."""
+    def unheard(self, path: Path) -> tuple[Difference, ...]:
+        """What the fingerprint does not hear: other words on another channel, sound that the file's clock hides."""
         ...
 
     def compare(self, stored: Fingerprint, found: Fingerprint) -> Agreement: ...
@@ -86,8 +86,15 @@ class _Case:
     problems: list[Problem] = field(default_factory=list)
 
     @property
-    def rivals(self) -> tuple[Track, ...]:
-        return self.presentation.rivals if self.presentation is not None else ()
+    def not_compared(self) -> tuple[str, ...]:
+        """What a player can show or play and no comparison looks at: an asset of ours has none of it."""
+        if self.presentation is None:
+            return ()
+        names = [track.name for track in self.presentation.besides]
+        audio = self.presentation.audio
+        if audio is not None and audio.channels > 2:
+            names.append(f"each of the {audio.channels} channels of the sound")
+        return tuple(names)
 
 
 def verify(
@@ -145,10 +152,9 @@ def _look(case: _Case, anchors: Anchors, limits: MediaSettings | None) -> None:
         except MediaError as error:
             case.kind = "broken"
             case.problems.append(_media_problem(error))
-        if case.rivals:
-            named = ", ".join(track.name for track in case.rivals)
-            what = f"The file has more than one picture or sound: {named} was not compared."
-            case.problems.append(Problem("several_tracks", what))
+        if case.not_compared:
+            what = f"The file holds more than one picture and one sound: {', '.join(case.not_compared)}."
+            case.problems.append(Problem("several_tracks", f"{what} That was not compared."))
         shape = structure(case.path)
     if head:
         raw = read_raw(case.path, anchors, limits)
@@ -207,7 +213,7 @@ def _compare(case: _Case, senses: Senses) -> None:
         return
     try:
         case.copy = senses.compare(case.entry.fingerprint, senses.fingerprint(case.path))
-        hidden = senses.hidden_speech(case.path) if case.copy.agrees else ()
+        hidden = senses.unheard(case.path) if case.copy.agrees else ()
     except MediaError as error:
         case.problems.append(_media_problem(error))
         return
@@ -241,7 +247,7 @@ def _holding(case: _Case, registry: Registry | None) -> set[VerifyVerdict]:
     faithful = copy is not None and copy.agrees
     if judgement.altered or (copy is not None and not copy.agrees):
         found.add("tampered")
-    if case.rivals and (trusted or entry is not None):
+    if case.not_compared and (trusted or entry is not None):
         # What was compared is not all that a player can show or play: such a file is never trusted.
         found.add("tampered")
     if (

@@ -13,10 +13,11 @@ from fractions import Fraction
 
 from core.media.wire import Refused
 
-BACK = Fraction(1, 2)  # seconds backwards, more than any codec reorders: the clock was reset
+BACK = Fraction(1, 2)  # seconds, more than any codec reorders: a jump; backwards, the clock was reset
 AHEAD = Fraction(10)  # seconds forwards in a transport stream: likewise (a longer pause is shown as one)
 MOST_RESETS = 200  # more than anybody joins; each costs a look over all packets
-KEPT = 6  # packets: a reset that does not last is a damaged packet
+KEPT = 4  # packets: a jump that does not last so long is a damaged packet
+WILD = 2  # in ``Ticks.shown``: a packet whose time is damaged
 NONE = -(2**63)
 
 
@@ -29,7 +30,7 @@ class Ticks:
     dts: array[int] = field(default_factory=lambda: array("q"))
     length: array[int] = field(default_factory=lambda: array("q"))
     order: array[int] = field(default_factory=lambda: array("q"))
-    shown: array[int] = field(default_factory=lambda: array("b"))  # 1: presented; 0: only decoded
+    shown: array[int] = field(default_factory=lambda: array("b"))  # 1: presented; 0: only decoded; WILD
     key: array[int] = field(default_factory=lambda: array("b"))
     headless: int = 0  # pictures before the first key picture
     primed: Fraction = Fraction(-(2**62))  # seconds before which the decoder throws its sound away (priming)
@@ -51,11 +52,15 @@ class Clock:
     floors: list[int] = field(default_factory=lambda: [NONE])
     breaks: list[int] = field(default_factory=list)  # numbers of the packets that begin a later epoch
     leaps: bool = False
+    wild: frozenset[int] = frozenset()  # ticks that are damaged
     _epoch: int = 0
     _last: int | None = None
 
-    def at(self, ticks: int) -> Fraction:
-        """Seconds of the presentation for the next frame's ticks. Call in order: it follows the resets."""
+    def at(self, ticks: int) -> Fraction | None:
+        """Seconds of the presentation for the next frame's ticks; None for a damaged time. Call in order: it follows
+        the resets."""
+        if ticks in self.wild:
+            return None
         if self._last is not None and self._epoch + 1 < len(self.shifts):
             jump = (ticks - self._last) * self.base
             if jump < -BACK or (self.leaps and jump > AHEAD and ticks >= self.floors[self._epoch + 1]):
@@ -65,12 +70,25 @@ class Clock:
 
 
 def clocks(tracks: dict[int, Ticks], *, leaps: bool) -> tuple[dict[int, Clock], list[Fraction]]:
-    """(the clock of each track before any zero is taken off, the seconds at which resets fall)."""
+    """(the clock of each track before any zero is taken off, the seconds at which resets fall).
+
+    Packets with a wild time are marked as not presented: their pictures follow the ones before.
+    """
+    jumps = {index: _jumps(ticks) for index, ticks in tracks.items()}
+    ahead = {index: [n for n, kind in found if kind == "ahead"] for index, found in jumps.items()}
+    # Recordings that are joined leap in every track. A pause in one of them is a pause.
+    joined = leaps and len({len(found) for found in ahead.values()}) == 1
     found = {
-        index: Clock(ticks.base, breaks=_breaks(ticks, leaps), leaps=leaps) for index, ticks in tracks.items()
+        index: Clock(
+            ticks.base,
+            breaks=[n for n, kind in jumps[index] if kind == "back" or joined],
+            leaps=joined,
+            wild=frozenset(ticks.pts[n] for n in range(len(ticks)) if ticks.shown[n] == WILD),
+        )
+        for index, ticks in tracks.items()
     }
     if any(len(clock.breaks) > MOST_RESETS for clock in found.values()):
-        raise Refused("damaged")
+        raise Refused("resets")
     resets: list[Fraction] = []
     for epoch in range(1, 1 + max((len(clock.breaks) for clock in found.values()), default=0)):
         joining = {i: clock.breaks[epoch - 1] for i, clock in found.items() if len(clock.breaks) >= epoch}
@@ -84,29 +102,42 @@ def clocks(tracks: dict[int, Ticks], *, leaps: bool) -> tuple[dict[int, Clock], 
     return found, resets
 
 
-def _breaks(ticks: Ticks, leaps: bool) -> list[int]:
-    """Numbers of the packets at which the clock starts again, and stays there."""
-    back = int(BACK / ticks.base)
-    ahead = int(AHEAD / ticks.base) if leaps else None
-    found: list[int] = []
+def _jumps(ticks: Ticks) -> list[tuple[int, str]]:
+    """(number of the packet, "back" or "ahead") where the clock jumps and stays there."""
+    back, ahead = int(BACK / ticks.base), int(AHEAD / ticks.base)
+    found: list[tuple[int, str]] = []
     most: int | None = None
     for number in range(len(ticks)):
         moment = ticks.moment(number)
         if moment == NONE:
             continue
-        if most is None:
+        if ticks.pts[number] != NONE and abs(ticks.pts[number] - moment) > ahead:
+            ticks.shown[number] = WILD  # presented long before or after it is decoded: no codec does that
+        elif most is None or -back <= moment - most <= back:
+            most = moment if most is None else max(most, moment)
+        elif _stays(ticks, number, moment - most):
+            if moment < most:
+                found.append((number, "back"))
+            elif moment > most + ahead:
+                found.append((number, "ahead"))
             most = moment
-            continue
-        behind = moment < most - back
-        beyond = ahead is not None and moment > most + ahead
-        if behind or beyond:
-            following = [ticks.moment(n) for n in range(number + 1, min(number + 1 + KEPT, len(ticks)))]
-            if all(m == NONE or abs(m - moment) <= abs(m - most) for m in following):
-                found.append(number)
-                most = moment
-            continue
-        most = max(most, moment)
+        else:
+            ticks.shown[number] = WILD
     return found
+
+
+def _stays(ticks: Ticks, number: int, jump: int) -> bool:
+    """Whether the packets after a jump go on from it; one that is followed by the way back is damage. The last packets
+    of a file are believed."""
+    last = ticks.moment(number)
+    for following in range(number + 1, min(number + 1 + KEPT, len(ticks))):
+        moment = ticks.moment(following)
+        if moment == NONE:
+            continue
+        if (moment - last) * (1 if jump < 0 else -1) > abs(jump) // 2:
+            return False
+        last = moment
+    return True
 
 
 def _shown(ticks: Ticks, clock: Clock, epoch: int, before: int | None = None) -> list[int]:
@@ -115,7 +146,7 @@ def _shown(ticks: Ticks, clock: Clock, epoch: int, before: int | None = None) ->
     return [
         n
         for n in range(starts[epoch], starts[epoch + 1])
-        if ticks.shown[n] and ticks.pts[n] != NONE and (before is None or ticks.order[n] < before)
+        if ticks.shown[n] == 1 and ticks.pts[n] != NONE and (before is None or ticks.order[n] < before)
     ]
 
 

@@ -91,6 +91,7 @@ class PictureReader:
         self.packets = 0
         self.times: list[float] = []
         self.damaged: list[float] = []
+        self.repeated: list[float] = []
         self._found, self._painter, self._wire = found, painter, wire
         self._limits = request["limits"]
         self._clock = found.clocks[found.video]
@@ -121,7 +122,10 @@ class PictureReader:
         elif frame.pts is not None:
             time = self._clock.at(frame.pts)
         if time is None or (self._previous is not None and time <= self._previous):
-            time = self._previous + 1 / self._found.rate if self._previous is not None else Fraction(0)
+            # No time of its own, or one that was there before: it follows the last picture.
+            time = self._previous + 1 / self._found.usual if self._previous is not None else Fraction(0)
+            if len(self.repeated) < MOST_SPANS:
+                self.repeated.append(float(time))
         self._previous = max(time, Fraction(0))
         return self._previous
 
@@ -144,7 +148,7 @@ def _presentation(found: Scan, painter: Painter, audio: Any) -> dict[str, Any]:
         "container": found.container.format.name,
         "zero": fraction(found.zero),
         "duration": fraction(max(end for _, end in found.spans.values())),
-        "declared": fraction(Fraction(found.container.duration or 0, 1_000_000)),
+        "declared": fraction(_declared(found)),
         "resets": [float(reset) for reset in found.resets[:MOST_SPANS]],
         "essence": found.essence,
         "tracks": [_track(found, stream) for stream in streams],
@@ -153,6 +157,7 @@ def _presentation(found: Scan, painter: Painter, audio: Any) -> dict[str, Any]:
             "number": found.video,
             "codec": streams[found.video].codec_context.name,
             "frame_rate": fraction(found.rate),
+            "usual_rate": fraction(found.usual),
             "frames": len(found.times),
             "start": fraction(start),
             "end": fraction(end),
@@ -175,6 +180,13 @@ def _presentation(found: Scan, painter: Painter, audio: Any) -> dict[str, Any]:
     return facts
 
 
+def _declared(found: Scan) -> Fraction:
+    """What the header claims; a transport stream has none, and libav only guesses."""
+    if found.container.format.name in TRANSPORTS:
+        return Fraction(0)
+    return Fraction(found.container.duration or 0, 1_000_000)
+
+
 def _track(found: Scan, stream: Any) -> dict[str, Any]:
     span = found.spans.get(stream.index)
     context = getattr(stream, "codec_context", None)
@@ -183,7 +195,7 @@ def _track(found: Scan, stream: Any) -> dict[str, Any]:
         "kind": stream.type,
         "codec": context.name if context is not None else "none",
         "role": found.roles[stream.index],
-        "packets": sum(found.ticks[stream.index].shown)
+        "packets": sum(1 for shown in found.ticks[stream.index].shown if shown)
         if stream.index in found.ticks
         else found.counts[stream.index],
         "span": None if span is None else [fraction(span[0]), fraction(span[1])],
@@ -192,18 +204,19 @@ def _track(found: Scan, stream: Any) -> dict[str, Any]:
 
 
 def _decoded(found: Scan, pictures: PictureReader | None, sound: SoundReader | None) -> dict[str, Any]:
-    facts: dict[str, Any] = {"pictures": 0, "undecodable": [], "damaged": [], "picture_end": 0.0}
+    facts: dict[str, Any] = {"pictures": 0, "undecodable": [], "damaged": [], "repeated": []}
     if pictures is not None:
         step = float(1 / found.rate)
         facts = {
             "pictures": pictures.count,
             "undecodable": _spans(_lost(found, np.array(pictures.times)), step),
             "damaged": _spans(pictures.damaged, step),
-            "picture_end": (pictures.times[-1] if pictures.times else 0.0) + step,
+            "repeated": _spans(pictures.repeated, step),
         }
     if sound is not None:
         facts |= {
             "gaps": sound.gaps,
+            "dropped": sound.dropped,
             "overlaps": sound.overlaps,
             "layout_changes": sound.changes,
             "sound_end": sound.seconds,
@@ -228,16 +241,6 @@ def _lost(found: Scan, times: Any) -> list[float]:
     outside = (around == 0) | (around == len(times))
     missing = (near > max(0.4 * usual, 0.002)) & (outside | (after - before > HOLE * usual))
     lost += [float(t) for t in found.times[missing]]
-    if found.container.format.name in TRANSPORTS and not found.variable:
-        # What was lost on the way left no packet: the even clock tells.
-        for gap in np.flatnonzero(np.diff(found.times) > HOLE * usual):
-            if any(
-                found.times[gap] <= float(reset) + usual < found.times[gap + 1] + 2 * usual
-                for reset in found.resets
-            ):
-                continue  # where recordings were joined nothing was lost
-            count = round(float(found.times[gap + 1] - found.times[gap]) / usual) - 1
-            lost += [float(found.times[gap]) + usual * (n + 1) for n in range(min(count, MOST_SPANS))]
     return lost
 
 

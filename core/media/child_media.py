@@ -90,12 +90,6 @@ def decoded(packet: Any) -> tuple[list[Any], bool]:
         raise Refused("too_much_memory") from None
 
 
-def stream_seconds(stream: Any) -> Fraction:
-    if stream.duration is None or stream.time_base is None:
-        return Fraction(0)
-    return Fraction(stream.duration) * Fraction(stream.time_base)
-
-
 def check_size(width: int, height: int, limits: dict[str, Any]) -> None:
     if width * height > limits["max_pixels"]:
         raise Refused("too_many_pixels", width=width, height=height)

@@ -32,7 +32,9 @@ from core.media.wire import Refused
 
 NOT_SHOWN = 0x400 | 0x800 | 0x100000  # attached_pic, timed_thumbnails, still_image (libavformat/avformat.h)
 DEFAULT = 0x1
+SPARSE = 5  # thumbnails are this much rarer than pictures, at least
 SILENT = 0.001  # -60 dBFS: the peak of a sound track in which nothing is heard
+COMMON_RATES = (24, 25, 30, 50, 60, 15, 12)
 RATES_AGREE = 0.01  # a declared frame rate this near to the measured one is taken for it
 
 
@@ -53,6 +55,7 @@ class Scan:
     zero: Fraction = Fraction(0)
     spans: dict[int, tuple[Fraction, Fraction]] = field(default_factory=dict)
     rate: Fraction = Fraction(25)
+    usual: Fraction = Fraction(25)
     variable: bool = False
 
 
@@ -121,6 +124,7 @@ class _Listening:
     def __init__(self, streams: list[Any]) -> None:
         several = [s for s in streams if s.type == "audio"]
         self.peaks: dict[int, float] = {s.index: 0.0 for s in several} if len(several) > 1 else {}
+        self._as_floats: dict[int, tuple[Any, Any]] = {}
         for stream in several:
             if self.peaks and not decodable(stream):
                 self.peaks[stream.index] = 1.0  # what cannot be heard is not silent
@@ -133,8 +137,12 @@ class _Listening:
         if broken and packet.size:
             self.peaks[index] = 1.0
         for frame in frames:
-            as_floats = av.AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
-            for out in (*as_floats.resample(frame), *as_floats.resample(None)):
+            shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if self._as_floats.get(index, (None, None))[0] != shape:
+                floats = av.AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
+                self._as_floats[index] = (shape, floats)
+            frame.pts = None
+            for out in self._as_floats[index][1].resample(frame):
                 peak = float(np.abs(samples_of(out)).max(initial=0.0))
                 self.peaks[index] = max(self.peaks[index], peak)
 
@@ -146,14 +154,19 @@ def _roles(
     streams: list[Any], ticks: dict[int, Ticks], listening: _Listening
 ) -> tuple[int, int | None, list[str]]:
     """(picture track, sound track, the role of every track)."""
-    shown = {index: sum(t.shown) for index, t in ticks.items()}
-    pictures = [s for s in streams if s.type == "video" and not int(s.disposition) & NOT_SHOWN]
+    shown = {index: sum(1 for one in t.shown if one) for index, t in ticks.items()}
+    moving = [s for s in streams if s.type == "video"]
+    most = max((shown[s.index] for s in moving), default=0)
+    # What is flagged as a cover or as thumbnails of chapters and moves like a video is one.
+    pictures = [
+        s for s in moving if not int(s.disposition) & NOT_SHOWN or shown[s.index] > max(1, most / SPARSE)
+    ]
     most = max((shown[s.index] for s in pictures), default=0)
     # A single picture beside a moving track is a cover, whatever its flags say.
     pictures = [s for s in pictures if shown[s.index] > (1 if most > 1 else 0)]
     if not pictures:
-        moving = any(s.type == "video" and not int(s.disposition) & NOT_SHOWN for s in streams)
-        raise Refused("no_frames" if moving else "no_video")
+        meant = any(not int(s.disposition) & NOT_SHOWN for s in moving)
+        raise Refused("no_frames" if meant else "no_video")
     video = _default_first(pictures)
     sounds = [s for s in streams if s.type == "audio" and shown[s.index]]
     heard = [s for s in sounds if not listening.silent(s.index)]
@@ -187,7 +200,7 @@ def _presentable(container: Any, stream: Any, ticks: Ticks) -> Ticks:
     if 1 in ticks.key:
         for number in range(ticks.key.index(1)):
             # Nothing can be decoded before the first key picture.
-            ticks.headless += ticks.shown[number]
+            ticks.headless += ticks.shown[number] == 1
             ticks.shown[number] = 0
     if container.format.name == "avi":
         # AVI has no times of presentation: the n-th picture is shown at the n-th tick (libav guesses, one too late).
@@ -220,6 +233,7 @@ def _place(found: Scan, limits: dict[str, Any]) -> None:
     step = float(np.median(np.diff(found.times))) if len(found.times) > 1 else 0.0
     stream = found.container.streams[found.video]
     found.rate = _rate(stream, found.times, step)
+    found.usual = _usual(stream, step) if step else found.rate
     found.variable = _variable(found.times, step, float(ticks.base))
     for index, (start, end) in raw.items():
         found.spans[index] = (start - found.zero, max(end, start) - found.zero)
@@ -285,6 +299,15 @@ def _rate(stream: Any, times: Any, step: float) -> Fraction:
         if rate and abs(float(rate) / mean - 1) <= RATES_AGREE:
             return Fraction(rate)
     return Fraction(mean).limit_denominator(1001)
+
+
+def _usual(stream: Any, step: float) -> Fraction:
+    """The rate of the usual step: what an uneven clock keeps most of the time."""
+    known = (stream.guessed_rate, stream.base_rate, stream.average_rate, *COMMON_RATES)
+    for rate in known:
+        if rate and abs(float(rate) * step - 1) <= 0.03:
+            return Fraction(rate)
+    return Fraction(1 / step).limit_denominator(1001)
 
 
 def _variable(times: Any, step: float, base: float) -> bool:

@@ -17,7 +17,8 @@ from core.media.child_clock import Clock
 from core.media.child_media import decoded
 from core.media.wire import Refused, Wire
 
-JITTER = Fraction(1, 50)  # seconds: a clock in milliseconds jitters, 20 ms is a gap
+JITTER = Fraction(1, 50)  # seconds: a clock in milliseconds jitters, a step of 20 ms is a gap
+ADRIFT = Fraction(1, 10)  # seconds by which small steps may add up before they are one
 BLOCK = Fraction(1, 2)  # seconds a message: a codec's blocks are too short to be worth one each
 PRIMING = Fraction(1, 20)
 QUIET = 0.001  # -60 dBFS
@@ -32,8 +33,6 @@ class SoundReader:
     ) -> None:
         context = stream.codec_context
         self.rate: int = context.sample_rate
-        self.layout: str = context.layout.name
-        self.channels: int = context.channels
         self.width = 3 if has_centre(context) else 2
         self.broken = 0
         self.packets = 0
@@ -48,6 +47,9 @@ class SoundReader:
         self._mono = False
         self._position: Fraction | None = None  # where the sound that came out ends
         self._first = Fraction(0)
+        self._clock_end: Fraction | None = None  # where the last packet ended, by its own time
+        self._doubling = False
+        self.dropped = 0.0
         self._audible = False
         rates = {"A": self.rate, "H": rate}
         self._lanes = [_Lane(kind, rate, self.width, wire) for kind, rate in rates.items() if kind in wants]
@@ -75,6 +77,8 @@ class SoundReader:
             return
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         start = self._clock.at(frame.pts) if frame.pts is not None else self._position
+        if len(frame.layout.channels) > 2 and "FL" not in _names(frame.layout):
+            raise Refused("layout", found=len(frame.layout.channels))
         if shape != self._shape:
             if self._shape is not None and start is not None and len(self.changes) < MOST_SPANS:
                 self.changes.append(float(start))
@@ -121,20 +125,28 @@ class SoundReader:
         return np.hstack([both[:count], centre[:count, None]])
 
     def _lay(self, start: Fraction, block: Any) -> None:
-        """Put a block on the axis: where the clock leaves a hole silence will stand, what it doubles is left out."""
-        expected = self._position if self._position is not None else start
-        end = start + Fraction(len(block), self.rate)
-        if end > self._max_seconds + 1:
-            raise Refused("too_long", found=float(end))
-        if start > expected + JITTER:
+        """Put a block on the axis. Where the clock leaves a hole silence will stand, what it doubles is left out; where
+        it only runs a little faster or slower than its samples, they are stretched."""
+        position = self._position if self._position is not None else start
+        step = start - self._clock_end if self._clock_end is not None else Fraction(0)
+        self._clock_end = start + Fraction(len(block), self.rate)
+        if self._clock_end > self._max_seconds + 1:
+            raise Refused("too_long", found=float(self._clock_end))
+        apart = start - position
+        # What was placed on other sound is cut until the clock has caught up.
+        self._doubling = apart < 0 and (self._doubling or abs(step) > JITTER or apart < -ADRIFT)
+        if abs(step) <= JITTER and abs(apart) <= ADRIFT and not self._doubling:
+            block, start = _stretched(block, apart, self.rate), position
+        elif apart > JITTER:
             if self._audible and len(self.gaps) < MOST_SPANS:
-                self.gaps.append([float(expected), float(start)])
-        elif start < expected - JITTER:
-            self._doubled(float(start), float(min(expected, end)))
-            block = block[round((expected - start) * self.rate) :]
-            start = expected
+                self.gaps.append([float(position), float(start)])
+        elif self._doubling:
+            cut = min(len(block), round(-apart * self.rate))
+            self._doubled(float(start), float(start + Fraction(cut, self.rate)))
+            self.dropped += cut / self.rate
+            block, start = block[cut:], position
         else:
-            start = expected
+            start = position
         if start < 0:  # before the zero that the packets state
             block = block[round(-start * self.rate) :]
             start = Fraction(0)
@@ -206,6 +218,18 @@ class _Lane:
             self._resampler = None
         self._send()
         self._next = None
+
+
+def _stretched(block: Any, apart: Fraction, rate: int) -> Any:
+    """The block, longer or shorter by a hundredth at most, so that a slow drift is made up for. (A hundredth of pitch
+    is not heard, and a hole is.)"""
+    if abs(apart) <= JITTER / 2 or len(block) < 200:
+        return block
+    most = len(block) // 100
+    count = len(block) + max(-most, min(most, round(apart * rate)))
+    at = np.linspace(0, len(block) - 1, count)
+    columns = [np.interp(at, np.arange(len(block)), column) for column in block.T]
+    return np.stack(columns, 1).astype(np.float32)
 
 
 def samples_of(frame: Any) -> Any:

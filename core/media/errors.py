@@ -54,6 +54,10 @@ def media_error(code: str, path: Path, facts: dict[str, Any], limits: MediaSetti
             f"{_track(facts)} is coded in a way that is not supported ({_word(facts.get('codec'))})",
             _ANOTHER,
         ),
+        "resets": (
+            "the clock of the file starts again hundreds of times",
+            "join the parts with an editor, and export them as one",
+        ),
         "layout": (
             f"the sound has {number:.0f} channels and does not say where they are heard",
             "export it with stereo sound",

@@ -53,10 +53,11 @@ def decoded_of(facts: dict[str, Any]) -> Decoded:
         pictures=int(facts["pictures"]),
         undecodable=_spans(facts["undecodable"]),
         damaged=_spans(facts["damaged"]),
+        repeated=_spans(facts["repeated"]),
         gaps=_spans(facts.get("gaps", [])),
         overlaps=_spans(facts.get("overlaps", [])),
+        dropped=_number(facts.get("dropped", 0.0)),
         layout_changes=tuple(_number(at) for at in facts.get("layout_changes", [])),
-        picture_end=_number(facts["picture_end"]),
         sound_end=_number(facts.get("sound_end", 0.0)),
     )
 
@@ -72,6 +73,7 @@ def _picture(facts: dict[str, Any]) -> PictureTrack:
         aspect=Fraction(*facts["aspect"]),
         colour=Colour(int(primaries), int(transfer), int(matrix), bool(full_range), bool(tagged)),
         frame_rate=Fraction(*facts["frame_rate"]),
+        usual_rate=Fraction(*facts["usual_rate"]),
         frames=int(facts["frames"]),
         start=Fraction(*facts["start"]),
         end=Fraction(*facts["end"]),

@@ -20,7 +20,7 @@ Seconds = tuple[float, float]
 
 Role = Literal["picture", "sound", "second picture", "second sound", "cover", "silent", "other"]
 """What a track is to people: the two that take part; rivals of these; a cover or thumbnails; a sound track in which
-nothing is heard; anything that is neither seen nor heard (subtitles, data, attachments)."""
+nothing is heard; anything else (subtitles, data, attachments)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ class PictureTrack:
         aspect: width over height of a stored pixel; 1 for square ones.
         frames: presented pictures in the file.
         start, end: seconds of the presentation; the last picture is shown for no longer than the one before it.
+        frame_rate: frames a second on average; usual_rate: of the usual step, another one where the clock is uneven.
         variable: the frame clock is uneven.
     """
 
@@ -99,6 +100,7 @@ class PictureTrack:
     aspect: Fraction
     colour: Colour
     frame_rate: Fraction
+    usual_rate: Fraction
     frames: int
     start: Fraction
     end: Fraction
@@ -160,6 +162,15 @@ class Presentation:
         """Tracks that a player could show or play in place of the two that are read here."""
         return tuple(track for track in self.tracks if track.role in ("second picture", "second sound"))
 
+    @property
+    def besides(self) -> tuple[Track, ...]:
+        """Everything that a player could show or play beside the two: rivals, covers and stills, subtitles."""
+        return tuple(
+            track
+            for track in self.tracks
+            if track.role in ("second picture", "second sound", "cover") or track.kind == "subtitle"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -169,8 +180,10 @@ class Decoded:
         pictures: how many came out.
         undecodable: pictures of the file that did not come out.
         damaged: pictures that the decoder had to patch.
+        repeated: pictures without a time of their own: the file gives them none, or one that was there before.
         gaps: holes in the sound's clock (silence stands there), and where a sound packet could not be decoded.
-        overlaps: sound that the clock places where there was sound already; it is left out.
+        overlaps: where the clock places sound on sound that was there already; the later one is left out.
+        dropped: seconds of sound that were left out so.
         layout_changes: seconds at which the sound changes its channels or its rate.
         sound_end: where the sound that came out ends, seconds.
     """
@@ -178,10 +191,11 @@ class Decoded:
     pictures: int = 0
     undecodable: tuple[Seconds, ...] = ()
     damaged: tuple[Seconds, ...] = ()
+    repeated: tuple[Seconds, ...] = ()
     gaps: tuple[Seconds, ...] = ()
     overlaps: tuple[Seconds, ...] = ()
+    dropped: float = 0.0
     layout_changes: tuple[float, ...] = ()
-    picture_end: float = 0.0
     sound_end: float = 0.0
 
 

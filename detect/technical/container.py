@@ -62,6 +62,14 @@ def _pictures(report: Report) -> None:
 
 
 def _clock(report: Report) -> None:
+    repeated = report.subject.decoded.repeated
+    report.value(
+        "repeated_times",
+        float(sum(_count(span, float(report.subject.info.video.frame_rate)) for span in repeated)),
+        lambda v: f"{v:.0f} pictures have no time of their own in the file.",
+        spans=list(repeated),
+        hint="Export the video again; players show such pictures at different moments.",
+    )
     resets = report.subject.info.resets
     report.value(
         "clock_reset",
@@ -82,12 +90,13 @@ def _sound(report: Report) -> None:
         source="sound",
         hint="Export the sound again.",
     )
-    report.spans(
+    report.value(
         "sound_overlap",
-        list(decoded.overlaps),
-        lambda s: f"{s:.2f} s of sound are placed where there was sound already, and are left out.",
+        decoded.dropped,
+        lambda v: f"{v:.2f} s of sound are placed where there was sound already, and were left out.",
+        spans=list(decoded.overlaps),
         source="sound",
-        hint="Export the sound again.",
+        hint="Export the sound again; players differ in what they play here.",
     )
     report.value(
         "sound_layout_changes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import av
 import numpy as np
 import pytest
 
-from core.media.decode import heard, sound
+from core.media.decode import frames, heard, sound
 from core.media.encode import VideoWriter
 from core.media.probe import probe
+from core.media.reading import read
 from generate.relabel import rewrite
 from generate.sound import plan_mix
 from tests.media_catalogue import clocks, colours, declared, geometry, sounds
@@ -185,3 +187,53 @@ def test_speech_after_the_last_picture_is_written_too(tmp_path: Path) -> None:
         writer.write_sound(voice([0.5, 1.5, 2.6, 3.4], 4.0, 16_000))
     found = find(sound(rewritten(path, tmp_path / "out.mp4")), MAIN)
     assert found == pytest.approx([0.5, 1.5, 2.6, 3.4], abs=0.01)
+
+
+def film(path: Path, times: list[float], sound: np.ndarray | None = None, drift: float = 0.0) -> Path:
+    """Grey pictures at these seconds; PCM whose packets' times run ``drift`` slower than their samples."""
+    with av.open(str(path), "w") as container:
+        video: Any = container.add_stream("mpeg4", rate=30)
+        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        audio: Any = (
+            container.add_stream("pcm_s16le", rate=16_000, layout="mono") if sound is not None else None
+        )
+        for number, time in enumerate(times):
+            image = np.full((64, 64, 3), 60 + 100 * (number % 2), np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = round(time * 1000), Fraction(1, 1000)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        for start in range(0, len(sound) if sound is not None else 0, 1600):
+            part = (np.asarray(sound[start : start + 1600]) * 32000).astype(np.int16)[None]  # type: ignore[index]
+            block = av.AudioFrame.from_ndarray(part, format="s16", layout="mono")
+            block.sample_rate, block.time_base = 16_000, Fraction(1, 16_000)
+            block.pts = round(start * (1 + drift))
+            container.mux(audio.encode(block))
+    return path
+
+
+def test_an_uneven_clock_loses_no_moving_pictures(tmp_path: Path) -> None:
+    """Two seconds of a presenter at 30 a second, then slides at one a second: the lips keep their 30."""
+    times = [n / 30 for n in range(60)] + [2.0 + n for n in range(15)]
+    path = film(tmp_path / "slides.mkv", times)
+    assert probe(path).video.variable
+    out = rewritten(path, tmp_path / "out.mp4")
+    video = probe(out).video
+    assert float(video.frame_rate) == pytest.approx(30, rel=0.02) and not video.variable
+    shown = [frame.image[32, 32, 0] for frame in frames(out) if frame.time < 2]
+    assert sum(abs(int(a) - int(b)) > 30 for a, b in pairwise(shown)) >= 55
+
+
+def test_a_clock_that_drifts_cuts_no_holes(tmp_path: Path) -> None:
+    """Packets 500 parts in a million slow: after a minute 30 ms, made up for in steps that nobody hears."""
+    tone = 0.4 * np.sin(2 * np.pi * 300 * np.arange(70 * 16_000) / 16_000)
+    path = film(tmp_path / "drift.mkv", [n / 5 for n in range(350)], tone, drift=0.0005)
+    with read(path) as reading:
+        reading.finish()
+    assert reading.decoded.gaps == () and reading.decoded.dropped == 0
+    assert reading.heard is not None
+    heard_tone = reading.heard.read("mid", 16_000, 69 * 16_000)
+    loud = np.abs(heard_tone[: len(heard_tone) // 160 * 160].reshape(-1, 160)).max(axis=1)
+    assert loud.min() > 0.3
+    assert len(reading.heard) == pytest.approx(70 * 16_000 * 1.0005, abs=500)

@@ -76,8 +76,9 @@ def hurt_pictures(
             at += len(packet)
     path.write_bytes(data)
     step = 1 if codec == "mjpeg" else gop
-    # In a byte stream, zeros are padding after the picture before (H.264 Annex B): that picture is simply not there.
-    gone = path.suffix == ".ts" and how == "zeros"
+    # In a byte stream what is overwritten is no picture any more, but padding or noise after the one before (H.264
+    # Annex B), which decodes: that picture is simply not there, as if it had never been sent.
+    gone = path.suffix == ".ts"
     return _damaged(
         scene, picture, primed, indices, step, len(indices) * step, reported=None if gone else True
     )

@@ -40,7 +40,7 @@ class ToldSenses:
     asked: list[str] = field(default_factory=list)
     hidden: tuple[Difference, ...] = ()
 
-    def hidden_speech(self, path: Path) -> tuple[Difference, ...]:
+    def unheard(self, path: Path) -> tuple[Difference, ...]:
         return self.hidden
 
     def mark(self, path: Path, expected: int | None) -> MarkReading:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from provenance.fingerprint.models import FACE_BYTES, PICTURE_VALUES, SHAPE_VALUES, Fingerprint
 from provenance.fingerprint.watch import NO_FACE
 from provenance.models import Difference
 from provenance.senses import RealSenses, agreement
+from tests.media_catalogue import sounds
 
 
 def test_a_whole_copy_agrees() -> None:
@@ -53,3 +56,11 @@ def test_a_file_that_is_too_short_to_compare_says_so_instead_of_accusing() -> No
     found = RealSenses(key=b"k" * 32).compare(short, short)
     assert not found.agrees and found.differences == ()
     assert "too short" in found.reason and "0.4 s" in found.reason
+
+
+def test_sound_that_a_clock_hides_was_not_heard(tmp_path: Path) -> None:
+    """Packets at a time where there was sound already are left out here, and a player may play them."""
+    path = tmp_path / "overlap.ts"
+    sounds.overlap(path)
+    (found,) = RealSenses(key=b"k" * 32).unheard(path)
+    assert (found.what, round(found.t0)) == ("speech", 2)

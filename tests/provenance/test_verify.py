@@ -459,6 +459,54 @@ def test_a_faithful_copy_with_a_second_sound_track_is_never_trusted(
     assert check(rewritten(studio.published.path, tmp_path / "one.mp4")).trusted  # … for that track alone
 
 
+def with_subtitles(path: Path, out: Path) -> Path:
+    """The same packets, and beside them words that a player writes over the picture."""
+    lines = out.with_suffix(".srt")
+    lines.write_text("1\n00:00:00,000 --> 00:00:02,000\nTHIS PRODUCT CURES CANCER\n\n", encoding="utf-8")
+    with av.open(str(path)) as source, av.open(str(lines)) as words, av.open(str(out), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        text = target.add_stream_from_template(words.streams[0])
+        for packet in words.demux():
+            if packet.dts is not None:
+                packet.stream = text
+                target.mux(packet)
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream_index]
+                target.mux(packet)
+    return out
+
+
+def in_six_channels(path: Path, out: Path) -> Path:
+    """The same pictures; the sound in the centre of 5.1, where other channels say what a downmix need not hold."""
+    with av.open(str(path)) as source, av.open(str(out), "w") as target:
+        picture = target.add_stream_from_template(source.streams.video[0])
+        sound = target.add_stream("flac", rate=48_000, layout="5.1")
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = picture
+                target.mux(packet)
+        block = av.AudioFrame.from_ndarray(
+            np.full((1, 6 * 48_000), 900, np.int16), format="s16", layout="5.1"
+        )
+        block.sample_rate, block.pts = 48_000, 0
+        for packet in (*sound.encode(block), *sound.encode(None)):
+            target.mux(packet)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("change", "named"), [(with_subtitles, "subtitle"), (in_six_channels, "each of the 6 channels")]
+)
+def test_a_copy_with_more_in_it_than_was_compared_is_never_trusted(
+    studio: Studio, check: Check, tmp_path: Path, change: Callable[[Path, Path], Path], named: str
+) -> None:
+    report = check(change(studio.published.path, tmp_path / "more.mkv"))
+    assert (report.verdict, report.trusted) == ("tampered", False)
+    (problem,) = [problem for problem in report.problems if problem.code == "several_tracks"]
+    assert named in problem.message
+
+
 def test_words_on_a_channel_that_the_fingerprint_does_not_hear_make_a_copy_tampered(
     studio: Studio, check: Check, tmp_path: Path
 ) -> None:
