@@ -1,0 +1,3 @@
+from detect.training.network.command import main
+
+raise SystemExit(main())

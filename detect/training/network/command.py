@@ -1,0 +1,111 @@
+"""Verbs of ``python -m detect.training.network``: build, fit, score, ship, in this order."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Exit 0 when the verb's work is done, 1 when a further call must go on with it."""
+    parser = argparse.ArgumentParser(prog="python -m detect.training.network", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb in ("build", "fit", "score", "ship"):
+        one = verbs.add_parser(verb)
+        one.add_argument("--media", type=Path, required=True)
+        one.add_argument("--cache", type=Path, required=True, help="crops, checkpoints and scores")
+        one.add_argument("--seconds", type=float, default=1e9, help="stop then; the next call goes on")
+        if verb in ("build", "score"):
+            one.add_argument("--shard", type=int, default=0)
+            one.add_argument("--shards", type=int, default=1)
+        if verb == "build":
+            one.add_argument("--stills", type=float, default=0.4, help="share of the stills")
+        if verb == "fit":
+            one.add_argument("--steps", type=int, default=1000)
+            one.add_argument("--seed", type=int, default=1)
+        if verb != "build":
+            one.add_argument("--network", choices=("lite", "xception"), default="lite")
+        if verb == "score":
+            one.add_argument("--part", choices=("test", "unseen", "calibrate"), required=True)
+        if verb == "ship":
+            one.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    work = {"build": _build, "fit": _fit, "score": _score, "ship": _ship}
+    return 0 if work[arguments.verb](arguments) else 1
+
+
+def _build(a: argparse.Namespace) -> bool:
+    from detect.training.network.crops import build
+
+    return build(
+        a.media, a.cache / "crops", seconds=a.seconds, shard=a.shard, shards=a.shards, stills=a.stills
+    )
+
+
+def _fit(a: argparse.Namespace) -> bool:
+    import cv2
+    import torch
+
+    from detect.training.network.crops import load
+    from detect.training.network.fit import fit
+
+    cv2.setNumThreads(1)
+    if not torch.cuda.is_available():
+        torch.set_num_threads(1)
+    return fit(
+        load(a.media, a.cache / "crops"), a.cache, a.network, steps=a.steps, seconds=a.seconds, seed=a.seed
+    )
+
+
+def _score(a: argparse.Namespace) -> bool:
+    import numpy as np
+
+    from detect.artifact.network import FaceNetwork
+    from detect.training.network import serve
+    from detect.training.network.crops import load
+    from detect.training.network.fit import read
+    from detect.training.network.measure import score
+
+    served = a.cache / f"{a.network}-{a.shard}.safetensors"
+    plain = {"slope": 1.0, "offset": 0.0, "farthest": 1e9}
+    serve.write(read(a.cache / f"{a.network}.pt", a.network), served, plain, (np.zeros(1280), np.ones(1280)))
+    return score(
+        load(a.media, a.cache / "crops"),
+        FaceNetwork(served),
+        a.cache / "scores",
+        a.part,
+        seconds=a.seconds,
+        shard=a.shard,
+        shards=a.shards,
+    )
+
+
+def _ship(a: argparse.Namespace) -> bool:
+    """Writes figures in any case, weights and manifest where the rule lets them ship."""
+    from core.canonical import digest_file
+    from detect.training.network import figures, serve
+    from detect.training.network.crops import load
+    from detect.training.network.fit import read
+
+    faces = load(a.media, a.cache / "crops")
+    table = figures.figures(faces, a.cache / "scores", a.media)
+    facts, clips = figures.calibration(faces, a.cache / "scores")
+    table["ships"] = figures.ships(table)
+    (a.cache / "figures.json").write_text(
+        json.dumps(table | {"facts": facts}, indent=1) + "\n", encoding="utf-8"
+    )
+    sys.stderr.write(json.dumps(table, indent=1) + "\n")
+    if not table["ships"]:
+        return True
+    path = a.out / "authenticity-network.safetensors"
+    serve.write(read(a.cache / f"{a.network}.pt", a.network), path, facts, clips)
+    parts = dict(zip(faces.source.tolist(), faces.part.tolist(), strict=True))
+    listed = [
+        {"sha256": digest_file(faces.sources[i].path), "rights": "research", "part": part}
+        for i, part in sorted(parts.items())
+    ]
+    path.with_suffix(".manifest.json").write_text(json.dumps(listed, indent=0) + "\n", encoding="utf-8")
+    sys.stderr.write(f"sha256 {digest_file(path)} size {path.stat().st_size}\n")
+    return True
