@@ -85,41 +85,44 @@ class FaceNetwork:
         return np.array(answer[0], np.float32), np.array(answer[1], np.float32)
 
 
-def graph(arrays: dict[str, NDArray[Any]], layers: list[list[Any]]) -> Any:
-    """The OpenVINO model of a list of layers, which is what EfficientNet-Lite is: convolutions and shortcuts.
+def graph(arrays: dict[str, NDArray[Any]], layers: list[dict[str, Any]]) -> Any:
+    """The OpenVINO model of a list of convolutions, which is all that the network is.
 
     Args:
         arrays: ``<layer>.weight`` and ``<layer>.bias`` of each layer, batch normalisation folded in.
-        layers: [name, stride, groups, whether ReLU6 follows, what comes after: "", "open" or "close" a shortcut].
+        layers: in order: ``name``, ``stride``, ``groups``, ``pad`` (-1: as TensorFlow's SAME), whether ReLU6 follows
+            (``clamped``), the kept answers that it starts from (``start``; none: the layer before), the kept
+            answer that is added (``plus``), the names that its own is kept under (``keep``).
     """
     import openvino
     from openvino import opset13 as ops
 
     views = ops.parameter([-1, 3, WINDOW, WINDOW], np.float32, name="views")
+    kept: dict[str, Any] = {}
     at: Any = views
-    shortcut: Any = None
-    for name, stride, groups, clamped, after in layers:
+    for layer in layers:
+        name, groups, pad = layer["name"], layer["groups"], max(layer["pad"], 0)
+        starts = [kept[key] for key in layer["start"].split()]
+        at = ops.concat(starts, 1) if len(starts) > 1 else starts[0] if starts else at
         weight = np.asarray(arrays[f"{name}.weight"], np.float32)
-        about = ([stride, stride], [0, 0], [0, 0], [1, 1], "same_upper")
+        way = "same_upper" if layer["pad"] < 0 else "explicit"
+        about = ([layer["stride"]] * 2, [pad, pad], [pad, pad], [1, 1], way)
         if groups > 1:
             weight = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:])
             at = ops.group_convolution(at, ops.constant(weight), *about)
         else:
             at = ops.convolution(at, ops.constant(weight), *about)
-        bias = np.asarray(arrays[f"{name}.bias"], np.float32).reshape(1, -1, 1, 1)
-        at = ops.add(at, ops.constant(bias))
-        if clamped:
+        at = ops.add(at, ops.constant(np.asarray(arrays[f"{name}.bias"], np.float32).reshape(1, -1, 1, 1)))
+        if layer["clamped"]:
             at = ops.clamp(at, 0.0, 6.0)
-        if "close" in after:
-            at = ops.add(at, shortcut)
-        if "open" in after:
-            shortcut = at
-    features = ops.reduce_mean(at, ops.constant(np.array([2, 3], np.int64)), False)
+        if layer["plus"]:
+            at = ops.add(at, kept[layer["plus"]])
+        kept |= dict.fromkeys(layer["keep"].split(), at)
+    places = ops.constant(np.array([2, 3], np.int64))
+    features = ops.concat([ops.reduce_mean(at, places, False), ops.reduce_max(at, places, False)], 1)
     head = ops.constant(np.asarray(arrays["classifier.weight"], np.float32))
-    logits = ops.add(
-        ops.matmul(features, head, False, True),
-        ops.constant(np.asarray(arrays["classifier.bias"], np.float32).reshape(1, -1)),
-    )
+    offset = ops.constant(np.asarray(arrays["classifier.bias"], np.float32).reshape(1, -1))
+    logits = ops.add(ops.matmul(features, head, False, True), offset)
     return openvino.Model([logits, features], [views], "face network")
 
 

@@ -12,7 +12,7 @@ import torch
 
 from detect.artifact.crop import CANVAS, FACE, WINDOW, face_height, native_crop, reach, windows
 from detect.artifact.network import FaceNetwork, log_odds, network_input, probabilities
-from detect.training.network import alike, fit, forge, serve
+from detect.training.network import alike, forge, model, serve
 from detect.training.network.crops import Faces, clusters
 from detect.training.network.pairs import Pairs
 from tests.detect.test_artifact_training import face_of_points
@@ -22,11 +22,11 @@ from tests.detect.test_artifact_training import face_of_points
 def served(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """A lite network with drawn weights, on disk as the gate reads it, and the torch reference."""
     torch.manual_seed(0)
-    net: Any = fit.make("lite")
-    torch.nn.init.normal_(net.classifier.weight, std=0.2)
+    net: Any = model.make("lite")
+    torch.nn.init.normal_(net.head.classifier.weight, std=0.2)
     path = tmp_path_factory.mktemp("network") / "drawn.safetensors"
     facts = {"slope": 1.0, "offset": 0.0, "farthest": 1e9}
-    serve.write(net, path, facts, (np.zeros(1280), np.ones(1280)))
+    serve.write(net, path, facts, (np.zeros(model.FEATURES), np.ones(model.FEATURES)))
     return path, net.eval()
 
 
@@ -54,14 +54,16 @@ def test_the_served_network_answers_as_torch_does(served: tuple[Path, Any]) -> N
     views = np.random.default_rng(1).integers(0, 255, (3, WINDOW, WINDOW, 3), dtype=np.uint8)
     logits, features = FaceNetwork(path).windows(views)
     with torch.no_grad():
-        wanted, seen = serve.Served(net)(torch.from_numpy(network_input(views)))
+        wanted, seen = net(torch.from_numpy(network_input(views)))
     assert np.abs(features - seen.numpy()).max() < 0.02 * max(1.0, float(seen.abs().max()))
     assert np.abs(probabilities(logits) - torch.softmax(wanted, 1).numpy()).max() < 0.01
     assert np.allclose(log_odds(logits), np.log(1 / probabilities(logits)[:, 0] - 1), atol=1e-5)
 
 
 def test_imagenet_weights_are_mapped_by_name() -> None:
-    own = fit.make("lite").state_dict()
+    import timm
+
+    own = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
     theirs = {
         "_conv_stem.weight": torch.zeros(1),
         "_blocks.0._project_conv.weight": torch.zeros(2),
@@ -69,16 +71,16 @@ def test_imagenet_weights_are_mapped_by_name() -> None:
         "_blocks.15._project_conv.weight": torch.zeros(4),
         "_bn1.running_mean": torch.zeros(5),
     }
-    mapped = fit.by_name(theirs)
+    mapped = model.by_name(theirs)
     assert [len(mapped[key]) for key in mapped] == [1, 2, 3, 4, 5]
     assert set(mapped) <= set(own)
 
 
 def test_an_untrained_network_prefers_no_class() -> None:
     for name in ("lite", "xception"):
-        net = fit.make(name).eval()
+        net = model.make(name).eval()
         with torch.no_grad():
-            assert not net(torch.randn(1, 3, WINDOW, WINDOW)).any()
+            assert not net(torch.randn(1, 3, WINDOW, WINDOW))[0].any()
 
 
 def faces() -> Faces:

@@ -1,4 +1,4 @@
-"""Verbs of ``python -m detect.training.network``: build, fit, score, ship, in this order."""
+"""Verbs of ``python -m detect.training.network``, in order: build, then fit or store and learn, score, ship."""
 
 from __future__ import annotations
 
@@ -12,28 +12,41 @@ def main() -> int:
     """Exit 0 when the verb's work is done, 1 when a further call must go on with it."""
     parser = argparse.ArgumentParser(prog="python -m detect.training.network", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in ("build", "fit", "score", "ship"):
+    for verb in ("build", "fit", "store", "learn", "score", "ship"):
         one = verbs.add_parser(verb)
         one.add_argument("--media", type=Path, required=True)
         one.add_argument("--cache", type=Path, required=True, help="crops, checkpoints and scores")
         one.add_argument("--seconds", type=float, default=1e9, help="stop then; the next call goes on")
-        if verb in ("build", "score"):
+        if verb in ("build", "store", "score"):
             one.add_argument("--shard", type=int, default=0)
             one.add_argument("--shards", type=int, default=1)
         if verb == "build":
             one.add_argument("--stills", type=float, default=0.4, help="share of the stills")
-        if verb == "fit":
+        if verb == "store":
+            one.add_argument("--batches", type=int, default=192, help="of 32 views, a shard")
+        if verb in ("fit", "learn"):
             one.add_argument("--steps", type=int, default=1000)
             one.add_argument("--seed", type=int, default=1)
-        if verb != "build":
+        if verb in ("fit", "score", "ship"):
             one.add_argument("--network", choices=("lite", "xception"), default="lite")
         if verb == "score":
             one.add_argument("--part", choices=("test", "unseen", "calibrate"), required=True)
         if verb == "ship":
             one.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    work = {"build": _build, "fit": _fit, "score": _score, "ship": _ship}
+    work = {"build": _build, "fit": _fit, "store": _store, "learn": _learn, "score": _score, "ship": _ship}
+    _calm()
     return 0 if work[arguments.verb](arguments) else 1
+
+
+def _calm() -> None:
+    """One thread a process: pools of several libraries fight each other. A GPU's host keeps its own."""
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)
+    if not torch.cuda.is_available():
+        torch.set_num_threads(1)
 
 
 def _build(a: argparse.Namespace) -> bool:
@@ -45,18 +58,28 @@ def _build(a: argparse.Namespace) -> bool:
 
 
 def _fit(a: argparse.Namespace) -> bool:
-    import cv2
-    import torch
-
     from detect.training.network.crops import load
     from detect.training.network.fit import fit
 
-    cv2.setNumThreads(1)
-    if not torch.cuda.is_available():
-        torch.set_num_threads(1)
     return fit(
         load(a.media, a.cache / "crops"), a.cache, a.network, steps=a.steps, seconds=a.seconds, seed=a.seed
     )
+
+
+def _store(a: argparse.Namespace) -> bool:
+    from detect.training.network.crops import load
+    from detect.training.network.head import store
+
+    faces = load(a.media, a.cache / "crops")
+    return store(faces, a.cache / "taps", batches=a.batches, seconds=a.seconds, shard=a.shard)
+
+
+def _learn(a: argparse.Namespace) -> bool:
+    from detect.training.network.head import learn
+
+    out = a.cache / ("lite.pt" if a.seed == 1 else f"lite-{a.seed}.pt")
+    learn(a.cache / "taps", out, steps=a.steps, seconds=a.seconds, seed=a.seed)
+    return True
 
 
 def _score(a: argparse.Namespace) -> bool:
@@ -67,10 +90,13 @@ def _score(a: argparse.Namespace) -> bool:
     from detect.training.network.crops import load
     from detect.training.network.fit import read
     from detect.training.network.measure import score
+    from detect.training.network.model import FEATURES
 
     served = a.cache / f"{a.network}-{a.shard}.safetensors"
     plain = {"slope": 1.0, "offset": 0.0, "farthest": 1e9}
-    serve.write(read(a.cache / f"{a.network}.pt", a.network), served, plain, (np.zeros(1280), np.ones(1280)))
+    serve.write(
+        read(a.cache / f"{a.network}.pt", a.network), served, plain, (np.zeros(FEATURES), np.ones(FEATURES))
+    )
     return score(
         load(a.media, a.cache / "crops"),
         FaceNetwork(served),

@@ -1,8 +1,7 @@
-"""The training loop: EfficientNet-Lite0 from its ImageNet weights, or Xception from scratch, on pairs of views.
+"""The whole network on pairs of views: from ImageNet's weights, or Xception from scratch. A GPU's work.
 
-Seeded, resumable at any step, on a CPU or a GPU, in one process or several (``torchrun``: gradients are averaged). The
-last layer begins at zero, so that the first steps do not shake the features. What is kept are the running averages
-of the weights.
+Seeded, resumable, on a CPU or a GPU, in one process or several (``torchrun``: gradients are averaged). What is kept are
+the running averages of the weights. :mod:`head` trains the head alone, on a trunk that stays as it is.
 """
 
 from __future__ import annotations
@@ -18,59 +17,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-import core.torchvision_fallback  # noqa: F401  (before timm)
 from core.weights import weight_file
+from detect.artifact.network import CLASSES
 from detect.training.network.crops import Faces
-from detect.training.network.pairs import CLASSES, Pairs
+from detect.training.network.model import make
+from detect.training.network.pairs import Pairs
 
 RATE, DECAY, WARM, AVERAGE = 7e-4, 0.02, 40, 0.99
 SAVE = 50  # steps
-
-
-def make(name: str, imagenet: Path | None = None) -> nn.Module:
-    """``lite`` (stem and first block stay as ImageNet left them) or ``xception``, three logits that start at zero."""
-    import timm
-
-    if name == "xception":
-        net: Any = timm.create_model("legacy_xception", pretrained=False, num_classes=len(CLASSES))
-    else:
-        net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-        if imagenet is not None:
-            stored = torch.load(imagenet, map_location="cpu", weights_only=True)
-            net.load_state_dict(by_name(stored))
-        net.reset_classifier(len(CLASSES))
-        for part in (net.conv_stem, net.bn1, net.blocks[0]):
-            part.requires_grad_(False)
-    nn.init.zeros_(net.get_classifier().weight)
-    nn.init.zeros_(net.get_classifier().bias)
-    whole: nn.Module = net
-    return whole
-
-
-def by_name(stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The ImageNet file's names as timm writes them: ``_blocks.3._bn1.bias`` is ``blocks.2.0.bn2.bias``."""
-    repeats = (1, 2, 2, 3, 3, 4, 1)
-    places = [(stage, i) for stage, count in enumerate(repeats) for i in range(count)]
-    top = {
-        "_conv_stem": "conv_stem",
-        "_bn0": "bn1",
-        "_conv_head": "conv_head",
-        "_bn1": "bn2",
-        "_fc": "classifier",
-    }
-    first = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-    later = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_depthwise_conv": "conv_dw", "_bn1": "bn2"}
-    later |= {"_project_conv": "conv_pwl", "_bn2": "bn3"}
-    out = {}
-    for key, value in stored.items():
-        parts = key.split(".")
-        if parts[0] == "_blocks":
-            stage, i = places[int(parts[1])]
-            name = (later if int(parts[1]) else first)[parts[2]]
-            out[f"blocks.{stage}.{i}.{name}.{parts[3]}"] = value
-        else:
-            out[".".join([top[parts[0]], *parts[1:]])] = value
-    return out
 
 
 def fit(faces: Faces, folder: Path, name: str, *, steps: int, seconds: float, seed: int = 1) -> bool:
@@ -80,8 +34,11 @@ def fit(faces: Faces, folder: Path, name: str, *, steps: int, seconds: float, se
         torch.distributed.init_process_group("gloo")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(seed)
-    net = make(name, weight_file("efficientnet-lite0-imagenet") if name == "lite" else None)
+    net: Any = make(name, weight_file("efficientnet-lite0-imagenet") if name == "lite" else None)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if name == "lite":
+        for part in (net.stem, net.norm, net.stages[0]):
+            part.requires_grad_(False)
     learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(learning, lr=RATE, weight_decay=DECAY)
     average = {key: value.detach().clone() for key, value in net.state_dict().items()}
@@ -104,7 +61,7 @@ def fit(faces: Faces, folder: Path, name: str, *, steps: int, seconds: float, se
         _rate(optimiser, step, steps)
         _train_mode(net)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits = net(views.to(device, non_blocking=True, memory_format=torch.channels_last))
+            logits, _ = net(views.to(device, non_blocking=True, memory_format=torch.channels_last))
         loss = functional.cross_entropy(logits.float(), labels.to(device), label_smoothing=0.03)
         optimiser.zero_grad()
         loss.backward()
@@ -186,7 +143,7 @@ def _share_statistics(net: nn.Module, average: dict[str, torch.Tensor], world: i
                 value.div_(world)
 
 
-def read(file: Path, name: str = "lite") -> nn.Module:
+def read(file: Path, name: str = "lite") -> Any:
     """The averaged network of a checkpoint, ready to look."""
     net = make(name)
     net.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["average"])

@@ -13,7 +13,6 @@ from detect.training.network.alike import draw, travel
 from detect.training.network.crops import Faces
 from detect.training.network.forge import Region, paste, self_blend
 
-CLASSES = ("camera", "pasted", "generated")
 PAIRS = 16  # a batch
 GENERATED = 0.22  # share of pairs with a whole generated face
 CLIPS = 0.45  # share of pairs taken from clips
