@@ -1,6 +1,6 @@
 """A face at its own scale and the windows of it that the network sees.
 
-A face higher than ``FACE`` pixels is shrunk to that; a smaller one keeps its pixels. Training and gate cut alike.
+A face higher than ``FACE`` pixels is shrunk to that; a smaller one keeps its pixels. Training and measuring cut alike.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The network that looks at a face at its own scale, served by OpenVINO on one thread.
 
 torch (``detect.training.network``) is the reference; a test holds the two together. The file is safetensors with
-weights in half precision, batch normalisation folded in; the graph is built from its list of layers.
+weights in half precision, batch normalisation folded in; the graph is built from its list of layers. No gate asks it
+yet: `detect/weights/authenticity-network.md` says why.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Trees over statistics of one aligned crop at one common scale: the older answer to ``authenticity``.
+"""Trees over statistics of one aligned crop at one common scale: the answer of ``authenticity``.
 
-What the network is measured against, and what answers while no network ships.
+What the gate asks, and what a network is measured against.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The network that looks: cut alike, served alike, forged in pairs; the gate asks it and abstains where it must."""
+"""The network that looks: cut alike, served alike, forged in pairs, trained from where it stopped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 from detect.artifact.crop import CANVAS, FACE, WINDOW, face_height, native_crop, reach, windows
 from detect.artifact.network import FaceNetwork, log_odds, network_input, probabilities
-from detect.training.network import alike, forge, model, serve
+from detect.training.network import alike, figures, fit, forge, head, model, pairs, serve
 from detect.training.network.crops import Faces, clusters
 from detect.training.network.pairs import Pairs
 from tests.detect.test_artifact_training import face_of_points
@@ -138,3 +138,34 @@ def test_people_are_joined_by_embedding_and_by_identity() -> None:
     rows = np.stack([base[0], base[1], base[0] + 0.01, base[2]])
     found = clusters(rows, ["a", "b", "c", "b"])
     assert found[0] == found[2] and found[1] == found[3] and found[0] != found[1]
+
+
+def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "PAIRS", 2)
+    assert not fit.fit(faces(), tmp_path, "lite", steps=2, seconds=0)
+    assert fit.fit(faces(), tmp_path, "lite", steps=2, seconds=1e9)
+    saved = torch.load(tmp_path / "lite.pt", weights_only=True)
+    assert saved["step"] == 2
+    assert fit.read(tmp_path / "lite.pt").head.classifier.weight.any()
+
+
+def test_a_head_learns_from_stored_taps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "PAIRS", 2)
+    assert head.store(faces(), tmp_path, batches=1, seconds=1e9)
+    head.learn(tmp_path, tmp_path / "lite.pt", steps=2, seconds=1e9)
+    assert fit.read(tmp_path / "lite.pt").head.classifier.weight.any()
+
+
+def test_the_network_ships_only_where_it_is_better() -> None:
+    def line(low: float, network: float = 0.6, value: float = 0.1) -> dict[str, Any]:
+        return {"difference": [value, low, 0.3], "network": [0.7, network, 0.8]}
+
+    better = {
+        "self_blend clean": line(0.01),
+        "unseen same-source clean": line(0.01),
+        "unseen engines clean": line(-0.1),
+    }
+    assert figures.ships(better)
+    assert not figures.ships(better | {"self_blend clean": line(-0.01)})
+    assert not figures.ships(better | {"unseen same-source clean": line(0.01, network=0.49)})
+    assert not figures.ships(better | {"unseen engines clean": line(-0.3, value=-0.05)})

@@ -1,4 +1,4 @@
-"""The network that looks at faces at their own scale: crops, forgeries made of them, the training loop, the figures.
+"""A network that looks at faces at their own scale: crops, forgeries made of them, training, the figures.
 
-python -m detect.training.network build|fit|measure|ship --help
+python -m detect.training.network build|fit|store|learn|score|ship --help
 """

@@ -1,4 +1,4 @@
-"""From the torch network to the file that the gate reads: folded layers in half precision, their order, the facts."""
+"""From the torch network to the file that OpenVINO serves: folded layers in half precision, their order, the facts."""
 
 from __future__ import annotations
 
