@@ -12,7 +12,7 @@ import torch
 
 from detect.artifact.crop import CANVAS, FACE, WINDOW, face_height, native_crop, reach, windows
 from detect.artifact.network import FaceNetwork, log_odds, network_input, probabilities
-from detect.training.network import alike, figures, fit, forge, head, model, pairs, serve
+from detect.training.network import alike, figures, fit, forge, head, measure, model, pairs, serve
 from detect.training.network.crops import Faces, clusters
 from detect.training.network.pairs import Pairs
 from tests.detect.test_artifact_training import face_of_points
@@ -58,6 +58,15 @@ def test_the_served_network_answers_as_torch_does(served: tuple[Path, Any]) -> N
     assert np.abs(features - seen.numpy()).max() < 0.02 * max(1.0, float(seen.abs().max()))
     assert np.abs(probabilities(logits) - torch.softmax(wanted, 1).numpy()).max() < 0.01
     assert np.allclose(log_odds(logits), np.log(1 / probabilities(logits)[:, 0] - 1), atol=1e-5)
+
+
+def test_the_reference_looks_as_the_served_network_does(served: tuple[Path, Any]) -> None:
+    path, net = served
+    crop, points = faces().crops[0], faces().points[0]
+    for one, other in zip(
+        FaceNetwork(path).look(crop, points), measure.Reference(net).look(crop, points), strict=True
+    ):
+        assert np.abs(one - other).max() < 0.05
 
 
 def test_imagenet_weights_are_mapped_by_name() -> None:

@@ -19,9 +19,10 @@ def main() -> int:
         one.add_argument("--seconds", type=float, default=1e9, help="stop then; the next call goes on")
         if verb in ("build", "store", "score"):
             one.add_argument("--shard", type=int, default=0)
+        if verb in ("build", "score"):
             one.add_argument("--shards", type=int, default=1)
         if verb == "build":
-            one.add_argument("--stills", type=float, default=0.4, help="share of the stills")
+            one.add_argument("--stills", type=float, default=1.0, help="share of the stills")
         if verb == "store":
             one.add_argument("--batches", type=int, default=192, help="of 32 views, a shard")
         if verb in ("fit", "learn"):
@@ -86,21 +87,22 @@ def _score(a: argparse.Namespace) -> bool:
     import numpy as np
 
     from detect.artifact.network import FaceNetwork
-    from detect.training.network import serve
+    from detect.training.network import measure, serve
     from detect.training.network.crops import load
     from detect.training.network.fit import read
-    from detect.training.network.measure import score
     from detect.training.network.model import FEATURES
 
-    served = a.cache / f"{a.network}-{a.shard}.safetensors"
-    plain = {"slope": 1.0, "offset": 0.0, "farthest": 1e9}
-    serve.write(
-        read(a.cache / f"{a.network}.pt", a.network), served, plain, (np.zeros(FEATURES), np.ones(FEATURES))
-    )
-    return score(
+    net = read(a.cache / f"{a.network}.pt", a.network)
+    network: measure.Looks = measure.Reference(net)
+    if a.network == "lite":  # as it would be served
+        served = a.cache / f"{a.network}-{a.shard}.safetensors"
+        plain = {"slope": 1.0, "offset": 0.0, "farthest": 1e9}
+        serve.write(net, served, plain, (np.zeros(FEATURES), np.ones(FEATURES)))
+        network = FaceNetwork(served)
+    return measure.score(
         load(a.media, a.cache / "crops"),
-        FaceNetwork(served),
-        a.cache / "scores",
+        network,
+        a.cache / ("scores" if a.network == "lite" else f"scores-{a.network}"),
         a.part,
         seconds=a.seconds,
         shard=a.shard,
@@ -116,9 +118,10 @@ def _ship(a: argparse.Namespace) -> bool:
     from detect.training.network.fit import read
 
     faces = load(a.media, a.cache / "crops")
-    table = figures.figures(faces, a.cache / "scores", a.media)
-    facts, clips = figures.calibration(faces, a.cache / "scores")
-    table["ships"] = figures.ships(table)
+    scores = a.cache / ("scores" if a.network == "lite" else f"scores-{a.network}")
+    table = figures.figures(faces, scores, a.media)
+    facts, clips = figures.calibration(faces, scores)
+    table["ships"] = figures.ships(table) and a.network == "lite"  # only lite has a served form
     (a.cache / "figures.json").write_text(
         json.dumps(table | {"facts": facts}, indent=1) + "\n", encoding="utf-8"
     )

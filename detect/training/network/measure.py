@@ -6,14 +6,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from core.weights import weight_file
-from detect.artifact.network import FaceNetwork, log_odds
+from detect.artifact.crop import windows
+from detect.artifact.geometry import Image, Points
+from detect.artifact.network import log_odds, network_input
 from detect.artifact.statistics import TREES, Model, crop_features, stored_crop
 from detect.training.network.crops import Faces
 from detect.training.network.trials import rows_of, trials
@@ -22,9 +25,28 @@ Columns = dict[str, NDArray[Any]]
 BLOCK = 30  # rows in one file of scores
 
 
+class Looks(Protocol):
+    """What is scored: mean logits and features over the windows of one crop."""
+
+    def look(self, crop: Image, points: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+
+
+class Reference:
+    """The torch network itself, for one that has no served form."""
+
+    def __init__(self, net: Any) -> None:
+        self._net = net.eval()
+
+    def look(self, crop: Image, points: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As :meth:`detect.artifact.network.FaceNetwork.look`."""
+        with torch.inference_mode():
+            logits, features = self._net(torch.from_numpy(network_input(windows(crop, points))))
+        return logits.numpy().mean(axis=0), features.numpy().mean(axis=0)
+
+
 def score(
     faces: Faces,
-    network: FaceNetwork,
+    network: Looks,
     cache: Path,
     part: str,
     *,
