@@ -125,7 +125,7 @@ def _alarms(real: Columns, scores: Path, faces: Faces) -> dict[str, Any]:
 
 def _file_facts(media: Path) -> dict[str, tuple[float, ...]]:
     """Width, height and bits a pixel and second of each clip."""
-    out = {}
+    out: dict[str, tuple[float, ...]] = {}
     with (media / "manifest.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             width, height = (float(v) for v in row["size"].split("x"))

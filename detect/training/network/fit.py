@@ -35,7 +35,7 @@ def fit(faces: Faces, folder: Path, name: str, *, steps: int, seconds: float, se
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(seed)
     net: Any = make(name, weight_file("efficientnet-lite0-imagenet") if name == "lite" else None)
-    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net.to(device, memory_format=torch.channels_last)
     if name == "lite":
         for part in (net.stem, net.norm, net.stages[0]):
             part.requires_grad_(False)
@@ -64,7 +64,7 @@ def fit(faces: Faces, folder: Path, name: str, *, steps: int, seconds: float, se
             logits, _ = net(views.to(device, non_blocking=True, memory_format=torch.channels_last))
         loss = functional.cross_entropy(logits.float(), labels.to(device), label_smoothing=0.03)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if world > 1:
             _share(learning, world)
         nn.utils.clip_grad_norm_(learning, 2.0)

@@ -49,7 +49,7 @@ def store(faces: Faces, folder: Path, *, batches: int, seconds: float, shard: in
             labels.append(truth.numpy())
         arrays = {key: np.concatenate(kept) for key, kept in zip(KEYS, taps, strict=True)}
         part = folder / f"part_{shard}.npz"
-        np.savez(part, y=np.concatenate(labels), **arrays)  # type: ignore[arg-type]
+        np.savez(part, y=np.concatenate(labels), **arrays)
         part.replace(file)
     return True
 
@@ -81,7 +81,7 @@ def learn(folder: Path, out: Path, *, steps: int, seconds: float, seed: int = 1)
         logits, _ = head(seen)
         loss = functional.cross_entropy(logits, torch.from_numpy(labels[rows]), label_smoothing=0.03)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(head.parameters(), 2.0)
         optimiser.step()
         step += 1
