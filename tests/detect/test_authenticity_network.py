@@ -12,9 +12,9 @@ import torch
 
 from detect.artifact.crop import CANVAS, FACE, WINDOW, face_height, native_crop, reach, windows
 from detect.artifact.network import FaceNetwork, log_odds, network_input, probabilities
-from detect.training.network import alike, figures, fit, forge, head, measure, model, pairs, serve
+from detect.training.network import alike, figures, fit, forge, head, measure, model, serve
 from detect.training.network.crops import Faces, clusters
-from detect.training.network.pairs import Pairs
+from detect.training.network.pairs import Pairs, tensor
 from tests.detect.test_artifact_training import face_of_points
 
 
@@ -117,7 +117,19 @@ def test_a_batch_is_pairs_and_always_the_same() -> None:
     assert not torch.equal(Pairs(faces(), 4)[5][0], views)
 
 
-@pytest.mark.parametrize("kind", ["self_blend", "mouth", "face", "poisson"])
+def test_a_pair_of_pictures_gives_several_pairs_of_windows() -> None:
+    views, labels = Pairs(faces(), 3, pairs=4, looks=3)[0]
+    assert views.shape == (24, WINDOW, WINDOW, 3)
+    assert (labels[::2] == 0).all() and (labels[1::2] > 0).all()
+    assert all(len(set(labels[i + 1 : i + 6 : 2].tolist())) == 1 for i in range(0, 24, 6))
+
+
+def test_training_and_serving_see_the_same_numbers() -> None:
+    views, _ = Pairs(faces(), 3, pairs=1)[0]
+    assert np.allclose(tensor(views).numpy(), network_input(views.numpy()), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["self_blend", "mouth", "face", "bands", "poisson"])
 def test_a_forgery_changes_the_face_and_nothing_at_the_border(kind: str) -> None:
     rng = np.random.default_rng(2)
     some = faces()
@@ -126,7 +138,8 @@ def test_a_forgery_changes_the_face_and_nothing_at_the_border(kind: str) -> None
         forged = forge.self_blend(image, points, rng)
     else:
         region: Any = "face" if kind == "face" else "mouth"
-        forged = forge.paste(image, points, donor, points, region, rng=rng, poisson=kind == "poisson")
+        ways = {"poisson": kind == "poisson", "bands": kind == "bands"}
+        forged = forge.paste(image, points, donor, points, region, rng=rng, **ways)
     assert np.abs(forged.astype(int) - image)[100:220, 60:200].mean() > 0.5
     if kind != "self_blend":
         assert np.array_equal(forged[:8], image[:8])
@@ -149,8 +162,26 @@ def test_people_are_joined_by_embedding_and_by_identity() -> None:
     assert found[0] == found[2] and found[1] == found[3] and found[0] != found[1]
 
 
+def test_a_band_keeps_to_its_side() -> None:
+    some = faces()
+    image, other = some.crops[0], some.crops[1]
+    nothing, all_of_it = np.zeros((CANVAS, CANVAS, 1), np.float32), np.ones((CANVAS, CANVAS, 1), np.float32)
+    assert np.abs(forge.by_bands(image, other, nothing).astype(int) - image).max() <= 1
+    assert np.abs(forge.by_bands(image, other, all_of_it).astype(int) - other).max() <= 1
+
+
+def test_the_rates_can_end_with_the_time() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.AdamW([{"params": [weight], "rate": 1.0}])
+    rates = []
+    for done in (0.0, 0.5, 1.0):
+        fit._rate(optimiser, 1000, done)
+        rates.append(optimiser.param_groups[0]["lr"])
+    assert rates == pytest.approx([1.0, 0.505, 0.01])
+
+
 def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairs, "PAIRS", 2)
+    monkeypatch.setitem(fit.BATCH, "cpu", (2, 2))
     assert not fit.fit(faces(), tmp_path, "lite", steps=2, seconds=0)
     assert fit.fit(faces(), tmp_path, "lite", steps=2, seconds=1e9)
     saved = torch.load(tmp_path / "lite.pt", weights_only=True)
@@ -159,7 +190,7 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_head_learns_from_stored_taps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairs, "PAIRS", 2)
+    monkeypatch.setattr(head, "STORED", 2)
     assert head.store(faces(), tmp_path, batches=1, seconds=1e9)
     head.learn(tmp_path, tmp_path / "lite.pt", steps=2, seconds=1e9)
     assert fit.read(tmp_path / "lite.pt").head.classifier.weight.any()

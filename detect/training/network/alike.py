@@ -46,10 +46,10 @@ CRF35 = Way(codec="h264", level=35)
 
 def draw(rng: np.random.Generator, *, heavy: bool = False) -> Way:
     """A way for a pair; ``heavy`` for whole generated faces, whose photographers differ."""
-    codec = str(rng.choice(np.array(["", "jpeg", "h264"]), p=[0.0, 0.6, 0.4] if heavy else [0.25, 0.5, 0.25]))
-    level = int(rng.integers(25, 80) if heavy else rng.integers(40, 98)) if codec == "jpeg" else 0
+    codec = str(rng.choice(np.array(["", "jpeg", "h264"]), p=[0.0, 0.5, 0.5] if heavy else [0.25, 0.3, 0.45]))
+    level = int(rng.integers(25, 90) if heavy else rng.integers(40, 98)) if codec == "jpeg" else 0
     if codec == "h264":
-        level = int(rng.integers(26, 39) if heavy else rng.integers(18, 37))
+        level = int(rng.integers(20, 41) if heavy else rng.integers(18, 41))
     low = 0.5 if heavy else 0.65
     return Way(
         scale=float(rng.uniform(low, 1.0)) if heavy or rng.random() < 0.5 else 1.0,

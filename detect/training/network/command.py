@@ -28,6 +28,8 @@ def main() -> int:
         if verb in ("fit", "learn"):
             one.add_argument("--steps", type=int, default=1000)
             one.add_argument("--seed", type=int, default=1)
+        if verb == "fit":
+            one.add_argument("--cool", action="store_true", help="end the schedule within --seconds")
         if verb in ("fit", "score", "ship"):
             one.add_argument("--network", choices=("lite", "xception"), default="lite")
         if verb == "score":
@@ -62,9 +64,8 @@ def _fit(a: argparse.Namespace) -> bool:
     from detect.training.network.crops import load
     from detect.training.network.fit import fit
 
-    return fit(
-        load(a.media, a.cache / "crops"), a.cache, a.network, steps=a.steps, seconds=a.seconds, seed=a.seed
-    )
+    faces = load(a.media, a.cache / "crops")
+    return fit(faces, a.cache, a.network, steps=a.steps, seconds=a.seconds, seed=a.seed, cool=a.cool)
 
 
 def _store(a: argparse.Namespace) -> bool:

@@ -10,6 +10,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,30 @@ from core.weights import weight_file
 from detect.artifact.network import CLASSES
 from detect.training.network.crops import Faces
 from detect.training.network.model import make
-from detect.training.network.pairs import Pairs
+from detect.training.network.pairs import Pairs, tensor
 
-RATE, DECAY, WARM, AVERAGE = 7e-4, 0.02, 40, 0.99
-SAVE = 50  # steps
+RATES = {"trunk": 4e-4, "head": 1e-3}  # Xception has no head of its own: all of it learns as a head does
+DECAY, WARM, AVERAGE = 0.02, 60, 0.998
+BATCH = {"cpu": (16, 1), "cuda": (96, 2)}  # pairs of pictures, windows of each
+SAVE = 200  # steps
 
 
-def fit(faces: Faces, folder: Path, name: str, *, steps: int, seconds: float, seed: int = 1) -> bool:
-    """Go on from ``folder``'s checkpoint for at most ``seconds``; True once ``steps`` steps are done."""
+def fit(
+    faces: Faces,
+    folder: Path,
+    name: str,
+    *,
+    steps: int,
+    seconds: float,
+    seed: int = 1,
+    cool: bool = False,
+    watch: Callable[[dict[str, torch.Tensor], int], None] | None = None,
+) -> bool:
+    """Go on from ``folder``'s checkpoint for at most ``seconds``; True once ``steps`` steps are done.
+
+    ``cool``: the rates fall to their end within ``seconds``, for a last call that has no time for all steps. ``watch``
+    is given the averaged weights at each save.
+    """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("gloo")
@@ -36,32 +53,24 @@ def fit(faces: Faces, folder: Path, name: str, *, steps: int, seconds: float, se
     torch.manual_seed(seed)
     net: Any = make(name, weight_file("efficientnet-lite0-imagenet") if name == "lite" else None)
     net.to(device, memory_format=torch.channels_last)
-    if name == "lite":
-        for part in (net.stem, net.norm, net.stages[0]):
-            part.requires_grad_(False)
-    learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(learning, lr=RATE, weight_decay=DECAY)
+    learning, optimiser = list(net.parameters()), _optimiser(net, name)
     average = {key: value.detach().clone() for key, value in net.state_dict().items()}
     file = folder / f"{name}.pt"
-    step, loss_mean = 0, math.log(len(CLASSES))
+    step, loss_mean = 0, torch.tensor(math.log(len(CLASSES)), device=device)
     if file.exists():
         saved = torch.load(file, map_location=device, weights_only=True)
         net.load_state_dict(saved["net"])
         optimiser.load_state_dict(saved["optimiser"])
-        average, step, loss_mean = saved["average"], saved["step"], saved["loss"]
-    batches = torch.utils.data.DataLoader(
-        Pairs(faces, seed * 1000 + rank),
-        batch_size=None,
-        sampler=range(step, steps),
-        num_workers=12 if device.type == "cuda" else 1,
-        prefetch_factor=4,
-    )
+        average, step = saved["average"], saved["step"]
+        loss_mean.fill_(saved["loss"])
+    batches = _batches(faces, seed * 1000 + rank, range(step, steps), device.type)
     started = time.monotonic()
     for views, labels in batches:
-        _rate(optimiser, step, steps)
-        _train_mode(net)
+        done = max(step / steps, (time.monotonic() - started) / seconds if cool else 0.0)
+        _rate(optimiser, step, done)
+        net.train()
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits, _ = net(views.to(device, non_blocking=True, memory_format=torch.channels_last))
+            logits, _ = net(tensor(views.to(device, non_blocking=True)))
         loss = functional.cross_entropy(logits.float(), labels.to(device), label_smoothing=0.03)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -71,7 +80,7 @@ def fit(faces: Faces, folder: Path, name: str, *, steps: int, seconds: float, se
         optimiser.step()
         step += 1
         _follow(average, net, min(AVERAGE, step / (step + 10)))
-        loss_mean += 0.02 * (float(loss.detach()) - loss_mean)
+        loss_mean = loss_mean + 0.02 * (loss.detach() - loss_mean)
         if step % 20 == 0 and rank == 0:
             sys.stderr.write(
                 f"{name} step {step} of {steps}, loss {loss_mean:.3f}, {time.monotonic() - started:.0f} s\n"
@@ -83,11 +92,33 @@ def fit(faces: Faces, folder: Path, name: str, *, steps: int, seconds: float, se
             if world > 1:
                 _share_statistics(net, average, world)
             if rank == 0:
-                state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average}
-                _save(state | {"step": step, "loss": loss_mean}, file)
+                kept = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average}
+                _save(kept | {"step": step, "loss": float(loss_mean)}, file)
+                if watch is not None:
+                    watch(average, step)
         if bool(stop):
             break
     return step >= steps
+
+
+def _optimiser(net: nn.Module, name: str) -> torch.optim.Optimizer:
+    """The trunk, which knows ImageNet, learns more slowly than the head."""
+    trunk = [p for key, p in net.named_parameters() if name == "lite" and not key.startswith("head.")]
+    head = [p for key, p in net.named_parameters() if name != "lite" or key.startswith("head.")]
+    groups = [{"params": trunk, "rate": RATES["trunk"]}, {"params": head, "rate": RATES["head"]}]
+    return torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=DECAY)
+
+
+def _batches(faces: Faces, seed: int, numbers: range, device: str) -> Any:
+    """The batches of these numbers, made beside the training."""
+    pairs, looks = BATCH[device]
+    return torch.utils.data.DataLoader(
+        Pairs(faces, seed, pairs=pairs, looks=looks),
+        batch_size=None,
+        sampler=numbers,
+        num_workers=(os.cpu_count() or 2) - 1 if device == "cuda" else 1,
+        prefetch_factor=3,
+    )
 
 
 def _save(state: dict[str, Any], file: Path) -> None:
@@ -105,21 +136,10 @@ def _follow(average: dict[str, torch.Tensor], net: nn.Module, keep: float) -> No
             average[key].lerp_(value, 1 - keep)
 
 
-def _rate(optimiser: torch.optim.Optimizer, step: int, steps: int) -> None:
-    rate = (
-        RATE * min(1.0, (step + 1) / WARM) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1.0, step / steps))))
-    )
+def _rate(optimiser: torch.optim.Optimizer, step: int, done: float) -> None:
+    share = min(1.0, (step + 1) / WARM) * (0.01 + 0.495 * (1 + math.cos(math.pi * min(1.0, done))))
     for group in optimiser.param_groups:
-        group["lr"] = rate
-
-
-def _train_mode(net: nn.Module) -> None:
-    """Training mode, but layers that do not learn keep their statistics too."""
-    net.train()
-    for part in net.modules():
-        own = list(part.parameters())
-        if own and not any(parameter.requires_grad for parameter in own):
-            part.eval()
+        group["lr"] = group["rate"] * share
 
 
 def _share(learning: list[nn.Parameter], world: int) -> None:

@@ -1,8 +1,9 @@
 """Forgeries made of one or two faces, at the pixels the face has: what the network learns from and is tried on.
 
 ``self_blend`` follows Shiohara and Yamasaki (CVPR 2022), written anew from the paper. ``paste`` puts another face's
-mouth or whole face (or that of another second) through an affine warp. Learned are soft and hard alpha borders;
-gradient-domain (Poisson) pastes are left out of training and stand for the engine that nobody has seen yet.
+mouth or whole face (or that of another second) through an affine warp. Learned are soft and hard alpha borders and
+borders blended band by band; gradient-domain (Poisson) pastes are left out of training and stand for the engine that
+nobody has seen yet.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def paste(
     *,
     rng: np.random.Generator,
     poisson: bool = False,
+    bands: bool = False,
 ) -> Image:
-    """``donor``'s region warped onto ``image``'s face, its colours brought near."""
+    """``donor``'s region warped onto ``image``'s face, its colours brought near; ``bands``: coarse bands mix wider."""
     where = list(REGIONS[region]) if region != "mouth" else [*LIPS, *LOWER_FACE]
     warp, *_ = np.linalg.lstsq(
         np.c_[donor_points[where], np.ones(len(where))], points[where].astype(np.float64), rcond=None
@@ -72,7 +74,25 @@ def paste(
     if rng.random() < 0.8:
         gain = np.clip(own.std(axis=0) / (other.std(axis=0) + 1), 0.6, 1.6)
         matched = (matched - other.mean(axis=0)) * gain + own.mean(axis=0)
-    return blended(image, np.asarray(np.clip(matched, 0, 255), np.uint8), cover)
+    mix = by_bands if bands else blended
+    return mix(image, np.asarray(np.clip(matched, 0, 255), np.uint8), cover)
+
+
+def by_bands(outside: Image, inside: Image, cover: NDArray[np.float32]) -> Image:
+    """:func:`blended`, each band of a Laplacian pyramid by itself (Burt and Adelson, 1983): no seam of colour."""
+    levels = 4
+    at: list[Any] = [outside.astype(np.float32), inside.astype(np.float32), cover[..., 0]]
+    mixed = []
+    for level in range(levels):
+        small = [cv2.pyrDown(a) for a in at] if level < levels - 1 else []
+        below = [cv2.pyrUp(s, dstsize=a.shape[1::-1]) for a, s in zip(at, small, strict=False)]
+        own, other = (a - b for a, b in zip(at[:2], below[:2], strict=True)) if small else at[:2]
+        mixed.append(own + (other - own) * at[2][..., None])
+        at = small
+    out = mixed[-1]
+    for band in reversed(mixed[:-1]):
+        out = cv2.pyrUp(out, dstsize=band.shape[1::-1]) + band
+    return np.asarray(np.clip(out + 0.5, 0, 255), np.uint8)
 
 
 def blended(outside: Image, inside: Image, cover: NDArray[np.float32]) -> Image:

@@ -20,18 +20,19 @@ from torch.nn import functional
 from core.weights import weight_file
 from detect.training.network.crops import Faces
 from detect.training.network.model import Looker
-from detect.training.network.pairs import Pairs
+from detect.training.network.pairs import Pairs, tensor
 
 CHUNK = 8  # batches in one file
 RATE, DECAY, PAIRS, AVERAGE = 3e-3, 0.05, 48, 0.99
 KEYS = ("a", "b", "c")
+STORED = 16  # pairs in a stored batch
 
 
 def store(faces: Faces, folder: Path, *, batches: int, seconds: float, shard: int = 0, seed: int = 1) -> bool:
     """Taps of ``batches`` batches of this shard; goes on where it stopped. True when all are there."""
     folder.mkdir(parents=True, exist_ok=True)
     net = Looker(weight_file("efficientnet-lite0-imagenet")).eval()
-    pairs = Pairs(faces, seed * 1000 + shard)
+    pairs = Pairs(faces, seed * 1000 + shard, pairs=STORED)
     started = time.monotonic()
     for first in range(0, batches, CHUNK):
         file = folder / f"train_{shard}_{first:04d}.npz"
@@ -44,7 +45,7 @@ def store(faces: Faces, folder: Path, *, batches: int, seconds: float, shard: in
         for number in range(first, min(first + CHUNK, batches)):
             views, truth = pairs[number]
             with torch.inference_mode():
-                for kept, tap in zip(taps, net.taps(views), strict=True):
+                for kept, tap in zip(taps, net.taps(tensor(views)), strict=True):
                     kept.append(tap.contiguous().half().numpy())
             labels.append(truth.numpy())
         arrays = {key: np.concatenate(kept) for key, kept in zip(KEYS, taps, strict=True)}
