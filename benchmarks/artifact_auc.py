@@ -48,7 +48,7 @@ def run() -> dict[str, Any]:
 def _measure(folder: Path) -> dict[str, Any]:
     from core.perception.mesh import MeshFollower
     from core.weights import weight_file
-    from detect.artifact.authenticity import TREES, Model, features_of
+    from detect.artifact.statistics import TREES, Model, features_of
     from detect.training import authenticity as made
     from detect.training.blend import self_blend
 

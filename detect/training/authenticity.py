@@ -30,9 +30,9 @@ from core.canonical import digest_file
 from core.media.decode import frames
 from core.perception.mesh import MeshFollower
 from core.perception.watch import FaceTracker
-from detect.artifact.authenticity import STORED, features_of
 from detect.artifact.geometry import Image, Points, aligned, eye_distance
 from detect.artifact.regions import NAMES, FrameMeasures
+from detect.artifact.statistics import STORED, features_of
 from detect.artifact.windows import derive
 from detect.training.blend import self_blend
 from detect.training.export import export_trees
@@ -267,7 +267,7 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def _columns() -> set[int]:
-    from detect.artifact.authenticity import kept_columns
+    from detect.artifact.statistics import kept_columns
 
     return set(kept_columns(tuple(derive(np.zeros((1, len(NAMES))))[0])))
 
