@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from core.media.errors import no_room
 
 
 class Sliced(Protocol):
@@ -18,25 +21,44 @@ class Sliced(Protocol):
     def __getitem__(self, key: slice, /) -> NDArray[Any]: ...
 
 
+def temporary_file(what: str, held: int = -1) -> IO[bytes]:
+    """A file without a name that goes when it is closed. ``held``: bytes that are held before they are written."""
+    try:
+        return tempfile.TemporaryFile(prefix=f"greenroom-{what}-", buffering=held)
+    except OSError as error:
+        raise no_room(error) from error
+
+
+def close_quietly(file: IO[bytes]) -> None:
+    """Closing writes what is still held; where that finds no room nobody misses it any more."""
+    with contextlib.suppress(OSError):
+        file.close()
+
+
 class Rows:
-    """Rows of one shape. ``rows[a:b]`` reads (b - a, *shape). The file has no name and goes with the object."""
+    """Rows of one shape. ``rows[a:b]`` reads (b - a, *shape). The file has no name and goes with the object.
+
+    Making, appending and reading raise :class:`core.media.errors.NoRoom` where the disk is full."""
 
     def __init__(self, shape: tuple[int, ...], kind: type[np.floating[Any]] = np.float32) -> None:
         self.shape = shape
         self._kind = np.dtype(kind)
         self._width = self._kind.itemsize * int(np.prod(shape))
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="greenroom-rows-", buffering=1 << 18)  # noqa: SIM115
-        weakref.finalize(self, self._file.close)
+        self._file = temporary_file("rows", 1 << 18)
+        weakref.finalize(self, close_quietly, self._file)
         self._count = 0
         self._at_end = True
 
     def append(self, rows: NDArray[Any]) -> None:
         """One row (*shape) or several (k, *shape)."""
         rows = np.ascontiguousarray(rows, self._kind).reshape(-1, *self.shape)
-        if not self._at_end:
-            self._file.seek(0, 2)
-            self._at_end = True
-        self._file.write(rows.tobytes())
+        try:
+            if not self._at_end:
+                self._file.seek(0, 2)
+                self._at_end = True
+            self._file.write(rows.tobytes())
+        except OSError as error:
+            raise no_room(error) from error
         self._count += len(rows)
 
     def __len__(self) -> int:
@@ -47,8 +69,11 @@ class Rows:
         if step != 1:
             raise ValueError("rows are read forwards")
         self._at_end = False
-        self._file.seek(start * self._width)
-        raw = self._file.read(max(0, stop - start) * self._width)
+        try:
+            self._file.seek(start * self._width)  # what is still held is written first
+            raw = self._file.read(max(0, stop - start) * self._width)
+        except OSError as error:
+            raise no_room(error) from error
         return np.frombuffer(raw, self._kind).reshape(-1, *self.shape)
 
 

@@ -83,7 +83,8 @@ def is_truncated(path: Path) -> bool:
 
 
 def declared_seconds(path: Path) -> float | None:
-    """Seconds that the movie header of an MP4 claims (``mvhd``, ISO 14496-12 8.2.2); None where there is none."""
+    """Seconds that the movie header of an MP4 claims (``mvhd``, ISO 14496-12 8.2.2); None where there is none, or
+    where the duration is all ones: it cannot be told."""
     try:
         with path.open("rb") as file:
             for box in top_level(file):
@@ -93,11 +94,13 @@ def declared_seconds(path: Path) -> float | None:
                 head = file.read(min(box.end - box.start, 40))
                 if head[4:8] != b"mvhd" or len(head) < 40:
                     return None
-                scale, length = struct.unpack(
-                    ">IQ" if head[8] == 1 else ">II",
-                    head[28 if head[8] == 1 else 20 :][: 12 if head[8] == 1 else 8],
+                # FullBox: version and flags, then two dates, the scale, the duration; wide dates in version 1.
+                wide = head[8] == 1
+                scale, length = (
+                    struct.unpack_from(">IQ", head, 28) if wide else struct.unpack_from(">II", head, 20)
                 )
-                return length / scale if scale else None
+                unknown = length == (2**64 - 1 if wide else 2**32 - 1)
+                return None if unknown or not scale else length / scale
     except (OSError, BrokenBoxes, struct.error):
         return None
     return None

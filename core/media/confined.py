@@ -8,6 +8,7 @@ import select
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,17 @@ from core.media.wire import HEADER
 from core.settings import MediaSettings, get_settings
 
 _ROOT = Path(__file__).resolve().parents[2]
+MALFORMED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What the parsing of a message raises when the message is not what it should be."""
+
 _HEAD_MAX = 1 << 20
 _PIPE_BYTES = 1 << 20  # the most an unprivileged process may ask for
 _ENVIRONMENT = {
@@ -43,7 +55,11 @@ class Message:
     body: NDArray[np.uint8]
 
     def json(self) -> dict[str, Any]:
-        facts = json.loads(self.head)
+        """The head as facts. Raises ValueError where it is none."""
+        try:
+            facts = json.loads(self.head)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
         if not isinstance(facts, dict):
             raise ValueError("not an object")
         return facts
@@ -54,8 +70,8 @@ def converse(
 ) -> Generator[Message, None, None]:
     """Run one job over one file in a confined child and yield its messages.
 
-    The child is killed when the generator ends, however it ends. Only the time spent waiting for the child
-    counts towards ``stall_seconds``.
+    The child is killed when the generator ends, however it ends. For each message ``stall_seconds`` may be spent
+    waiting for the child, however many pieces the message comes in; what the caller does meanwhile does not count.
 
     Raises:
         MediaError: the file is missing, empty, over a limit or unreadable, or the child broke or hung.
@@ -109,22 +125,30 @@ def _messages(reader: int, path: Path, limits: MediaSettings) -> Generator[Messa
     _widen(reader)
     most = limits.max_pixels * 3
     while True:
+        wait = _Wait(reader, limits.stall_seconds)
         try:
-            kind, head_size, body_size = HEADER.unpack(_read(reader, HEADER.size, path, limits).tobytes())
+            kind, head_size, body_size = HEADER.unpack(wait.read(HEADER.size).tobytes())
             if head_size > _HEAD_MAX or body_size > most:
                 raise ValueError("an oversized message")
-            message = Message(
-                kind, _read(reader, head_size, path, limits).tobytes(), _read(reader, body_size, path, limits)
-            )
-            if kind == b"Z":
-                return
-            if kind == b"E":
-                facts = message.json()
-                raise media_error(str(facts.pop("code", "unreadable")), path, facts, limits)
+            message = Message(kind, wait.read(head_size).tobytes(), wait.read(body_size))
+        except TimeoutError as error:
+            raise media_error("stalled", path, {}, limits) from error
         except (EOFError, ValueError, struct.error) as error:
             # The child ended without a word: killed by a limit, or a crash inside libav.
             raise media_error("decoder_died", path, {}, limits) from error
+        if kind == b"Z":
+            return
+        if kind == b"E":
+            raise _refusal(message, path, limits)
         yield message
+
+
+def _refusal(message: Message, path: Path, limits: MediaSettings) -> MediaError:
+    try:
+        facts = message.json()
+        return media_error(str(facts.pop("code", "unreadable")), path, facts, limits)
+    except MALFORMED:
+        return media_error("unreadable", path, {}, limits)
 
 
 def _widen(reader: int) -> None:
@@ -138,19 +162,29 @@ def _widen(reader: int) -> None:
             return  # the default of 64 KiB works too, slower
 
 
-def _read(reader: int, size: int, path: Path, limits: MediaSettings) -> NDArray[np.uint8]:
-    buffer = np.empty(size, np.uint8)
-    view = memoryview(buffer.data)
-    waiting = select.poll()
-    waiting.register(reader, select.POLLIN)
-    while view:
-        if not waiting.poll(limits.stall_seconds * 1000):
-            raise media_error("stalled", path, {}, limits)
-        got = os.readv(reader, [view])
-        if got == 0:
-            raise EOFError
-        view = view[got:]
-    return buffer
+class _Wait:
+    """One message, and how long the child may still keep us waiting for it."""
+
+    def __init__(self, reader: int, seconds: float) -> None:
+        self._reader, self._left = reader, seconds
+        self._ready = select.poll()
+        self._ready.register(reader, select.POLLIN)
+
+    def read(self, size: int) -> NDArray[np.uint8]:
+        """Raises TimeoutError when the time is up, EOFError when the child is gone."""
+        buffer = np.empty(size, np.uint8)
+        view = memoryview(buffer.data)
+        while view:
+            began = time.monotonic()
+            ready = self._ready.poll(max(0.0, self._left) * 1000)
+            self._left -= time.monotonic() - began
+            if not ready:
+                raise TimeoutError
+            got = os.readv(self._reader, [view])
+            if got == 0:
+                raise EOFError
+            view = view[got:]
+        return buffer
 
 
 __all__ = ["MediaError", "Message", "converse"]

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from core.errors import MediaError
+from core.errors import GreenroomError, MediaError
 from core.settings import MediaSettings
 
 _ANOTHER = "export the video again (MP4 with H.264 and AAC is safest) and try that file"
+
+
+class NoRoom(GreenroomError):
+    """What is kept on disk while a file is read (sound, points of the face) could not be written there."""
+
+    code = "no_room"
+    http_status = 507
+
+
+def no_room(error: OSError) -> NoRoom:
+    """The words for a temporary file that cannot be written, or read back. Nothing of the video is quoted."""
+    try:
+        folder = tempfile.gettempdir()
+    except OSError:
+        folder = "none can be written to"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = "the disk is full" if full else "the file cannot be written there"
+    return NoRoom(
+        f"what is kept on disk while a video is read found no room: {reason}",
+        where=f"the temporary folder ({folder})",
+        next_step="free space there, or set TMPDIR to a folder on a larger disk, and start again",
+    )
 
 
 def media_error(code: str, path: Path, facts: dict[str, Any], limits: MediaSettings) -> MediaError:

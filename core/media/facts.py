@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from typing import Any, get_args
 
@@ -19,30 +20,41 @@ from core.media.models import (
     Track,
     TrackEssence,
 )
+from core.settings import MediaSettings
+
+_LARGEST = 2**63 - 1  # libav counts in 64 bits
+_WIDEST = (
+    2**127
+)  # the exact sum of several clocks (picture, sound, mean rate) needs more than 64 bits in long files
+_NEAREST = 10**9  # such a sum is taken to the nanosecond
+_MOST = 1000  # tracks, spans or moments in one list; the child stops there too
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
-def presentation_of(facts: dict[str, Any], size: int, header: float | None) -> Presentation:
+def presentation_of(
+    facts: dict[str, Any], size: int, header: float | None, limits: MediaSettings
+) -> Presentation:
     """``header``: seconds that an MP4's own header claims, which libav passes over.
 
-    Raises KeyError, TypeError, ValueError or ZeroDivisionError for anything that is no presentation."""
+    Raises one of ``core.media.confined.MALFORMED`` for anything that is no presentation within the limits."""
     return Presentation(
-        container=str(facts["container"])[:100],
+        container=_word(facts["container"], 100),
         size=size,
-        zero=Fraction(*facts["zero"]),
-        duration=Fraction(*facts["duration"]),
-        declared=Fraction(header).limit_denominator(1_000_000) if header else Fraction(*facts["declared"]),
-        video=_picture(facts["video"]),
-        audio=None if facts["audio"] is None else _sound(facts["audio"]),
-        tracks=tuple(_track(track) for track in facts["tracks"]),
-        resets=tuple(_number(reset) for reset in facts["resets"]),
+        zero=rational(*facts["zero"]),
+        duration=_seconds(facts["duration"], limits),
+        declared=Fraction(header).limit_denominator(1_000_000) if header else rational(*facts["declared"]),
+        video=_picture(facts["video"], limits),
+        audio=None if facts["audio"] is None else _sound(facts["audio"], limits),
+        tracks=tuple(_track(track) for track in _few(facts["tracks"])),
+        resets=_moments(facts["resets"]),
     )
 
 
 def essence_of(facts: dict[str, Any]) -> Essence:
     """Likewise."""
     tracks = tuple(
-        TrackEssence(str(t["kind"]), str(t["codec"]), int(t["packets"]), str(t["sha256"]))
-        for t in facts["essence"]
+        TrackEssence(_word(t["kind"], 20), _word(t["codec"], 100), _whole(t["packets"]), _sha256(t["sha256"]))
+        for t in _few(facts["essence"])
     )
     return Essence(digest_json([[t.kind, t.codec, t.packets, t.sha256] for t in tracks]), tracks)
 
@@ -50,50 +62,66 @@ def essence_of(facts: dict[str, Any]) -> Essence:
 def decoded_of(facts: dict[str, Any]) -> Decoded:
     """Likewise."""
     return Decoded(
-        pictures=int(facts["pictures"]),
+        pictures=_whole(facts["pictures"]),
         undecodable=_spans(facts["undecodable"]),
         damaged=_spans(facts["damaged"]),
         repeated=_spans(facts["repeated"]),
         gaps=_spans(facts.get("gaps", [])),
         overlaps=_spans(facts.get("overlaps", [])),
         dropped=_number(facts.get("dropped", 0.0)),
-        layout_changes=tuple(_number(at) for at in facts.get("layout_changes", [])),
+        layout_changes=_moments(facts.get("layout_changes", [])),
         sound_end=_number(facts.get("sound_end", 0.0)),
     )
 
 
-def _picture(facts: dict[str, Any]) -> PictureTrack:
+def rational(numerator: Any, denominator: Any) -> Fraction:
+    """A fraction of two numbers of 64 bits, a wider one to the nanosecond. Raises ValueError for any other."""
+    exact = Fraction(_whole(numerator, -_WIDEST, _WIDEST), _whole(denominator, 1, _WIDEST))
+    if max(abs(exact.numerator), exact.denominator) <= _LARGEST:
+        return exact
+    near = exact.limit_denominator(_NEAREST)
+    if abs(near.numerator) > _LARGEST:
+        raise ValueError("more seconds than a clock counts")
+    return near
+
+
+def _picture(facts: dict[str, Any], limits: MediaSettings) -> PictureTrack:
     primaries, transfer, matrix, full_range, tagged = facts["colour"]
+    width, height = _whole(facts["width"], 1), _whole(facts["height"], 1)
+    rotation = _whole(facts["rotation"])
+    aspect = rational(*facts["aspect"])
+    rate, usual = rational(*facts["frame_rate"]), rational(*facts["usual_rate"])
+    if width * height > limits.max_pixels or rotation not in (0, 90, 180, 270):
+        raise ValueError("impossible picture")
+    if aspect <= 0 or rate <= 0 or usual <= 0:
+        raise ValueError("impossible picture")
     return PictureTrack(
-        number=int(facts["number"]),
-        codec=str(facts["codec"])[:40],
-        width=int(facts["width"]),
-        height=int(facts["height"]),
-        rotation=int(facts["rotation"]),
-        aspect=Fraction(*facts["aspect"]),
-        colour=Colour(int(primaries), int(transfer), int(matrix), bool(full_range), bool(tagged)),
-        frame_rate=Fraction(*facts["frame_rate"]),
-        usual_rate=Fraction(*facts["usual_rate"]),
-        frames=int(facts["frames"]),
-        start=Fraction(*facts["start"]),
-        end=Fraction(*facts["end"]),
+        number=_whole(facts["number"]),
+        codec=_word(facts["codec"]),
+        width=width,
+        height=height,
+        rotation=rotation,
+        aspect=aspect,
+        colour=Colour(_whole(primaries), _whole(transfer), _whole(matrix), bool(full_range), bool(tagged)),
+        frame_rate=rate,
+        usual_rate=usual,
+        frames=_whole(facts["frames"]),
+        start=_seconds(facts["start"], limits),
+        end=_seconds(facts["end"], limits),
         variable=bool(facts["variable"]),
     )
 
 
-def _sound(facts: dict[str, Any]) -> SoundTrack:
-    rate, channels = int(facts["sample_rate"]), int(facts["channels"])
-    if not (1 <= channels <= 64 and 1000 <= rate <= 768_000):
-        raise ValueError("impossible sound")
+def _sound(facts: dict[str, Any], limits: MediaSettings) -> SoundTrack:
     return SoundTrack(
-        number=int(facts["number"]),
-        codec=str(facts["codec"])[:40],
-        sample_rate=rate,
-        channels=channels,
-        layout=str(facts["layout"])[:40],
+        number=_whole(facts["number"]),
+        codec=_word(facts["codec"]),
+        sample_rate=_whole(facts["sample_rate"], 1000, 768_000),
+        channels=_whole(facts["channels"], 1, 64),
+        layout=_word(facts["layout"]),
         has_centre=bool(facts["has_centre"]),
-        start=Fraction(*facts["start"]),
-        end=Fraction(*facts["end"]),
+        start=_seconds(facts["start"], limits),
+        end=_seconds(facts["end"], limits),
     )
 
 
@@ -103,22 +131,56 @@ def _track(facts: dict[str, Any]) -> Track:
         raise ValueError("no such role")
     span = facts["span"]
     return Track(
-        number=int(facts["number"]),
-        kind=str(facts["kind"])[:20],
-        codec=str(facts["codec"])[:40],
+        number=_whole(facts["number"]),
+        kind=_word(facts["kind"], 20),
+        codec=_word(facts["codec"]),
         role=role,
-        packets=int(facts["packets"]),
-        start=None if span is None else Fraction(*span[0]),
-        end=None if span is None else Fraction(*span[1]),
+        packets=_whole(facts["packets"]),
+        start=None if span is None else rational(*span[0]),
+        end=None if span is None else rational(*span[1]),
         language="".join(c for c in str(facts["language"]) if c.isalnum() or c == "-")[:8],
     )
 
 
+def _seconds(value: Any, limits: MediaSettings) -> Fraction:
+    """A moment of the presentation."""
+    seconds = rational(*value)
+    if not 0 <= seconds <= limits.max_seconds:
+        raise ValueError("outside of the presentation")
+    return seconds
+
+
 def _spans(found: Any) -> tuple[Seconds, ...]:
-    return tuple((_number(t0), _number(t1)) for t0, t1 in found)
+    return tuple((_number(t0), _number(t1)) for t0, t1 in _few(found))
+
+
+def _moments(found: Any) -> tuple[float, ...]:
+    return tuple(_number(at) for at in _few(found))
+
+
+def _few(found: Any) -> list[Any]:
+    if not isinstance(found, list) or len(found) > _MOST:
+        raise ValueError("no list, or too long a one")
+    return found
+
+
+def _whole(value: Any, least: int = 0, most: int = _LARGEST) -> int:
+    if not isinstance(value, int) or not least <= value <= most:
+        raise ValueError("no whole number, or out of bounds")
+    return int(value)
 
 
 def _number(value: Any) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("no number")
     return float(value)
+
+
+def _word(value: Any, most: int = 40) -> str:
+    return "".join(c for c in str(value) if c.isprintable())[:most]
+
+
+def _sha256(value: Any) -> str:
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise ValueError("no digest")
+    return value

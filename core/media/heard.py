@@ -7,15 +7,16 @@ vanishes on one. So a check that hears only the sum does not hear what people he
 
 from __future__ import annotations
 
-import tempfile
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
+from core.media.errors import no_room
 from core.media.models import Samples
+from core.rows import close_quietly, temporary_file
 
 RATE = 16_000
 PRESENT_DB = -50.0  # relative to the loudest ear: what lies below is not heard beside it
@@ -68,7 +69,9 @@ class Ear:
 
 class Heard:
     """The sound of one file at ``rate`` (16 kHz for every check). Fed in order, then read; the file behind it has no
-    name and goes with the object."""
+    name and goes with the object.
+
+    Making, feeding and reading raise :class:`core.media.errors.NoRoom` where the disk is full."""
 
     def __init__(self, channels: int, rate: int = RATE) -> None:
         """``channels``: 1 (mono), 2 (left and right as two speakers play them, a centre shared out to both) or 3 (these
@@ -76,8 +79,8 @@ class Heard:
         if channels not in (1, 2, 3):
             raise ValueError(f"1 to 3 channels, not {channels}")
         self.channels, self.rate = channels, rate
-        self._file: BinaryIO = tempfile.TemporaryFile(prefix="greenroom-sound-")  # noqa: SIM115
-        weakref.finalize(self, self._file.close)
+        self._file = temporary_file("sound")
+        weakref.finalize(self, close_quietly, self._file)
         self._samples = 0
         self._second = np.zeros(len(_MIX[channels]))
         self._filled = 0  # samples of the second that is being measured
@@ -95,8 +98,11 @@ class Heard:
     def feed(self, block: Samples) -> None:
         """The next samples, float32 (n, channels)."""
         block = np.ascontiguousarray(block, np.float32).reshape(-1, self.channels)
-        self._file.seek(0, 2)
-        self._file.write(block.tobytes())
+        try:
+            self._file.seek(0, 2)
+            self._file.write(block.tobytes())
+        except OSError as error:
+            raise no_room(error) from error
         self._samples += len(block)
         mix = np.array(list(_MIX[self.channels].values()), np.float32).T
         while len(block):  # the loudest second, on a grid of seconds
@@ -107,14 +113,28 @@ class Heard:
             if self._filled == self.rate:
                 self._second, self._filled = np.zeros_like(self._second), 0
 
+    def silence(self, count: int) -> None:
+        """So many samples of silence next. A hole in the file: hours of it cost no space and no time."""
+        try:
+            self._file.truncate((self._samples + count) * 4 * self.channels)
+        except OSError as error:
+            raise no_room(error) from error
+        self._samples += count
+        if self._filled + count >= self.rate:  # the second that was being measured is over
+            self._second = np.zeros_like(self._second)
+        self._filled = (self._filled + count) % self.rate
+
     def __len__(self) -> int:
         return self._samples
 
     def read(self, ear: EarName, start: int, stop: int) -> Samples:
         """Samples of one ear, float32 (stop - start,), clipped to [-1, 1]."""
         width = 4 * self.channels
-        self._file.seek(start * width)
-        raw = np.frombuffer(self._file.read(max(0, stop - start) * width), np.float32)
+        try:
+            self._file.seek(start * width)  # what is still held is written first
+            raw = np.frombuffer(self._file.read(max(0, stop - start) * width), np.float32)
+        except OSError as error:
+            raise no_room(error) from error
         mix = np.array(_MIX[self.channels][ear], np.float32)
         found: Samples = np.clip(raw.reshape(-1, self.channels), -1, 1) @ mix
         return found

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from core.media.boxes import declared_seconds, is_truncated
-from core.media.confined import Message, converse
+from core.media.confined import MALFORMED, Message, converse
 from core.media.errors import media_error
-from core.media.facts import decoded_of, essence_of, presentation_of
+from core.media.facts import decoded_of, essence_of, presentation_of, rational
 from core.media.heard import RATE as HEARD_RATE
 from core.media.heard import Heard
 from core.media.models import Decoded, Essence, Frame, Presentation, Samples
@@ -44,10 +44,10 @@ class Reading:
         facts = self._first()
         try:
             self.presentation: Presentation = presentation_of(
-                facts, path.stat().st_size, declared_seconds(path)
+                facts, path.stat().st_size, declared_seconds(path), limits
             )
             self.essence: Essence = essence_of(facts)
-        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        except MALFORMED as error:
             raise media_error("unreadable", path, {}, limits) from error
         self.heard: Heard | None = None
         self.decoded = Decoded()
@@ -62,21 +62,27 @@ class Reading:
 
     def events(self) -> Iterator[Frame | None]:
         """As :meth:`pictures`, with None after each block of sound."""
-        expected = 0
+        count, time, over = 0, Fraction(-1), False
         for message in self._messages:
-            frame = None
+            frame, block = None, None
             try:
+                if over:
+                    raise ValueError("something comes after the end")
                 if message.kind == b"F":
-                    frame = _frame(message, expected)
-                    expected += 1
+                    frame = self._frame(message, count, time)
+                    count, time = count + 1, frame.time
                 elif message.kind in (b"A", b"H"):
-                    self._sound(message)
+                    block = self._sound(message)
                 elif message.kind == b"D":
-                    self.decoded = decoded_of(message.json())
+                    self.decoded, over = decoded_of(message.json()), True
+                    if self.decoded.pictures != count:
+                        raise ValueError("other pictures are counted than came")
                 else:
                     raise ValueError("a message of no kind")
-            except (ValueError, KeyError, TypeError, struct.error, ZeroDivisionError) as error:
+            except MALFORMED as error:
                 raise media_error("unreadable", self.path, {}, self.limits) from error
+            if block is not None:
+                self._hand_on(message.kind, *block)
             yield frame
 
     def finish(self) -> None:
@@ -92,23 +98,41 @@ class Reading:
             return message.json()
         except StopIteration as ended:
             raise media_error("decoder_died", self.path, {}, self.limits) from ended
-        except (ValueError, TypeError) as error:
+        except MALFORMED as error:
             raise media_error("unreadable", self.path, {}, self.limits) from error
 
-    def _sound(self, message: Message) -> None:
+    def _frame(self, message: Message, expected: int, after: Fraction) -> Frame:
+        """A picture of the presentation, at its place in the order and later than the one before."""
+        index, numerator, denominator, width, height = struct.unpack("<qqqii", message.head)
+        time = rational(numerator, denominator)
+        if index != expected or index > self.limits.max_seconds * self.limits.max_frame_rate:
+            raise ValueError("a picture out of order, or too many")
+        if not (0 <= time <= self.limits.max_seconds and time > after):
+            raise ValueError("a picture out of time")
+        if (width, height) != (self.presentation.video.width, self.presentation.video.height):
+            raise ValueError("a picture of another size")
+        return Frame(index, time, message.body.reshape(height, width, 3))
+
+    def _sound(self, message: Message) -> tuple[int, Samples]:
+        """(samples of silence before it, the block)"""
         audio = self.presentation.audio
         if audio is None:
             raise ValueError("sound of a file without any")
-        numerator, denominator = struct.unpack("<qq", message.head)
         rate = audio.sample_rate if message.kind == b"A" else self._rate
         axis = self._axes.setdefault(message.kind, _Axis(rate, 3 if audio.has_centre else 2, self.limits))
-        for block in axis.lay(Fraction(numerator, denominator), message.body):
-            if message.kind == b"A" and self._hear is not None:
-                self._hear(block)
-            elif message.kind == b"H":
-                if self.heard is None:
-                    self.heard = Heard(axis.channels, self._rate)
-                self.heard.feed(block)
+        return axis.lay(rational(*struct.unpack("<qq", message.head)), message.body)
+
+    def _hand_on(self, kind: bytes, gap: int, block: Samples) -> None:
+        axis = self._axes[kind]
+        if kind == b"H":
+            if self.heard is None:
+                self.heard = Heard(axis.channels, self._rate)
+            self.heard.silence(gap)
+            self.heard.feed(block)
+        elif self._hear is not None:
+            for first in range(0, gap, axis.rate):
+                self._hear(np.zeros((min(axis.rate, gap - first), axis.channels), np.float32))
+            self._hear(block)
 
 
 class _Axis:
@@ -119,17 +143,16 @@ class _Axis:
         self._most = round((limits.max_seconds + 2) * rate)
         self._position = 0
 
-    def lay(self, start: Fraction, body: Any) -> Iterator[Samples]:
+    def lay(self, start: Fraction, body: Any) -> tuple[int, Samples]:
+        """(samples of silence before the block, the block)"""
         block = np.ascontiguousarray(body).view(np.float32).reshape(-1, self.channels)
         gap = round(start * self.rate) - self._position
-        if gap < -self.rate or self._position + max(gap, 0) + len(block) > self._most:
-            raise ValueError("sound off the axis")
+        if not len(block) or gap < -self.rate or self._position + max(gap, 0) + len(block) > self._most:
+            raise ValueError("sound off the axis, or none")
         # Rounding of one rate to the other is no hole.
-        for first in range(0, gap if gap > self.rate // 200 else 0, self.rate):
-            yield np.zeros((min(self.rate, gap - first), self.channels), np.float32)
-        self._position += max(gap, 0) if gap > self.rate // 200 else 0
-        yield np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
-        self._position += len(block)
+        gap = gap if gap > self.rate // 200 else 0
+        self._position += gap + len(block)
+        return gap, np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
 
 
 @contextmanager
@@ -160,10 +183,3 @@ def read(
         yield Reading(path, limits, messages, hear, rate)
     finally:
         messages.close()
-
-
-def _frame(message: Message, expected: int) -> Frame:
-    index, numerator, denominator, width, height = struct.unpack("<qqqii", message.head)
-    if index != expected:
-        raise ValueError("a picture out of order")
-    return Frame(index, Fraction(numerator, denominator), message.body.reshape(height, width, 3))
