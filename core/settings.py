@@ -35,7 +35,8 @@ class MediaSettings(BaseSettings):
         900.0, description="CPU seconds of a decoding child for ten minutes of video; grows with max_seconds."
     )
     stall_seconds: float = Field(
-        120.0, description="A decoding child that says nothing for this long is ended, seconds."
+        120.0,
+        description="A decoding child that keeps its reader waiting this long for one message is ended, seconds.",
     )
 
 

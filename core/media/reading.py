@@ -155,6 +155,13 @@ class _Axis:
         return gap, np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
 
 
+def _is_truncated(path: Path, limits: MediaSettings) -> bool:
+    try:
+        return path.is_file() and is_truncated(path)
+    except OSError as error:
+        raise media_error("missing_file", path, {}, limits) from error
+
+
 @contextmanager
 def read(
     path: Path,
@@ -178,7 +185,7 @@ def read(
     limits = limits or get_settings().media
     messages = converse("read", path, limits, want=want + ("A" if hear is not None else ""), rate=rate)
     try:
-        if path.is_file() and is_truncated(path):
+        if _is_truncated(path, limits):
             raise media_error("truncated", path, {}, limits)
         yield Reading(path, limits, messages, hear, rate)
     finally:
