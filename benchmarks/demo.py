@@ -1,7 +1,8 @@
 """The main job on this machine: realtime factor, memory of all processes, seconds from a clone to a released video.
 
 Runs ``greenroom demo --once`` in a fresh home and watches the memory of the whole process tree. With ``FULL=1`` it
-first clones the repository and installs into a fresh virtual environment, as a newcomer would.
+first clones the repository, installs into a fresh virtual environment and pulls the weights, from empty caches, as a
+newcomer would.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ def run() -> dict[str, Any]:
         work = Path(folder)
         began = time.monotonic()
         python, tree = Path(sys.executable), ROOT
+        environment = {**os.environ, "GREENROOM_HOME": str(work / "home"), "GREENROOM_ENVIRONMENT": "demo"}
         if full():
             tree = work / "clone"
+            # A newcomer has no packages and no weights in a cache.
+            environment |= {"PIP_NO_CACHE_DIR": "1", "GREENROOM_WEIGHTS_DIR": str(work / "weights")}
             subprocess.run(["git", "clone", "--quiet", str(ROOT), str(tree)], check=True)
-            subprocess.run(["make", "setup"], cwd=tree, check=True, stdout=sys.stderr)
+            subprocess.run(["make", "setup"], cwd=tree, env=environment, check=True, stdout=sys.stderr)
             python = tree / ".venv/bin/python"
-        environment = {**os.environ, "GREENROOM_HOME": str(work / "home"), "GREENROOM_ENVIRONMENT": "demo"}
         process = subprocess.Popen(
             [str(python), "-m", "greenroom.cli", "demo", "--once", "--json", "--out", str(work / "out")],
             cwd=tree,
