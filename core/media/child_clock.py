@@ -14,7 +14,7 @@ from fractions import Fraction
 from core.media.wire import Refused
 
 BACK = Fraction(1, 2)  # seconds, more than any codec reorders: a jump; backwards, the clock was reset
-AHEAD = Fraction(10)  # seconds forwards in a transport stream: likewise (a longer pause is shown as one)
+AHEAD = Fraction(10)  # seconds forwards in every track of a transport stream: joined recordings too
 MOST_RESETS = 200  # more than anybody joins; each costs a look over all packets
 KEPT = 4  # packets: a jump that does not last so long is a damaged packet
 WILD = 2  # in ``Ticks.shown``: a packet whose time is damaged

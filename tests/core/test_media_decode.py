@@ -164,3 +164,23 @@ def test_real_clips_are_read_to_the_end(test_media: Path) -> None:
         assert len(times) > 10
         assert times == sorted(set(times))
         assert abs(len(sound(path)) / RATE - float(times[-1])) < 1.0
+
+
+def test_channels_that_do_not_say_where_they_are_heard_are_refused(tmp_path: Path) -> None:
+    """Matroska does not keep the layout of PCM: a guess would leave one of three channels to nobody's ears."""
+    path = tmp_path / "three.mkv"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
+        audio = container.add_stream("pcm_s16le", rate=RATE, layout="2.1")
+        for i in range(10):
+            frame = av.VideoFrame.from_ndarray(picture(i, 64, 64), format="bgr24").reformat(format="yuv420p")
+            frame.pts, frame.time_base = i, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        block = av.AudioFrame.from_ndarray(np.full((1, 3 * 6400), 3000, np.int16), format="s16", layout="2.1")
+        block.sample_rate, block.pts, block.time_base = RATE, 0, Fraction(1, RATE)
+        container.mux(audio.encode(block))
+    with pytest.raises(MediaError) as refused:
+        sound(path)
+    assert refused.value.code == "layout" and "3 channels" in refused.value.what
