@@ -18,6 +18,7 @@ from core.media.child_media import decoded
 from core.media.wire import Refused, Wire
 
 JITTER = Fraction(1, 50)  # seconds: a clock in milliseconds jitters, a step of 20 ms is a gap
+ROUNDING = Fraction(1, 1000)  # seconds: clocks count milliseconds or coarser ticks, not samples
 ADRIFT = Fraction(1, 10)  # seconds by which small steps may add up before they are one
 BLOCK = Fraction(1, 2)  # seconds a message: a codec's blocks are too short to be worth one each
 PRIMING = Fraction(1, 20)
@@ -134,7 +135,7 @@ class SoundReader:
             raise Refused("too_long", found=float(self._clock_end))
         apart = start - position
         # What was placed on other sound is cut until the clock has caught up.
-        self._doubling = apart < 0 and (self._doubling or abs(step) > JITTER or apart < -ADRIFT)
+        self._doubling = apart < -ROUNDING and (self._doubling or abs(step) > JITTER or apart < -ADRIFT)
         if abs(step) <= JITTER and abs(apart) <= ADRIFT and not self._doubling:
             block, start = _stretched(block, apart, self.rate), position
         elif apart > JITTER:

@@ -11,8 +11,10 @@ import pytest
 
 from core.errors import MediaError
 from core.media.decode import frames, sound, sound_blocks
+from core.media.reading import read
 from core.settings import MediaSettings
 from tests.core.media_files import RATE, picture, write_raw, write_video
+from tests.media_catalogue import sounds
 
 
 def test_every_picture_once_with_its_time(clip: Path) -> None:
@@ -184,3 +186,15 @@ def test_channels_that_do_not_say_where_they_are_heard_are_refused(tmp_path: Pat
     with pytest.raises(MediaError) as refused:
         sound(path)
     assert refused.value.code == "layout" and "3 channels" in refused.value.what
+
+
+def test_where_sound_is_placed_twice_is_one_span_and_ends_when_the_clock_has_caught_up(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "overlap.ts"
+    sounds.overlap(path, seed=89, seconds=0.37)
+    with read(path) as reading:
+        reading.finish()
+    ((t0, t1),) = reading.decoded.overlaps
+    assert reading.decoded.dropped == pytest.approx(t1 - t0, abs=0.002)
+    assert 0.3 < t1 - t0 < 0.4
