@@ -18,6 +18,7 @@ from core.media.child_media import decoded
 from core.media.wire import Refused, Wire
 
 JITTER = Fraction(1, 50)  # seconds: a clock in milliseconds jitters, a step of 20 ms is a gap
+FINE = Fraction(1, 200)  # seconds of one step that is no clock's rounding
 ROUNDING = Fraction(1, 1000)  # seconds: clocks count milliseconds or coarser ticks, not samples
 ADRIFT = Fraction(1, 10)  # seconds by which small steps may add up before they are one
 BLOCK = Fraction(1, 2)  # seconds a message: a codec's blocks are too short to be worth one each
@@ -134,11 +135,13 @@ class SoundReader:
         if self._clock_end > self._max_seconds + 1:
             raise Refused("too_long", found=float(self._clock_end))
         apart = start - position
+        # One step at once is a hole or sound on sound; what small steps add up to is drift.
+        abrupt = abs(step) > FINE and abs(apart) > JITTER
         # What was placed on other sound is cut until the clock has caught up.
-        self._doubling = apart < -ROUNDING and (self._doubling or abs(step) > JITTER or apart < -ADRIFT)
-        if abs(step) <= JITTER and abs(apart) <= ADRIFT and not self._doubling:
+        self._doubling = apart < -ROUNDING and (self._doubling or abrupt or apart < -ADRIFT)
+        if not self._doubling and not abrupt and abs(apart) <= ADRIFT:
             block, start = _stretched(block, apart, self.rate), position
-        elif apart > JITTER:
+        elif apart > 0:
             if self._audible and len(self.gaps) < MOST_SPANS:
                 self.gaps.append([float(position), float(start)])
         elif self._doubling:
@@ -146,8 +149,6 @@ class SoundReader:
             self._doubled(float(start), float(start + Fraction(cut, self.rate)))
             self.dropped += cut / self.rate
             block, start = block[cut:], position
-        else:
-            start = position
         if start < 0:  # before the zero that the packets state
             block = block[round(-start * self.rate) :]
             start = Fraction(0)
