@@ -42,7 +42,7 @@ class Clock:
         real = core.database.datetime
         core.database.datetime = Moved  # type: ignore[misc]
         try:
-            with standing_in(of_database, database_seconds):
+            with standing_in((of_database, database_seconds)):
                 yield
         finally:
             core.database.datetime = real  # type: ignore[misc]

@@ -7,7 +7,7 @@ test wants to be answered; :func:`recorded_models` puts it in place.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,15 @@ from typing import Any
 
 import numpy as np
 
+import core.perception.embed
+import core.perception.watch
+import detect.service
+import generate.lipsync
+import generate.service
+import generate.voice
+import provenance.fingerprint
+import provenance.mark
+import provenance.senses
 from core.gates import GateSet, decide, overall
 from core.media.essence import essence
 from core.models import Brief, Finding, GateDecision, GateResult, Span, Verdict
@@ -62,21 +71,10 @@ class Recorded:
             raise self.broken[where]
 
 
-@contextmanager
-def recorded_models(recorded: Recorded) -> Iterator[None]:
+def recorded_models(recorded: Recorded) -> AbstractContextManager[None]:
     """Everything that would run a model answers from ``recorded``, for the length of the block."""
-    import core.perception.embed
-    import core.perception.watch
-    import detect.service
-    import generate.lipsync
-    import generate.service
-    import generate.voice
-    import provenance.fingerprint
-    import provenance.mark
-    import provenance.senses
-
     studio = _Studio(recorded)
-    doubles = (
+    return standing_in(
         (generate.voice.load_voice, lambda _name="": _Voice(recorded)),
         (generate.lipsync.load_lipsync, lambda _name="": _LipSync()),
         (generate.service.make_candidate, studio.make_candidate),
@@ -87,13 +85,9 @@ def recorded_models(recorded: Recorded) -> Iterator[None]:
         (provenance.senses.RealSenses, lambda *_args, **_more: RecordedSenses(recorded)),
         (core.perception.embed.face_embedding, lambda _image, _points: np.ones(128, np.float32)),
         (core.perception.embed.voice_embedding, lambda _sound: np.ones(256, np.float32) / 16),
-    )
-    with ExitStack() as stack:
-        for original, double in doubles:
-            stack.enter_context(standing_in(original, double))
         # Onboarding alone follows faces here: the examination that would is replaced as a whole.
-        stack.enter_context(standing_in(core.perception.watch.follow, _follow))
-        yield
+        (core.perception.watch.follow, _follow),
+    )
 
 
 class RecordedSenses:
@@ -164,11 +158,13 @@ class _Studio:
 
     def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
+        # An object's bound method is made anew each time it is asked for: each double must be one object.
+        self.make_candidate, self.relabel, self.examine = self._candidate, self._relabel, self._examine
 
-    def make_candidate(self, *_args: Any, mark: _NamedMark, out: Path, **_more: Any) -> None:
+    def _candidate(self, *_args: Any, mark: _NamedMark, out: Path, **_more: Any) -> None:
         self._make(mark.mark_id, out)
 
-    def relabel(self, _source: Path, *, mark: _NamedMark, out: Path, **_more: Any) -> Path:
+    def _relabel(self, _source: Path, *, mark: _NamedMark, out: Path, **_more: Any) -> Path:
         self._make(mark.mark_id, out)
         return out
 
@@ -178,7 +174,7 @@ class _Studio:
         self._recorded.next = Measures()
         media.write_clip(out, mark_id)
 
-    def examine(
+    def _examine(
         self,
         path: Path,
         *,

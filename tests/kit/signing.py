@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import struct
 import tempfile
+import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,31 +22,47 @@ from typing import Any
 
 import core.media.reading
 import provenance.credential
+import provenance.timestamp
 import provenance.verify
 from core.canonical import digest_bytes, digest_file
-from core.media.models import Essence
+from core.media.models import Essence, Presentation
 from provenance.models import Credential, Registry, VerifyReport
 from provenance.verdicts import SENTENCES
 from tests.kit import media
 from tests.kit.standing_in import standing_in
 
 _TRACE = b"uuidgreenroom-kit---"  # a box type and its 16 bytes of name: players skip such a box
-_read = core.media.reading.read
 
 
 @contextmanager
-def recorded_signing() -> Iterator[None]:
+def real_signing() -> Iterator[None]:
+    """The development authority of the home. Its timestamp servers end with the block."""
+    served: list[provenance.timestamp.DevelopmentTimestamps] = []
+
+    class Ending(provenance.timestamp.DevelopmentTimestamps):
+        def __init__(self, authority: provenance.timestamp.TimestampAuthority) -> None:
+            super().__init__(authority)
+            served.append(self)
+
+    known = provenance.timestamp._development_timestamps
+    known.cache_clear()
+    try:
+        with standing_in((provenance.timestamp.DevelopmentTimestamps, Ending)):
+            yield
+    finally:
+        known.cache_clear()
+        for server in served:  # a server takes half a second to notice that it is asked to end
+            threading.Thread(target=server.close, daemon=True).start()
+
+
+def recorded_signing() -> AbstractContextManager[None]:
     """Nothing is signed and nothing is read back, for the length of the block."""
-    doubles = (
+    return standing_in(
         (provenance.credential.seal, _seal),
         (provenance.credential.publish, _publish),
         (provenance.verify.verify, _verify),
-        (_read, _reading),
+        (core.media.reading.read, _reading(core.media.reading.read)),
     )
-    with ExitStack() as stack:
-        for original, double in doubles:
-            stack.enter_context(standing_in(original, double))
-        yield
 
 
 def _seal(asset: Path, out: Path, *_facts: Any, **_more: Any) -> Credential:
@@ -67,47 +84,48 @@ def _with_trace(source: Path, out: Path, state: str) -> Credential:
 def _verify(path: Path, *, registry: Registry | None, **_more: Any) -> VerifyReport:
     """Believes the trace in the file and what the registry says of exactly these bytes."""
     traces = path.read_bytes().split(_TRACE)[1:]
-    entry = (
-        registry.find_asset(digest_file(path)) or registry.find_essence(_essence(path)) if registry else None
-    )
-    release = entry.release if entry is not None else "unreleased"
+    entry = None
+    if registry is not None:
+        entry = registry.find_asset(digest_file(path)) or registry.find_essence(_essence(path))
+    release: Any = entry.release if entry is not None else "unreleased"
+    verdict: Any = release
     if not traces or entry is None:
         verdict = "nothing_found"
-    elif release in ("recalled", "withdrawn"):
-        verdict = release
-    elif release != "released" or b'"published"' not in traces[-1]:
-        verdict = "unreleased"
-    else:
-        verdict = "intact"
+    elif release == "released":
+        verdict = "intact" if b'"published"' in traces[-1] else "unreleased"
     return VerifyReport(
-        verdict=verdict,  # type: ignore[arg-type]
-        sentence=SENTENCES.get(verdict, verdict),  # type: ignore[call-overload]
+        verdict=verdict,
+        sentence=SENTENCES.get(verdict, verdict),
         trusted=verdict in ("unreleased", "intact"),
-        release=release if verdict in ("recalled", "withdrawn", "intact") else "unreleased",  # type: ignore[arg-type]
+        release=release if verdict in ("recalled", "withdrawn", "intact") else "unreleased",
         credential={},
         watermark={},
         system={"name": "Greenroom"},
     )
 
 
-@contextmanager
-def _reading(path: Path, *arguments: Any, want: str = "FH", **more: Any) -> Iterator[Any]:
+def _reading(read: Any) -> Any:
     """The presentation and the essence of a video of the kit without opening it; all else is read as ever."""
-    if want or media.mark_in(path) is None:
-        with _read(path, *arguments, want=want, **more) as reading:
-            yield reading
-        return
-    presentation = replace(_presentation(), size=path.stat().st_size)
-    yield SimpleNamespace(presentation=presentation, essence=Essence(_essence(path), ()))
+
+    @lru_cache(maxsize=1)
+    def usual() -> Presentation:
+        with tempfile.TemporaryDirectory() as folder:
+            clip = media.write_clip(Path(folder) / "clip.mp4", 1)
+            with read(clip, want="") as reading:
+                presentation: Presentation = reading.presentation
+                return presentation
+
+    @contextmanager
+    def reading_of(path: Path, *arguments: Any, want: str = "FH", **more: Any) -> Iterator[Any]:
+        if want or media.mark_in(path) is None:
+            with read(path, *arguments, want=want, **more) as reading:
+                yield reading
+            return
+        presentation = replace(usual(), size=path.stat().st_size)
+        yield SimpleNamespace(presentation=presentation, essence=Essence(_essence(path), ()))
+
+    return reading_of
 
 
 def _essence(path: Path) -> str:
     return digest_bytes(b"an essence of the kit: %d" % (media.mark_in(path) or 0))
-
-
-@lru_cache(maxsize=1)
-def _presentation() -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        clip = media.write_clip(Path(folder) / "clip.mp4", 1)
-        with _read(clip, want="") as reading:
-            return reading.presentation

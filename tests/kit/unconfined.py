@@ -7,7 +7,7 @@ it are left out. What they do not read well goes the real way.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,13 @@ from provenance.reader_child import answer
 from provenance.trust import library_settings
 from tests.kit.standing_in import standing_in
 
-_converse, _read_raw = core.media.confined.converse, provenance.reader.read_raw
 
-
-@contextmanager
-def unconfined() -> Iterator[None]:
+def unconfined() -> AbstractContextManager[None]:
     """Readings of files without a process for each, for the length of the block."""
-    with ExitStack() as stack:
-        stack.enter_context(standing_in(_converse, _converse_here))
-        stack.enter_context(standing_in(_read_raw, _read_raw_here))
-        yield
+    here = _Here()
+    return standing_in(
+        (core.media.confined.converse, here.converse), (provenance.reader.read_raw, here.read_raw)
+    )
 
 
 class _Heap(Wire):
@@ -48,32 +45,39 @@ class _Heap(Wire):
         self.messages.append(Message(kind, head, copy))
 
 
-def _converse_here(job: str, path: Path, limits: MediaSettings | None = None, **extra: Any) -> Any:
-    limits = limits or get_settings().media
-    wire = _Heap()
-    try:
+class _Here:
+    def __init__(self) -> None:
+        self._converse, self._read_raw = core.media.confined.converse, provenance.reader.read_raw
+        # An object's bound method is made anew each time it is asked for: the double must be one object.
+        self.converse, self.read_raw = self._converse_here, self._read_raw_here
+
+    def _converse_here(
+        self, job: str, path: Path, limits: MediaSettings | None = None, **extra: Any
+    ) -> Iterator[Message]:
+        limits = limits or get_settings().media
+        wire = _Heap()
+        try:
+            with path.open("rb") as file:
+                request = {
+                    "job": job,
+                    "file": file.fileno(),
+                    "threads": 1,
+                    "limits": limits.model_dump(mode="json"),
+                    **extra,
+                }
+                child_jobs.JOBS[job](request, wire)
+        except (Refused, OSError, ValueError):
+            yield from self._converse(job, path, limits, **extra)
+            return
+        yield from wire.messages
+
+    def _read_raw_here(self, path: Path, anchors: Anchors, limits: MediaSettings | None = None) -> RawReading:
+        lists = [library_settings(anchors.own)]
+        if anchors.others.strip():
+            lists.append(library_settings(anchors.own + "\n" + anchors.others))
         with path.open("rb") as file:
-            request = {
-                "job": job,
-                "file": file.fileno(),
-                "threads": 1,
-                "limits": limits.model_dump(mode="json"),
-                **extra,
-            }
-            child_jobs.JOBS[job](request, wire)
-    except (Refused, OSError, ValueError):
-        yield from _converse(job, path, limits, **extra)
-        return
-    yield from wire.messages
-
-
-def _read_raw_here(path: Path, anchors: Anchors, limits: MediaSettings | None = None) -> RawReading:
-    lists = [library_settings(anchors.own)]
-    if anchors.others.strip():
-        lists.append(library_settings(anchors.own + "\n" + anchors.others))
-    with path.open("rb") as file:
-        reply = answer({"file": file.fileno()}, lists)
-    if reply["status"] != "found":
-        return _read_raw(path, anchors, limits)
-    trusted = "others" if reply["list"] == 1 else "own"
-    return RawReading("found", trusted, reply["embedded"], "", dict(reply["store"]))
+            reply = answer({"file": file.fileno()}, lists)
+        if reply["status"] != "found":
+            return self._read_raw(path, anchors, limits)
+        trust_list = "others" if reply["list"] == 1 else "own"
+        return RawReading("found", trust_list, reply["embedded"], "", dict(reply["store"]))

@@ -5,27 +5,21 @@ Read the package's docstring first: recorded results stand in for every model.
 
 from __future__ import annotations
 
-import os
-import warnings
+import inspect
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy.orm import Session
-
-from audit.authorities import create_consent, create_provenance_statement, get_authority, set_status
+from audit.authorities import get_authority, set_status
 from audit.ledger import LedgerReport, sequence_pending, verify_ledger
-from audit.models import Authority, Consent, ProvenanceStatement, Scope
-from core.database import Base, engine, now, reading, transaction
-from core.errors import DevelopmentPart
+from audit.models import Authority, Scope
+from core.database import reading, transaction
 from core.ids import new_id
-from core.settings import get_settings
 from delivery.recall import recall
 from delivery.release import release
-from pipeline.onboarding import add_persona
 from pipeline.review import approve
 from pipeline.runner import advance
 from pipeline.service import CampaignSpec, create_brand, create_campaign, get_render, request_render
@@ -34,13 +28,11 @@ from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from provenance.models import VerifyReport
 from provenance.verify import verify
 from review_ui.accounts import create_account
-from tests.kit import media
+from tests.kit.authorities import make_authority, make_persona
 from tests.kit.clock import Clock
-from tests.kit.models import Measures, Recorded, recorded_models
-from tests.kit.signing import recorded_signing
-from tests.kit.unconfined import unconfined
-
-Signer = Literal["real", "recorded"]
+from tests.kit.home import Signer, all_tables, at_home
+from tests.kit.models import Measures, Recorded
+from tests.kit.saving import Saved, restore, save
 
 TEMPLATE = "Hello {{ first_name }}, your tea is ready. {{ remark }}"
 FIELDS: dict[str, Any] = {
@@ -55,16 +47,6 @@ ASHA = {"first_name": "Asha", "remark": "Thank you for choosing us."}
 BREAKS_A_RULE = {"first_name": "Ben", "remark": "This tea is guaranteed to cure any cold."}
 PASSWORD = "a made-up password of the kit"
 PEOPLE = ("operator", "reviewer", "second_reviewer", "legal")
-
-# Obviously made up: nobody of this name gave any consent.
-CONSENT = Consent(
-    subject_kind="adult",
-    grantee="Example Grantee Ltd (synthetic test record)",
-    notice_sha256="ab" * 32,
-    notice_language="en",
-    notice_version="1",
-)
-STATEMENT = ProvenanceStatement(made_by="the test kit", made_from="nothing", method="typed by hand")
 
 
 @dataclass
@@ -96,7 +78,7 @@ class World:
 
     def add_persona(self, kind: Literal["provenance", "consent"] = "provenance", **scope: Any) -> PersonaRow:
         """A further persona; ``scope`` changes single limits of its authority."""
-        return _add_persona(self.home, self.brand_id, self.operator, kind, scope)
+        return make_persona(self.home, self.brand_id, self.operator, kind, scope)
 
     def campaign(self, persona: PersonaRow | None = None, **spec: Any) -> CampaignRow:
         """A campaign; fields of :class:`pipeline.service.CampaignSpec` change the usual one."""
@@ -152,14 +134,16 @@ class World:
         return row
 
     def approve(self, render: RenderRow | str, reviewer: str | None = None, **more: Any) -> RenderRow:
-        """One person's approval of what is in review."""
+        """One person's approval of what is in review: played from end to end, with a passkey, unless said otherwise."""
         row = self.now_is(render)
+        usual = {"played": ((0.0, row.seconds or 0.0),), "factor": "passkey"}
+        known = inspect.signature(approve).parameters
         approve(
             row.id,
             brand_id=self.brand_id,
             reviewer_id=reviewer or self.reviewer,
             sealed_sha256=row.sealed_sha256 or "",
-            **more,
+            **{name: value for name, value in usual.items() if name in known} | more,
         )
         return self.now_is(row)
 
@@ -190,7 +174,7 @@ class World:
         old = self.authority_of(persona or self.persona)
         changed = Scope(**(old.scope.model_dump() | scope))
         with transaction() as session:
-            return _authority(
+            return make_authority(
                 session,
                 self.brand_id,
                 old.document.persona_id,
@@ -208,9 +192,23 @@ class World:
         with transaction() as session:
             return set_status(session, old.id, status, "a made-up reason", self.legal, **more)
 
+    # Time and the machine
+
     def tick(self, seconds: float) -> None:
         """Move the clock forward."""
         self.clock.tick(seconds)
+
+    def save(self) -> Saved:
+        """The home as it is now, for :meth:`restore`."""
+        return save(self.home)
+
+    def restore(self, saved: Saved) -> None:
+        restore(self.home, saved)
+
+    def as_database_owner(self, statement: str, *values: Any) -> int:
+        """One SQL statement past the product, as somebody with the database's password; how many rows it touched."""
+        with closing(sqlite3.connect(self.home / "greenroom.db", timeout=30)) as connection, connection:
+            return connection.execute(statement, values).rowcount
 
     # Looking
 
@@ -247,59 +245,22 @@ class World:
 
 @contextmanager
 def world(
-    home: Path, *, signer: Signer = "real", make_tables: Callable[[], None] | None = None
+    home: Path,
+    *,
+    signer: Signer = "real",
+    confined: bool = False,
+    make_tables: Callable[[], None] | None = None,
 ) -> Iterator[World]:
     """A fresh home with one brand in it, as this process's own for the length of the block.
 
     Args:
         signer: see :mod:`tests.kit.signing`.
+        confined: read files in confined children, as the product does, which takes a second and a half a render.
         make_tables: None: every table as the code declares it, without the migrations.
     """
-    with at_home(home, signer=signer) as (recorded, clock):
-        (make_tables or _make_tables)()
+    with at_home(home, signer=signer, confined=confined) as (recorded, clock):
+        (make_tables or all_tables)()
         yield _new_world(home, recorded, clock)
-
-
-@contextmanager
-def at_home(home: Path, *, signer: Signer = "real") -> Iterator[tuple[Recorded, Clock]]:
-    """A home, with all stand-ins in place, as this process's own; nothing is made in it."""
-    recorded, clock = Recorded(), Clock()
-    with ExitStack() as stack:
-        stack.enter_context(_settings(home))
-        stack.enter_context(recorded_models(recorded))
-        stack.enter_context(unconfined())
-        if signer == "recorded":
-            stack.enter_context(recorded_signing())
-        stack.enter_context(clock.moved())
-        yield recorded, clock
-
-
-@contextmanager
-def _settings(home: Path) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in ("GREENROOM_HOME", "GREENROOM_ENVIRONMENT")}
-    home.mkdir(parents=True, exist_ok=True)
-    os.environ["GREENROOM_HOME"] = str(home)
-    os.environ.setdefault("GREENROOM_ENVIRONMENT", "test")
-    get_settings.cache_clear()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DevelopmentPart)
-            yield
-    finally:
-        engine().dispose()
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        get_settings.cache_clear()
-
-
-def _make_tables() -> None:
-    from tests.conftest import import_tables
-
-    import_tables()
-    Base.metadata.create_all(engine())
 
 
 def _new_world(home: Path, recorded: Recorded, clock: Clock) -> World:
@@ -309,64 +270,8 @@ def _new_world(home: Path, recorded: Recorded, clock: Clock) -> World:
         role = name.removeprefix("second_")
         address = f"{name}-{new_id('kit')}@kit.example"
         people[name] = create_account(brand_id=brand.id, email=address, role=role, password=PASSWORD).id
-    persona = _add_persona(home, brand.id, people["operator"], "provenance", {})
+    persona = make_persona(home, brand.id, people["operator"], "provenance", {})
     return World(home=home, brand_id=brand.id, persona=persona, recorded=recorded, clock=clock, **people)
-
-
-def _add_persona(home: Path, brand_id: str, actor: str, kind: str, scope: Mapping[str, Any]) -> PersonaRow:
-    reference = home / "work" / "kit-reference.mp4"
-    reference.parent.mkdir(parents=True, exist_ok=True)
-    media.write_clip(reference, 0)
-
-    def make(session: Session, persona_id: str) -> Authority:
-        return _authority(session, brand_id, persona_id, kind, full_scope(brand_id, **scope), actor=actor)
-
-    try:
-        return add_persona(
-            brand_id=brand_id,
-            name="A presenter who does not exist",
-            reference=reference,
-            voice="hibari",
-            make_authority=make,
-        )
-    finally:
-        reference.unlink()
-
-
-def full_scope(brand_id: str, **changes: Any) -> Scope:
-    """A scope that states every limit, and covers the usual campaign."""
-    values: dict[str, Any] = {
-        "brands": (brand_id,),
-        "campaigns": ("*",),
-        "topics_allowed": ("*",),
-        "script_mode": "free",
-        "scripts": ("*",),
-        "personal_fields": ("*",),
-        "languages": ("en",),
-        "territories": ("in", "eu"),
-        "channels": ("link",),
-        "likeness": ("face", "voice"),
-        "not_before": now() - timedelta(days=1),
-        "not_after": now() + timedelta(days=365),
-        "max_renders": 1_000_000,
-        "purpose": "A test with a presenter who does not exist.",
-    }
-    return Scope(**(values | changes))
-
-
-def _authority(
-    session: Session, brand_id: str, persona_id: str, kind: str, scope: Scope, *, actor: str, **more: Any
-) -> Authority:
-    shared: dict[str, Any] = {
-        "brand_id": brand_id,
-        "persona_id": persona_id,
-        "scope": scope,
-        "actor": actor,
-        **more,
-    }
-    if kind == "consent":
-        return create_consent(session, consent=CONSENT, evidence={"recorded_statement": "cd" * 32}, **shared)
-    return create_provenance_statement(session, statement=STATEMENT, **shared)
 
 
 def _id(render: RenderRow | str) -> str:

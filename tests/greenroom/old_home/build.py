@@ -52,7 +52,7 @@ def build(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         _write_secret(home)
-        machine = standing_in(owner_name, lambda _pid=None: "machine.example:4242")
+        machine = standing_in((owner_name, lambda _pid=None: "machine.example:4242"))
         with machine, world(home, make_tables=migrate) as w:
             contents = _fill(w)
         with closing(sqlite3.connect(home / "greenroom.db")) as database:
