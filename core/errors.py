@@ -18,6 +18,7 @@ class GreenroomError(Exception):
 
     code: str = "greenroom_error"
     http_status: int = 500
+    retryable: bool = False  # the trouble is somebody else's and passes: worth another try later
 
     def __init__(self, what: str, *, where: str = "", next_step: str = "", code: str | None = None):
         self.what = what

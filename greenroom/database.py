@@ -9,13 +9,15 @@ from alembic.config import Config
 
 import audit.tables
 import core.tables
+import delivery.tables
+import pipeline.guard  # with the tables come their triggers
 import pipeline.tables
 import provenance.tables
 import review_ui.tables
 from core.database import engine
 
 # Alembic sees the tables of these modules; a package with tables of its own is added here.
-TABLES = (core.tables, audit.tables, provenance.tables, pipeline.tables, review_ui.tables)
+TABLES = (core.tables, audit.tables, provenance.tables, pipeline.tables, delivery.tables, review_ui.tables)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
