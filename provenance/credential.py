@@ -19,7 +19,13 @@ import c2pa
 
 from core.canonical import digest_file
 from core.media.essence import essence, media_boxes
-from provenance.errors import ProvenanceError, PublishMismatch, SigningError, TimestampUnavailable
+from provenance.errors import (
+    ProvenanceError,
+    PublishMismatch,
+    SignerFailed,
+    SigningError,
+    TimestampUnavailable,
+)
 from provenance.manifest import published_manifest, sealed_manifest
 from provenance.models import ApprovalFacts, Credential, SealFacts
 from provenance.signer import Signer
@@ -215,6 +221,8 @@ def _sign_once(job: _Job, part: Path) -> bytes:
         with job.source.open("rb") as reading, part.open("w+b") as writing:
             store = builder.sign(native, MEDIA_TYPE, reading, writing)
     except c2pa.C2paError as error:
+        if failures and not isinstance(failures[0], Exception):
+            raise failures[0] from None  # the work is to stop: that is no answer of the signer
         raise _explained(error, failures, bool(signed)) from (failures[0] if failures else error)
     if not store:
         raise SigningError("the library returned no manifest", where=job.source.name)
@@ -224,7 +232,7 @@ def _sign_once(job: _Job, part: Path) -> bytes:
 def _explained(error: Exception, failures: list[BaseException], signed: bool) -> ProvenanceError:
     text = str(error).lower()
     if failures:
-        return SigningError(
+        return SignerFailed(
             f"the signer failed ({type(failures[0]).__name__})",
             next_step="check the key service; the asset stays unsigned and the stage can be tried again",
         )
