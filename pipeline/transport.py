@@ -1,4 +1,4 @@
-"""Celery's filesystem transport, made to survive: a message is wholly there or not at all, and what is none is put aside.
+"""Celery's filesystem transport, made to survive: a message is wholly there or not at all; what is none is put aside.
 
 kombu writes a message under its final name, so a reader can meet half of it; and whatever its parser then says ends
 the worker. Here a file gets its name when it is complete, and a file that is no message goes to the folder ``broken``
@@ -39,11 +39,10 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
             raise ChannelError(f"a message cannot be written ({type(error).__name__})") from error
 
     def _get(self, queue: str) -> Any:
-        for name in sorted(os.listdir(self.data_folder_in)):
-            path = Path(self.data_folder_in) / name
-            if name.startswith("."):
+        for path in sorted(Path(self.data_folder_in).iterdir()):
+            if path.name.startswith("."):
                 _sweep(path)
-            elif name.partition(".")[2] == f"{queue}.msg":
+            elif path.name.partition(".")[2] == f"{queue}.msg":
                 message = self._take(path)
                 if message is not None:
                     return message
@@ -68,7 +67,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
 
     def _read(self, path: Path) -> Any:
         # Opened without waiting and looked at first: a pipe or a device would hold the worker for ever.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_MESSAGE:
                 raise ValueError("no file, or too large")

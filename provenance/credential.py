@@ -18,6 +18,7 @@ from typing import Any
 import c2pa
 
 from core.canonical import digest_file
+from core.heartbeat import beat
 from core.media.essence import essence, media_boxes
 from provenance.errors import (
     ProvenanceError,
@@ -50,6 +51,7 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
     """
     for material in (facts.parent, *(ingredient.path for ingredient in facts.ingredients)):
         if material is not None:
+            beat()
             _refuse_broken(material, anchors)
     urn = _new_urn()
     parent_type = _media_type(facts.parent) if facts.parent is not None else None
@@ -79,6 +81,7 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
                 "label": f"input{index}",
                 "description": f"SHA-256 {ingredient.sha256}",
             }
+            beat()
             with ingredient.path.open("rb") as file:
                 builder.add_ingredient(entry, ingredient.media_type, file)
 
@@ -191,6 +194,7 @@ def _sign(job: _Job, out: Path) -> bytes:
         except TimestampUnavailable:
             if attempt == TIMESTAMP_TRIES - 1:
                 raise
+            beat()
             time.sleep(TIMESTAMP_PAUSE * 2**attempt)
         finally:
             part.unlink(missing_ok=True)
@@ -198,6 +202,7 @@ def _sign(job: _Job, out: Path) -> bytes:
 
 
 def _sign_once(job: _Job, part: Path) -> bytes:
+    beat()
     failures: list[BaseException] = []
     signed: list[bool] = []
 

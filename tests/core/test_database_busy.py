@@ -48,7 +48,11 @@ def test_the_wait_for_the_write_lock_ends_in_words(impatient: Path) -> None:
         "the database was locked by another process for 0.1 seconds. Where: GREENROOM_DATABASE_URL. "
         "Next: try again; if it stays so, find the process that holds the lock and end it."
     )
-    assert (caught.value.code, caught.value.http_status, caught.value.retryable) == ("database_busy", 503, True)
+    assert (caught.value.code, caught.value.http_status, caught.value.retryable) == (
+        "database_busy",
+        503,
+        True,
+    )
     with transaction() as session:
         session.add(BrandRow(id="b", name="B"))  # nothing is left of the try that failed
 

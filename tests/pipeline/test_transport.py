@@ -231,8 +231,8 @@ def test_a_real_worker_lives_through_a_folder_of_rubbish(home: Path, folders: Pa
     )
     environment = os.environ | {"PYTHONPATH": f"{home}:{Path(__file__).parents[2]}"}
     worker = subprocess.Popen(
-        [sys.executable, "-m", "celery", "-A", "spoken:app", "worker", "-P", "solo", "-Q", "cpu"]
-        + ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "ERROR"],
+        f"{sys.executable} -m celery -A spoken:app worker -P solo -Q cpu --without-gossip --without-mingle "
+        "--without-heartbeat -l ERROR".split(),
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
