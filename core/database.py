@@ -6,6 +6,7 @@ else commits, and no slow work happens inside.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,12 +14,16 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from sqlalchemy import DateTime, Engine, MetaData, TypeDecorator, create_engine, event
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import JSON
 
 from core.covered import Covered, Uncovered
+from core.errors import DatabaseBusy
 from core.settings import get_settings
+
+BUSY_SECONDS = 30.0
+"""Waiting for SQLite's one write lock ends after this long, with :class:`core.errors.DatabaseBusy`."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -67,7 +72,12 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: JSON(), list[Any]: JSON()}
+    # None is NULL in a JSON column too: the JSON value null is another thing, and `IS NULL` never matches it.
+    type_annotation_map = {
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+    }
 
 
 def now() -> datetime:
@@ -85,20 +95,24 @@ def refuse_to_vouch(_render_id: object, _published_sha256: object) -> int:
 
 
 def make_engine(url: str) -> Engine:
-    """An engine with the pragmas and the transaction mode this system relies on."""
+    """An engine with the pragmas and the transaction mode this system relies on.
+
+    On SQLite a lock that is not had within ``BUSY_SECONDS`` raises :class:`core.errors.DatabaseBusy`, wherever it was
+    waited for.
+    """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy's recipe: we emit BEGIN ourselves
         connection.create_function(VOUCHES, 2, refuse_to_vouch)
         cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={round(BUSY_SECONDS * 1000)}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=30000")
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -107,7 +121,20 @@ def make_engine(url: str) -> Engine:
         reading_only = connection.get_execution_options().get("reading_only", False)
         connection.exec_driver_sql("BEGIN" if reading_only else "BEGIN IMMEDIATE")
 
+    event.listen(engine, "handle_error", _told_busy)
     return engine
+
+
+def _told_busy(context: ExceptionContext) -> None:
+    """SQLite's "database is locked" in words that a person can act on."""
+    error = context.original_exception
+    # The low byte is the primary code (sqlite.org/rescode.html): busy in a snapshot or a recovery is busy too.
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        raise DatabaseBusy(
+            f"the database was locked by another process for {BUSY_SECONDS:g} seconds",
+            where="GREENROOM_DATABASE_URL",
+            next_step="try again; if it stays so, find the process that holds the lock and end it",
+        ) from error
 
 
 @lru_cache(maxsize=4)
@@ -124,7 +151,11 @@ def engine() -> Engine:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """One transaction: committed when the block ends, rolled back when it raises."""
+    """One transaction: committed when the block ends, rolled back when it raises.
+
+    Raises:
+        DatabaseBusy: somebody else held the write lock for too long; nothing was changed.
+    """
     with Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
 
