@@ -85,6 +85,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def moment_of(text: str) -> datetime:
+    """An RFC 3339 time as an aware datetime. Raises ValueError for one without a time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a time zone")
+    return moment.astimezone(UTC)
+
+
 VOUCHES = "greenroom_vouches"
 """Name of the SQL function that the triggers of pipeline/guard.py ask before a render becomes released."""
 
