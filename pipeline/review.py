@@ -109,7 +109,7 @@ def approvers(session: Session, row: RenderRow, rule: Rule) -> dict[str, Approva
 
     Raises ForgedApproval when one of the decisions is not what was signed.
     """
-    decisions = approvals_for(session, row.sealed_sha256 or "")
+    decisions = approvals_for(session, row.sealed_sha256 or "", render_id=row.id)
     if any(decision.verdict == "reject" for decision in decisions):
         return {}
     return {

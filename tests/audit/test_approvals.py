@@ -13,7 +13,7 @@ from audit.models import Approval
 from audit.tables import ApprovalRow, LedgerEntryRow
 from core.database import engine, reading, transaction
 from core.errors import InputError
-from tests.audit.conftest import SEALED
+from tests.audit.conftest import ESSENCE, SEALED, SHOWN
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -25,6 +25,8 @@ def decide(**changes: Any) -> Approval:
         "reviewer_id": "usr_reviewer",
         "maker_id": "usr_maker",
         "verdict": "approve",
+        "essence": ESSENCE,
+        "shown_sha256": SHOWN,
     }
     with transaction() as session:
         return approvals.record(session, **{**values, **changes})
@@ -55,6 +57,8 @@ def test_a_transaction_that_rolls_back_leaves_neither_decision_nor_entry() -> No
             reviewer_id="usr_reviewer",
             maker_id="usr_maker",
             verdict="approve",
+            essence=ESSENCE,
+            shown_sha256=SHOWN,
         )
         raise RuntimeError
     with reading() as session:
