@@ -24,7 +24,13 @@ from audit.tables import (
 from core.database import Base, engine, transaction
 from tests.audit.conftest import Record, append_one
 
-COVERED: tuple[type[Base], ...] = (AuthorityRow, AuthorityStatusRow, AuthorityRenderRow, ReceiptRow, ApprovalRow)
+COVERED: tuple[type[Base], ...] = (
+    AuthorityRow,
+    AuthorityStatusRow,
+    AuthorityRenderRow,
+    ReceiptRow,
+    ApprovalRow,
+)
 
 # The surrogate key of an entry is not in its body: positions, not ids, are the order.
 TABLES: tuple[type[Base], ...] = (*COVERED, LedgerEntryRow)
