@@ -94,9 +94,7 @@ def test_a_lost_lease_leaves_no_half_written_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_waiting_for_a_child_beats_and_still_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_for_a_child_beats_and_still_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that says nothing: the waiter is alive all the time, and gives up when its patience ends."""
     monkeypatch.setattr(confined, "_SLICE_SECONDS", 0.02)
     reader, writer = os.pipe()
