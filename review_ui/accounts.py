@@ -167,9 +167,7 @@ def record_change(session: Session, account: AccountRow, kind: str, *, actor: st
 
 def end_sign_ins(session: Session, account_id: str, *, but: str = "") -> None:
     """End the account's sessions, all but the one whose stored token this is."""
-    session.execute(
-        delete(SignInRow).where(SignInRow.account_id == account_id, SignInRow.token_hmac != but)
-    )
+    session.execute(delete(SignInRow).where(SignInRow.account_id == account_id, SignInRow.token_hmac != but))
 
 
 def known_role(role: str) -> None:

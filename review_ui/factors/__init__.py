@@ -41,7 +41,8 @@ def begin(account: AccountRow, purpose: str, subject: str, *, origin: str = "") 
     """Options for ``navigator.credentials.get``, with a challenge that is good for this purpose and subject alone.
 
     Args:
-        origin: where the browser is (:func:`review_ui.factors.site.origin_of`); empty: where the newest passkey was made.
+        origin: where the browser is (:func:`review_ui.factors.site.origin_of`); empty: where the newest passkey
+            was made.
 
     Raises:
         InputError: an unknown purpose. Conflict: the account has no passkey for this address.
@@ -80,4 +81,6 @@ def _check_code(account_id: str, code: str) -> None:
 
 def _check(purpose: str, subject: str) -> None:
     if purpose not in PURPOSES or not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
-        raise InputError("a factor is asked for a known purpose", where="purpose", next_step="reload the page")
+        raise InputError(
+            "a factor is asked for a known purpose", where="purpose", next_step="reload the page"
+        )

@@ -84,7 +84,9 @@ def enrol(account: AccountRow, *, name: str, origin: str, answer: str) -> Passke
     """
     label = " ".join(name.split())
     if not 1 <= len(label) <= 60 or not label.isprintable():
-        raise InputError("a passkey has a name of 1 to 60 characters", where="name", next_step="name the device")
+        raise InputError(
+            "a passkey has a name of 1 to 60 characters", where="name", next_step="name the device"
+        )
     credential, challenge = _read_registration(answer)
     use_up(challenge, account.id, "enrol", origin)
     verified = _verified_registration(credential, challenge, origin)
@@ -239,9 +241,13 @@ def _descriptors(rows: list[PasskeyRow]) -> list[PublicKeyCredentialDescriptor]:
 
 
 def _unreadable() -> InputError:
-    return InputError("the passkey's answer cannot be read", where="passkey", next_step="reload the page and try again")
+    return InputError(
+        "the passkey's answer cannot be read", where="passkey", next_step="reload the page and try again"
+    )
 
 
 def _refused(account_id: str, what: str) -> Forbidden:
     went_wrong("", f"factor {account_id}")
-    return Forbidden(what, next_step="reload the page and try again, or use a one-time code", code="passkey_refused")
+    return Forbidden(
+        what, next_step="reload the page and try again, or use a one-time code", code="passkey_refused"
+    )
