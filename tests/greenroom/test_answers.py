@@ -310,7 +310,7 @@ def test_lists_empty_and_not(run: Callable[..., Any]) -> None:
         ("user list", "review_ui.accounts.list_accounts", account),
     ):
         assert run(words, {name: []})[1] == []
-        text, told, _ = run(words, {name: [one, one]})
+        text, told, _ = run(words, {name: [one, one], "review_ui.accounts.standing_word": "active"})
         assert len(told) == len(text.splitlines()) == 2
 
 
@@ -332,6 +332,23 @@ def test_what_is_made_is_named(
         "user add a@b.example --role admin --brand brd_1", {"review_ui.accounts.create_account": account}
     )
     assert told[1]["id"] == "usr_1"
+
+
+def test_changes_of_an_account_say_how_it_stands(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENROOM_PASSWORD", "correct horse battery")
+    account = SimpleNamespace(id="usr_1", email="a@b.example", role="admin")
+    for words, name in (
+        ("role a@b.example admin", "changes.set_role"),
+        ("password a@b.example", "changes.set_password"),
+        ("disable a@b.example", "changes.disable"),
+        ("enable a@b.example", "changes.enable"),
+        ("forget-factors a@b.example", "factors.recovery.drop_factors"),
+    ):
+        replaced = {"review_ui.accounts.find_account": account, f"review_ui.{name}": account}
+        text, told, _ = run(f"user {words}", {**replaced, "review_ui.accounts.standing_word": "active"})
+        assert told["standing"] == "active" and text.endswith("active\n")
 
 
 def test_authorities_in_every_status(run: Callable[..., Any], home: Path) -> None:
@@ -408,7 +425,8 @@ TESTED = {
     "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",
     "watermark embed", "watermark detect", "policy check", "persona list", "persona add", "authority show",
     "authority revoke", "campaign list", "campaign create", "ledger verify", "pki init", "pki anchors", "user list",
-    "user add", "models list", "models pull", "models verify", "demo", "up",
+    "user add", "user role", "user password", "user disable", "user enable", "user forget-factors",
+    "models list", "models pull", "models verify", "demo", "up",
 }  # fmt: skip
 
 

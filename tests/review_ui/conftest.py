@@ -1,0 +1,74 @@
+"""Fixtures of the web's tests: a brand, accounts, a client that is signed in, and no rates left from other tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from core.database import transaction
+from core.tables import BrandRow
+from review_ui.accounts import create_account
+from review_ui.app import make_app
+from review_ui.rates import forget_all
+from review_ui.security import COOKIE
+from review_ui.sessions import sign_in
+from review_ui.tables import AccountRow
+from tests.review_ui.authenticator import ORIGIN
+
+PASSWORD = "a rather long password"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_tried_before() -> None:
+    forget_all()
+
+
+@pytest.fixture
+def brand(home: Path) -> str:
+    with transaction() as session:
+        session.add(BrandRow(id="brd_1", name="Brand"))
+    return "brd_1"
+
+
+@pytest.fixture
+def new_account(brand: str) -> Callable[..., AccountRow]:
+    """``new_account("ann", role="reviewer")``: ann@brand.example with the usual password."""
+
+    def make(name: str = "ann", role: str = "reviewer") -> AccountRow:
+        email = f"{name}@brand.example"
+        return create_account(brand_id=brand, email=email, role=role, password=PASSWORD)
+
+    return make
+
+
+@pytest.fixture
+def account(new_account: Callable[..., AccountRow]) -> AccountRow:
+    """Ann, a reviewer."""
+    return new_account()
+
+
+@pytest.fixture
+def client(home: Path) -> Iterator[TestClient]:
+    """A stranger's browser."""
+    with TestClient(make_app(), base_url=ORIGIN, follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def signed(client: TestClient) -> Callable[[AccountRow], str]:
+    """Sign this account in on the client; the form token of its session."""
+
+    def enter(account: AccountRow) -> str:
+        from review_ui.sessions import signed_in
+
+        token, _ = sign_in(account.email, PASSWORD)
+        client.cookies.clear()
+        client.cookies.set(COOKIE, token)
+        found = signed_in(token)
+        assert found is not None
+        return found[1].csrf
+
+    return enter
