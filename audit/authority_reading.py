@@ -108,7 +108,7 @@ def _verified(row: AuthorityRow) -> AuthorityDocument:
         document.persona_id,
         document.kind,
     )
-    if columns != signed:
+    if columns != signed or row.not_after != document.scope.not_after:
         raise ForgedAuthority("the authority's columns differ from its signed document", where=row.id)
     return document
 

@@ -30,6 +30,7 @@ from core.settings import get_settings
 
 LEDGER = "ledger"
 RECEIPTS = "receipts"
+APPROVALS = "approvals"
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,34 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 import audit.tables
 import core.tables
+import delivery.tables
+import pipeline.guard  # with the tables come their triggers
 import pipeline.tables
 import provenance.tables
 import review_ui.tables
 from core.database import engine
 
 # Alembic sees the tables of these modules; a package with tables of its own is added here.
-TABLES = (core.tables, audit.tables, provenance.tables, pipeline.tables, review_ui.tables)
+TABLES = (core.tables, audit.tables, provenance.tables, pipeline.tables, delivery.tables, review_ui.tables)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def migrate() -> None:
-    """Upgrade to head; nothing to do when it is there already."""
+    """Upgrade to head. A database that is there already is only read: no command waits for a lock to look."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
+    if _revisions() == set(ScriptDirectory.from_config(config).get_heads()):
+        return
     with engine().begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _revisions() -> set[str]:
+    with engine().connect().execution_options(reading_only=True) as connection:
+        return set(MigrationContext.configure(connection).get_current_heads())

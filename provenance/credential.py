@@ -18,8 +18,15 @@ from typing import Any
 import c2pa
 
 from core.canonical import digest_file
+from core.heartbeat import beat
 from core.media.essence import essence, media_boxes
-from provenance.errors import ProvenanceError, PublishMismatch, SigningError, TimestampUnavailable
+from provenance.errors import (
+    ProvenanceError,
+    PublishMismatch,
+    SignerFailed,
+    SigningError,
+    TimestampUnavailable,
+)
 from provenance.manifest import published_manifest, sealed_manifest
 from provenance.models import ApprovalFacts, Credential, SealFacts
 from provenance.signer import Signer
@@ -44,6 +51,7 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
     """
     for material in (facts.parent, *(ingredient.path for ingredient in facts.ingredients)):
         if material is not None:
+            beat()
             _refuse_broken(material, anchors)
     urn = _new_urn()
     parent_type = _media_type(facts.parent) if facts.parent is not None else None
@@ -73,6 +81,7 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
                 "label": f"input{index}",
                 "description": f"SHA-256 {ingredient.sha256}",
             }
+            beat()
             with ingredient.path.open("rb") as file:
                 builder.add_ingredient(entry, ingredient.media_type, file)
 
@@ -185,6 +194,7 @@ def _sign(job: _Job, out: Path) -> bytes:
         except TimestampUnavailable:
             if attempt == TIMESTAMP_TRIES - 1:
                 raise
+            beat()
             time.sleep(TIMESTAMP_PAUSE * 2**attempt)
         finally:
             part.unlink(missing_ok=True)
@@ -192,6 +202,7 @@ def _sign(job: _Job, out: Path) -> bytes:
 
 
 def _sign_once(job: _Job, part: Path) -> bytes:
+    beat()
     failures: list[BaseException] = []
     signed: list[bool] = []
 
@@ -215,6 +226,8 @@ def _sign_once(job: _Job, part: Path) -> bytes:
         with job.source.open("rb") as reading, part.open("w+b") as writing:
             store = builder.sign(native, MEDIA_TYPE, reading, writing)
     except c2pa.C2paError as error:
+        if failures and not isinstance(failures[0], Exception):
+            raise failures[0] from None  # the work is to stop: that is no answer of the signer
         raise _explained(error, failures, bool(signed)) from (failures[0] if failures else error)
     if not store:
         raise SigningError("the library returned no manifest", where=job.source.name)
@@ -224,7 +237,7 @@ def _sign_once(job: _Job, part: Path) -> bytes:
 def _explained(error: Exception, failures: list[BaseException], signed: bool) -> ProvenanceError:
     text = str(error).lower()
     if failures:
-        return SigningError(
+        return SignerFailed(
             f"the signer failed ({type(failures[0]).__name__})",
             next_step="check the key service; the asset stays unsigned and the stage can be tried again",
         )

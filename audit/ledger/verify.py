@@ -20,7 +20,14 @@ from audit.ledger import merkle
 from audit.ledger.entries import entry_body
 from audit.ledger.tiles import HASH, WIDTH, LedgerFolder, TileReader, tile_path
 from audit.notes import Checkpoint, NoteError
-from audit.tables import COVERED, LedgerCheckpointRow, LedgerEntryRow, LedgerHeadRow, commitment, row_key
+from audit.tables import (
+    LedgerCheckpointRow,
+    LedgerEntryRow,
+    LedgerHeadRow,
+    commitment,
+    covered_tables,
+    row_name,
+)
 from core.database import reading
 from core.errors import IntegrityError
 
@@ -99,7 +106,7 @@ def verify_ledger() -> LedgerReport:
         commitments: dict[str, tuple[str, str]] = {}
         _verify_log(session, folder, checkpoint, past=past, commitments=commitments, report=report)
         _verify_tail(session, checkpoint, commitments, report)
-        for table in COVERED:
+        for table in covered_tables():
             _verify_rows(session, table, commitments, report)
         for row, (entry_id, _) in commitments.items():
             report.add("missing", row, f"its entry is {entry_id}")
@@ -338,8 +345,12 @@ def _verify_tail(
 
 
 def _remember(row: LedgerEntryRow, commitments: dict[str, tuple[str, str]]) -> None:
+    """Of several commitments to one row the newest counts: the log is read in its order, the tail by id."""
     facts = row.facts if isinstance(row.facts, dict) else {}
-    if "row" in facts and "commitment" in facts:
+    rows = facts.get("rows")
+    if isinstance(rows, dict):
+        commitments.update({str(name): (row.entry_id, str(value)) for name, value in rows.items()})
+    if "row" in facts and "commitment" in facts:  # how entries spoke of one row before they spoke of several
         commitments[str(facts["row"])] = (row.entry_id, str(facts["commitment"]))
 
 
@@ -350,7 +361,7 @@ def _verify_rows(
     try:
         for row in session.scalars(select(table).execution_options(yield_per=500)):
             report.rows += 1
-            name = f"{table.__tablename__}/{row_key(row)}"
+            name = row_name(row)
             known = commitments.pop(name, None)
             if known is None:
                 report.add("added", name, "no entry of the ledger speaks of this row")
