@@ -310,7 +310,7 @@ def test_lists_empty_and_not(run: Callable[..., Any]) -> None:
         ("user list", "review_ui.accounts.list_accounts", account),
     ):
         assert run(words, {name: []})[1] == []
-        text, told, _ = run(words, {name: [one, one]})
+        text, told, _ = run(words, {name: [one, one], "review_ui.accounts.standing_word": "active"})
         assert len(told) == len(text.splitlines()) == 2
 
 

@@ -1,34 +1,94 @@
-"""A brand with its people and one campaign, and renders in any state; no model runs."""
+"""Fixtures of the web's tests: a brand, accounts, a client that is signed in, and no rates left from other tests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
-from core.database import now, transaction
+from core.database import transaction
 from core.ids import new_id
 from core.tables import BrandRow
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from review_ui.accounts import create_account
+from review_ui.app import make_app
+from review_ui.rates import forget_all
+from review_ui.security import COOKIE
+from review_ui.sessions import sign_in
 from review_ui.tables import AccountRow
+from tests.review_ui.authenticator import ORIGIN
 
+PASSWORD = "a rather long password"
 SEALED = "ab" * 32
-MakeRender = Callable[..., RenderRow]
+
 MakeAccount = Callable[..., AccountRow]
+MakeRender = Callable[..., RenderRow]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_tried_before() -> None:
+    forget_all()
 
 
 @pytest.fixture
-def make_render(home: Path) -> MakeRender:
-    """Renders of the brand ``brd_1``; each is 100 seconds long, sealed and in review unless said otherwise."""
+def brand(home: Path) -> str:
     with transaction() as session:
-        session.add(BrandRow(id="brd_1", name="Test brand"))
-        session.flush()
+        session.add(BrandRow(id="brd_1", name="Brand"))
+    return "brd_1"
+
+
+@pytest.fixture
+def new_account(brand: str) -> Callable[..., AccountRow]:
+    """``new_account("ann", role="reviewer")``: ann@brand.example with the usual password."""
+
+    def make(name: str = "ann", role: str = "reviewer") -> AccountRow:
+        email = f"{name}@brand.example"
+        return create_account(brand_id=brand, email=email, role=role, password=PASSWORD)
+
+    return make
+
+
+@pytest.fixture
+def account(new_account: Callable[..., AccountRow]) -> AccountRow:
+    """Ann, a reviewer."""
+    return new_account()
+
+
+@pytest.fixture
+def client(home: Path) -> Iterator[TestClient]:
+    """A stranger's browser."""
+    with TestClient(make_app(), base_url=ORIGIN, follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def signed(client: TestClient) -> Callable[[AccountRow], str]:
+    """Sign this account in on the client; the form token of its session."""
+
+    def enter(account: AccountRow) -> str:
+        from review_ui.sessions import signed_in
+
+        token, _ = sign_in(account.email, PASSWORD)
+        client.cookies.clear()
+        client.cookies.set(COOKIE, token)
+        found = signed_in(token)
+        assert found is not None
+        return found[1].csrf
+
+    return enter
+
+
+@pytest.fixture
+def make_render(brand: str) -> MakeRender:
+    """Renders of the brand; each is 100 seconds long, sealed and in review unless said otherwise. No model runs."""
+    with transaction() as session:
         session.add(
             PersonaRow(
                 id="per_1",
-                brand_id="brd_1",
+                brand_id=brand,
                 name="A presenter who does not exist",
                 authority_id="aut_none",
                 voice="hibari",
@@ -40,7 +100,7 @@ def make_render(home: Path) -> MakeRender:
         session.add(
             CampaignRow(
                 id="cmp_1",
-                brand_id="brd_1",
+                brand_id=brand,
                 persona_id="per_1",
                 name="Test",
                 template="Hello.",
@@ -56,7 +116,7 @@ def make_render(home: Path) -> MakeRender:
     def make(**values: Any) -> RenderRow:
         usual: dict[str, Any] = {
             "id": new_id("rnd"),
-            "brand_id": "brd_1",
+            "brand_id": brand,
             "campaign_id": "cmp_1",
             "maker_id": "usr_maker",
             "fields": {},
@@ -66,29 +126,6 @@ def make_render(home: Path) -> MakeRender:
         }
         row = RenderRow(**(usual | values))
         with transaction() as session:
-            session.add(row)
-        return row
-
-    return make
-
-
-@pytest.fixture
-def make_account(make_render: MakeRender) -> MakeAccount:
-    """Accounts of that brand; nobody signs in with their passwords."""
-
-    def make(role: str = "reviewer", brand_id: str = "brd_1") -> AccountRow:
-        with transaction() as session:
-            if session.get(BrandRow, brand_id) is None:
-                session.add(BrandRow(id=brand_id, name="Another brand"))
-                session.flush()
-            row = AccountRow(
-                id=new_id("usr"),
-                brand_id=brand_id,
-                email=f"{new_id('a')}@brand.example",
-                role=role,
-                password_hash="none",
-                created_at=now(),
-            )
             session.add(row)
         return row
 

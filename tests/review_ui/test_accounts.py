@@ -9,7 +9,8 @@ import pytest
 from core.database import reading, transaction
 from core.errors import Conflict, Forbidden, InputError
 from core.tables import BrandRow
-from review_ui.accounts import create_account, sign_in, sign_out, signed_in
+from review_ui.accounts import create_account
+from review_ui.sessions import sign_in, sign_out, signed_in
 from review_ui.roles import RIGHTS, check_role
 from review_ui.tables import AccountRow, SignInRow
 
@@ -34,7 +35,7 @@ def test_neither_password_nor_token_is_stored_in_clear(account: AccountRow):
     token, _ = sign_in("ann@brand.example", PASSWORD)
     with reading() as session:
         stored = session.get_one(AccountRow, account.id).password_hash
-        tokens = [row.token_sha256 for row in session.query(SignInRow)]
+        tokens = [row.token_hmac for row in session.query(SignInRow)]
     assert stored.startswith("$argon2id$") and PASSWORD not in stored
     assert token not in tokens
 

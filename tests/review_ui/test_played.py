@@ -11,11 +11,13 @@ import pytest
 from core.database import reading, transaction
 from core.errors import Conflict, InputError, NotFound
 from core.models import Finding, Span
+from core.tables import BrandRow
 from pipeline.tables import RenderRow
 from review_ui import played
+from review_ui.accounts import create_account
 from review_ui.played import MOST_RANGES, ViewRow, coverage, open_view, report, what_is_missing
 from review_ui.tables import AccountRow
-from tests.review_ui.conftest import SEALED, MakeAccount, MakeRender
+from tests.review_ui.conftest import PASSWORD, SEALED, MakeAccount, MakeRender
 
 Wait = Callable[[float], None]
 
@@ -38,8 +40,8 @@ def render(make_render: MakeRender) -> RenderRow:
 
 
 @pytest.fixture
-def reviewer(make_account: MakeAccount) -> AccountRow:
-    return make_account()
+def reviewer(account: AccountRow) -> AccountRow:
+    return account
 
 
 def test_what_is_played_as_time_passes_is_counted(render: RenderRow, reviewer: AccountRow, wait: Wait):
@@ -150,10 +152,10 @@ def test_a_player_that_runs_a_little_over_the_end_is_cut(
 
 
 def test_what_one_account_played_is_nobody_elses(
-    render: RenderRow, reviewer: AccountRow, make_account: MakeAccount, wait: Wait
+    render: RenderRow, reviewer: AccountRow, new_account: MakeAccount, wait: Wait
 ):
     view = open_view(render.id, account=reviewer)
-    other = make_account()
+    other = new_account("bob")
     wait(50.0)
     with pytest.raises(NotFound):
         report(render.id, view, [(0.0, 10.0)], account=other)
@@ -181,9 +183,12 @@ def test_other_sealed_bytes_are_another_video(render: RenderRow, reviewer: Accou
     assert coverage(reviewer.id, "cd" * 32) == []
 
 
-def test_another_brands_render_does_not_exist(render: RenderRow, make_account: MakeAccount):
+def test_another_brands_render_does_not_exist(render: RenderRow):
+    with transaction() as session:
+        session.add(BrandRow(id="brd_2", name="Another brand"))
+    other = create_account(brand_id="brd_2", email="eve@other.example", role="admin", password=PASSWORD)
     with pytest.raises(NotFound):
-        open_view(render.id, account=make_account(brand_id="brd_2"))
+        open_view(render.id, account=other)
 
 
 @pytest.mark.parametrize("values", [{"state": "sealed"}, {"state": "approved"}, {"sealed_sha256": None}])
