@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from audit.authorities import create_provenance_statement
+from audit.models import ProvenanceStatement, Scope
 from core.database import transaction
 from core.ids import new_id
 from core.tables import BrandRow
@@ -83,14 +85,36 @@ def signed(client: TestClient) -> Callable[[AccountRow], str]:
 
 @pytest.fixture
 def make_render(brand: str) -> MakeRender:
-    """Renders of the brand; each is 100 seconds long, sealed and in review unless said otherwise. No model runs."""
+    """Renders of the brand, under the authority of a presenter who does not exist. No model runs.
+
+    Each is 100 seconds long, sealed and in review unless said otherwise.
+    """
     with transaction() as session:
+        authority = create_provenance_statement(
+            session,
+            brand_id=brand,
+            persona_id="per_1",
+            statement=ProvenanceStatement(made_by="A project", made_from="Nobody", method="Drawn."),
+            scope=Scope(
+                brands=(brand,),
+                campaigns=("*",),
+                topics_allowed=("food",),
+                script_mode="free",
+                scripts=("*",),
+                languages=("en",),
+                territories=("in",),
+                channels=("link",),
+                likeness=("face", "voice"),
+                max_renders=100,
+            ),
+            actor="usr_maker",
+        )
         session.add(
             PersonaRow(
                 id="per_1",
                 brand_id=brand,
                 name="A presenter who does not exist",
-                authority_id="aut_none",
+                authority_id=authority.id,
                 voice="hibari",
                 reference_sha256="0" * 64,
                 material_sha256="0" * 64,
@@ -122,6 +146,7 @@ def make_render(brand: str) -> MakeRender:
             "fields": {},
             "state": "in_review",
             "sealed_sha256": SEALED,
+            "essence": "cd" * 32,
             "seconds": 100.0,
         }
         row = RenderRow(**(usual | values))
