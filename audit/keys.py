@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -131,7 +131,7 @@ def public_key(name: str, key_id: str) -> Ed25519PublicKey | None:
         return _load_public(path, state)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise _unusable(name, path, error) from error
 
 
@@ -241,38 +241,35 @@ def _state(path: Path) -> _State:
 def _private(name: str, key_id: str) -> Ed25519PrivateKey:
     path = key_folder(name) / f"{key_id}.pem"
     try:
-        state = _state(path)
-        if state.mode & 0o077:
+        if path.stat().st_mode & 0o077:
             raise KeyProblem(
                 "a private key can be read by others than its owner",
                 where=str(path),
                 next_step=f"run chmod 600 on it; rotate the {name} key if others use this machine",
             )
-        return _load_private(path, state)
-    except (OSError, ValueError) as error:
+        # Read each time: signing is rare, and whoever lost the right to the file may not sign from memory.
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("not an Ed25519 key")
+        return key
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _unusable(name, path, error) from error
 
 
 def _unusable(name: str, path: Path, error: Exception) -> KeyProblem:
-    if isinstance(error, PermissionError):
+    absent = (
+        isinstance(error, FileNotFoundError) and name == APPROVALS
+    )  # a worker's machine has public halves alone
+    if absent or isinstance(error, PermissionError):
+        step = "run this as the user that owns the key"
         if name == APPROVALS:
-            step = "decide in the web application, or run this as the user that owns the key; workers only verify"
-        else:
-            step = "run this as the user that owns the key"
+            step = f"decide in the web application, or {step}; workers only verify"
         return KeyProblem(f"this process may not use the {name} key", where=str(path), next_step=step)
     return KeyProblem(
         f"the {name} key cannot be used ({type(error).__name__})",
         where=str(path),
         next_step=f"restore its folder from the backup, or make a new key with `greenroom pki rotate {name}`",
     )
-
-
-@lru_cache(maxsize=64)
-def _load_private(path: Path, _of: _State) -> Ed25519PrivateKey:
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError("not an Ed25519 key")
-    return key
 
 
 @lru_cache(maxsize=256)

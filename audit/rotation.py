@@ -40,10 +40,12 @@ def rotate(name: str, *, actor: str = "") -> Rotation:
     """
     if name not in keys.NAMES:
         raise KeyProblem(
-            "there is no signing key of this name", where=name, next_step=f"use one of {', '.join(keys.NAMES)}"
+            "there is no signing key of this name",
+            where=name,
+            next_step=f"use one of {', '.join(keys.NAMES)}",
         )
     with keys.locked(name):
-        old, new = keys.known_key_id(name), keys.prepare(name)
+        old, new = _old(name), keys.prepare(name)
         with transaction() as session:
             facts = {"kind": name, "key_id": new, "actor": actor or None}
             append(session, Event.KEY_ROTATED, old or new, facts)
@@ -51,8 +53,16 @@ def rotate(name: str, *, actor: str = "") -> Rotation:
     return Rotation(name, old, new)
 
 
+def _old(name: str) -> str | None:
+    """The key that signs until now. One that is damaged is replaced as if it had not been: that is the way out."""
+    try:
+        return keys.known_key_id(name)
+    except KeyProblem:
+        return None
+
+
 def retired_by(session: Session, key_id: str) -> LedgerEntryRow | None:
-    """The entry that took this key out of use, or None while it signs: nothing of a later position is its honest work."""
+    """The entry that took this key out of use, or None while it signs. No later entry is its honest work."""
     query = select(LedgerEntryRow).where(
         LedgerEntryRow.subject == key_id, LedgerEntryRow.event == Event.KEY_ROTATED.value
     )

@@ -46,8 +46,8 @@ def weak(secret: bytes) -> bool:
 
 def _master_secret() -> bytes:
     settings = get_settings()
-    configured = settings.master_secret.get_secret_value().strip()
-    if configured:
+    configured = settings.master_secret.get_secret_value()
+    if configured.strip():
         return configured.encode()
     path = master_secret_file(settings)
     if not path.exists():
