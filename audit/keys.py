@@ -179,15 +179,18 @@ def make_current(name: str, key_id: str) -> None:
 
 
 @contextmanager
-def locked(name: str) -> Iterator[None]:
-    """One process at a time makes keys of that name; the folder is made here."""
+def locked(name: str, file_name: str = ".lock") -> Iterator[None]:
+    """One process at a time makes keys of that name; the folder is made here.
+
+    Whoever signs for the first time may hold the database's write lock already: nobody waits for that under ``.lock``.
+    """
     folder = key_folder(name)
     try:
         if not folder.is_dir():
             folder.mkdir(parents=True, mode=0o700, exist_ok=True)
             if name == APPROVALS:
                 folder.chmod(0o755)  # whoever verifies reads the public halves, under another user too
-        file = (folder / ".lock").open("w")
+        file = (folder / file_name).open("w")
     except OSError as error:
         raise _unusable(name, folder, error) from error
     with file:

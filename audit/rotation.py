@@ -44,12 +44,14 @@ def rotate(name: str, *, actor: str = "") -> Rotation:
             where=name,
             next_step=f"use one of {', '.join(keys.NAMES)}",
         )
-    with keys.locked(name):
-        old, new = _old(name), keys.prepare(name)
+    with keys.locked(name, ".rotation"):
+        with keys.locked(name):
+            old, new = _old(name), keys.prepare(name)
         with transaction() as session:
             facts = {"kind": name, "key_id": new, "actor": actor or None}
             append(session, Event.KEY_ROTATED, old or new, facts)
-        keys.make_current(name, new)
+        with keys.locked(name):
+            keys.make_current(name, new)
     return Rotation(name, old, new)
 
 

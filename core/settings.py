@@ -62,8 +62,17 @@ class PipelineSettings(BaseSettings):
     )
     stage_deadline_seconds: float = Field(3600.0, description="No lease is renewed past this age, seconds.")
     max_attempts: int = Field(3, description="Tries of one stage before the render is parked as failed.")
+    max_waits: int = Field(
+        30,
+        description="Tries of one stage while another service (the timestamp authority) does not answer, with "
+        "pauses that double up to a minute, before the render is parked as failed.",
+    )
     sweep_seconds: float = Field(
-        5.0, description="The sweeper looks for stalled renders this often, seconds."
+        5.0, description="The sweeper looks for stalled renders and ended authorities this often, seconds."
+    )
+    resend_seconds: float = Field(
+        30.0,
+        description="A message about a waiting render counts as lost after this long and is sent again, seconds.",
     )
     workers: int = Field(1, description="Worker processes that `greenroom up` starts.")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from core.canonical import digest_file
+from core.canonical import digest_file_once
 from core.errors import MediaError
 from core.media.models import Presentation
 from core.media.reading import read
@@ -191,7 +191,7 @@ def _mark(case: _Case, registry: Registry | None, senses: Senses) -> None:
 
 def _identify(case: _Case, registry: Registry) -> None:
     """Which asset of ours this is, or claims to be."""
-    digest = digest_file(case.path)
+    digest = digest_file_once(case.path)
     trusted = case.judgement.state == "trusted"
     if case.mark_id is not None and registry.find_mark(case.mark_id) is None and not trusted:
         case.mark_id = None  # a mark that the registry does not know is no mark

@@ -68,8 +68,7 @@ def create_account(*, brand_id: str, email: str, role: str, password: str) -> Ac
             raise InputError("there is no such brand", where=brand_id, next_step="check the id")
         if session.scalar(select(AccountRow).where(AccountRow.email == address)):
             raise Conflict("this address has an account already", where="email", next_step="sign in")
-        session.add(row)
-        append(session, Event.USER_CREATED, row.id, {"role": role, "brand_id": brand_id})
+        append(session, Event.USER_CREATED, row.id, {"role": role, "brand_id": brand_id}, rows=[row])
     return row
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.covered import Covered, Uncovered
 from core.database import Base, now
 
 
@@ -14,6 +15,10 @@ class AccountRow(Base):
     """A person who works with Greenroom for one brand. Its id is the pseudonym that ledger and approvals carry."""
 
     __tablename__ = "accounts"
+    __ledger__ = Covered(
+        committed=("id", "brand_id", "email", "role", "password_hash", "created_at"),
+        free={"failures": "x", "locked_until": "x"},
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
@@ -29,6 +34,7 @@ class SignInRow(Base):
     """A signed-in browser: the cookie's token is stored hashed."""
 
     __tablename__ = "sign_ins"
+    __ledger__ = Uncovered("x")
 
     token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
