@@ -15,10 +15,12 @@ import pytest
 
 from audit.ledger.verify import LedgerReport
 from audit.models import AuthorityStatus
+from audit.rotation import Rotation
 from core.errors import GreenroomError, InputError, MediaError
 from core.gates import decide, load_gate_set
 from core.models import Finding, GateResult, Span, Verdict
 from core.weights import WeightState
+from delivery.parts import Fault
 from greenroom.cli import COMMANDS, build_parser, main
 from greenroom.commands import analyze, render
 from greenroom.demo.report import Report
@@ -376,6 +378,15 @@ def test_the_ledger_whole_and_broken(run: Callable[..., Any]) -> None:
 def test_keys(run: Callable[..., Any], home: Path, recwarn: pytest.WarningsRecorder) -> None:
     assert run("pki init", {})[1]["development"] is True
     assert "BEGIN CERTIFICATE" in run("pki anchors", {})[1]["anchors"]
+    for old in ("ab" * 8, None):
+        made = Rotation("approvals", old, "cd" * 8)
+        text, told, _ = run("pki rotate approvals", {"audit.rotation.rotate": made})
+        assert told == {"name": "approvals", "old": old, "new": "cd" * 8} and "cd" * 8 in text
+    for found in ([], [Fault("timestamp_unset", "no clock", "GREENROOM_TIMESTAMP_URL")]):
+        text, told, code = run("pki check", {"delivery.parts.faults": found})
+        assert told["fit"] is not bool(found) and code == len(found)
+        assert [fault["code"] for fault in told["faults"]] == [fault.code for fault in found]
+        assert told["cautions"][0]["code"] == "approvals_key_missing" and "approvals_key_missing" in text
 
 
 @pytest.mark.parametrize(
@@ -424,7 +435,8 @@ def test_errors_are_one_document(error: GreenroomError, capsys: pytest.CaptureFi
 TESTED = {
     "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",
     "watermark embed", "watermark detect", "policy check", "persona list", "persona add", "authority show",
-    "authority revoke", "campaign list", "campaign create", "ledger verify", "pki init", "pki anchors", "user list",
+    "authority revoke", "campaign list", "campaign create", "ledger verify",
+    "pki init", "pki anchors", "pki rotate", "pki check", "user list",
     "user add", "user role", "user password", "user disable", "user enable", "user forget-factors",
     "models list", "models pull", "models verify", "demo", "up",
 }  # fmt: skip
