@@ -34,7 +34,7 @@ class Sealed:
     """A row whose ``__sealed__`` columns are authenticated under the master secret."""
 
     __sealed__: ClassVar[tuple[str, ...]]
-    __tablename__: ClassVar[str]
+    __tablename__: str
 
     seal: Mapped[str] = mapped_column(String(64), default="")
 

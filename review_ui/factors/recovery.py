@@ -10,7 +10,7 @@ import secrets
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from core.database import Base, now, reading, transaction
+from core.database import now, reading, transaction
 from core.errors import Conflict, Forbidden
 from review_ui.accounts import (
     authenticate,
@@ -91,18 +91,21 @@ def drop_factors(account_id: str, *, actor: str | None = None) -> None:
         record_change(session, who, "factors_removed", actor=actor, rows=dropped)
 
 
-def _drop_factors(session: Session, account_id: str) -> list[Base]:
-    dropped: list[Base] = []
-    for table in (PasskeyRow, TotpRow):
-        for row in session.scalars(
-            select(table).where(table.account_id == account_id, table.removed_at.is_(None))
-        ):
-            row.removed_at = now()
-            seal(row)  # removed counts for nothing, whoever wrote the row before
-            dropped.append(row)
+def _drop_factors(session: Session, account_id: str) -> list[PasskeyRow | TotpRow]:
+    rows: list[PasskeyRow | TotpRow] = [
+        *session.scalars(
+            select(PasskeyRow).where(PasskeyRow.account_id == account_id, PasskeyRow.removed_at.is_(None))
+        ),
+        *session.scalars(
+            select(TotpRow).where(TotpRow.account_id == account_id, TotpRow.removed_at.is_(None))
+        ),
+    ]
+    for row in rows:
+        row.removed_at = now()
+        seal(row)  # removed counts for nothing, whoever wrote the row before
     session.execute(delete(ChallengeRow).where(ChallengeRow.account_id == account_id))
     end_sign_ins(session, account_id)
-    return dropped
+    return rows
 
 
 def _code() -> str:
