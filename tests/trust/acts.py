@@ -48,8 +48,8 @@ class Stage:
 def set_up(w: World) -> Stage:
     """Three campaigns of one consented persona, a video in review in each, and a bystander of another persona.
 
-    ``manual`` is released by a person, ``auto`` on approval, ``high`` needs two people. The bystander is out, and
-    whatever happens to the others it stays so.
+    ``manual`` is released by a person, ``auto`` on approval, ``high`` needs two people; ``ready`` is approved already.
+    The bystander is out, and whatever happens to the others it stays so.
     """
     persona = w.add_persona("consent", not_after=now() + timedelta(seconds=LAST_DAY))
     w.persona, other = persona, w.persona
@@ -60,6 +60,7 @@ def set_up(w: World) -> Stage:
         "other": w.campaign(other).id,
     }
     first = {name: w.to_review(campaign=campaign).id for name, campaign in campaigns.items()}
+    first["ready"] = w.approved(campaign=campaigns["manual"]).id
     out = w.released(w.approved(first["other"]))
     token = make_link(out.id, brand_id=w.brand_id, hours=24 * 300)
     video = Video(out.id, state="released", published=out.published_sha256, approved_by={w.reviewer})
@@ -87,6 +88,8 @@ class Acts:
         self.book = Book(Version(with_end))
         for name in ("manual", "auto", "high"):
             self._known(stage.first[name], name)
+        self._known(stage.first["ready"], "manual")
+        self.book.videos[stage.first["ready"]].approved_by.add(self.w.reviewer)
         see(self.w, self.book)
         self.book.links.append(stage.bystander)
 
