@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 import core.database
-from audit.ledger import sequence_pending
+from audit.ledger import Event, append, sequence_pending
 from core.database import engine, transaction
 from core.settings import get_settings
 from core.tables import BrandRow
@@ -41,7 +41,7 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     core.database._engine_for.cache_clear()
     migrate()
     with transaction() as session:
-        session.add(BrandRow(id="brd_1", name="Example"))
+        append(session, Event.BRAND_CREATED, "brd_1", rows=[BrandRow(id="brd_1", name="Example")])
     create_account(brand_id="brd_1", email="one@example.org", role="admin", password="a long password")
     yield tmp_path / "home"
     engine().dispose()
