@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import DateTime, Engine, MetaData, TypeDecorator, create_engine, event
 from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import JSON
 
+from core.covered import Covered, Uncovered
 from core.errors import DatabaseBusy
 from core.heartbeat import quiet
 from core.settings import get_settings
@@ -47,8 +48,21 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """All tables share one metadata, so that Alembic sees them all.
 
-    A column that can hold personal data is declared with ``info={"personal": "<why>"}``.
+    A column that can hold personal data is declared with ``info={"personal": "<why>"}``. Each table says what the
+    ledger commits to (``__ledger__``, core/covered.py); a column without a decision raises here.
     """
+
+    __ledger__: ClassVar[Covered | Uncovered]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        decision = cls.__ledger__
+        if isinstance(decision, Covered):
+            decided = [*decision.committed, *decision.free]
+            columns = set(cls.__table__.columns.keys())
+            if sorted(decided) != sorted(columns):
+                odd = sorted(columns.symmetric_difference(decided)) or sorted(decided)
+                raise TypeError(f"{cls.__tablename__}: say once what the ledger does with {', '.join(odd)}")
 
     metadata = MetaData(
         naming_convention={
@@ -72,6 +86,23 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def moment_of(text: str) -> datetime:
+    """An RFC 3339 time as an aware datetime. Raises ValueError for one without a time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a time zone")
+    return moment.astimezone(UTC)
+
+
+VOUCHES = "greenroom_vouches"
+"""Name of the SQL function that the triggers of pipeline/guard.py ask before a render becomes released."""
+
+
+def refuse_to_vouch(_render_id: object, _published_sha256: object) -> int:
+    """What every connection answers, except the release's own while it is open."""
+    return 0
+
+
 def make_engine(url: str) -> Engine:
     """An engine with the pragmas and the transaction mode this system relies on.
 
@@ -85,6 +116,7 @@ def make_engine(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy's recipe: we emit BEGIN ourselves
+        connection.create_function(VOUCHES, 2, refuse_to_vouch)
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={round(BUSY_SECONDS * 1000)}")
         cursor.execute("PRAGMA journal_mode=WAL")
