@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 import core.database
 from audit.ledger import sequence_pending
@@ -19,6 +19,7 @@ from core.settings import get_settings
 from core.tables import BrandRow
 from greenroom.cli import main
 from greenroom.database import migrate
+from pipeline.service import create_brand
 from review_ui.accounts import create_account
 from tests.audit.conftest import STATEMENT, full_scope
 
@@ -40,9 +41,8 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     get_settings.cache_clear()
     core.database._engine_for.cache_clear()
     migrate()
-    with transaction() as session:
-        session.add(BrandRow(id="brd_1", name="Example"))
-    create_account(brand_id="brd_1", email="one@example.org", role="admin", password="a long password")
+    brand = create_brand("Example")
+    create_account(brand_id=brand.id, email="one@example.org", role="admin", password="a long password")
     yield tmp_path / "home"
     engine().dispose()
     get_settings.cache_clear()
@@ -53,8 +53,9 @@ def authority(house: Path) -> str:
     from audit.authorities import create_provenance_statement
 
     with transaction() as session:
+        brand_id = session.scalars(select(BrandRow.id)).one()
         return create_provenance_statement(
-            session, brand_id="brd_1", persona_id="per_1", scope=full_scope("brd_1"), actor="usr_1",
+            session, brand_id=brand_id, persona_id="per_1", scope=full_scope(brand_id), actor="usr_1",
             statement=STATEMENT,
         ).id  # fmt: skip
 
