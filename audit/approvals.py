@@ -1,20 +1,31 @@
-"""Approvals: a person's decision over one sealed asset (trust step 11). One each, never edited."""
+"""Approvals: a person's decision over one sealed asset (trust step 11). One each, signed, never edited.
+
+The signature is made where the person decided (the web, or the command line of the same user) with a key
+that workers do not hold. Rows and ledger entries that somebody writes into the database are therefore no
+decision.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+import json
+from collections.abc import Sequence
 
+from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from audit import keys
 from audit.errors import AlreadyDecided, ForgedApproval, MakerMayNotApprove
 from audit.events import Event
-from audit.ledger.entries import append_row
-from audit.models import Approval
-from audit.tables import ApprovalRow, LedgerEntryRow, commitment
+from audit.ledger.entries import append, timestamp
+from audit.models import Approval, Decision, Factor, Manner
+from audit.tables import ApprovalRow, LedgerEntryRow
+from core.canonical import canonical_json
 from core.database import now
 from core.errors import InputError
 from core.ids import new_id
+
+TYPE = "greenroom.approval.v1"
 
 
 def record(
@@ -22,32 +33,37 @@ def record(
     *,
     render_id: str,
     sealed_sha256: str,
+    essence: str,
     reviewer_id: str,
     maker_id: str,
-    verdict: Literal["approve", "reject"],
+    verdict: Decision,
     reason: str = "",
-    manner: Literal["seen", "sampled"] = "seen",
+    manner: Manner = "decided",
+    factor: Factor = "none",
+    shown_sha256: str,
+    played: Sequence[tuple[float, float]] = (),
     brand_id: str = "",
 ) -> Approval:
-    """Record a decision, with its ledger entry in the same transaction.
+    """Sign and record a decision, with its ledger entry in the same transaction.
 
     Args:
-        sealed_sha256: digest of the sealed asset that the reviewer was shown, lower-case hex.
+        sealed_sha256: digest of the sealed asset that the reviewer was shown, lower-case hex; ``essence`` of its media.
         maker_id: who made or imported the render; must be another person than the reviewer.
         reason: required for a rejection; at most 2,000 characters are kept.
-        manner: ``seen`` in full, or ``sampled`` under a sampling plan.
+        manner: ``seen``, ``decided`` or ``sampled``; the caller has compared it with ``played``.
+        factor: what the reviewer proved beyond the sign-in.
+        shown_sha256: digest of what was shown: script, findings, verdict, receipts.
+        played: seconds that the player reported, as (start, end).
 
     Raises:
-        MakerMayNotApprove, AlreadyDecided, InputError.
+        MakerMayNotApprove, AlreadyDecided, InputError; KeyProblem where this process may not sign decisions.
     """
-    if verdict not in ("approve", "reject") or manner not in ("seen", "sampled"):
-        raise InputError(
-            "a decision is approve or reject, seen or sampled", where=f"{verdict}, {manner}"[:60]
-        )
     if not reviewer_id or not maker_id:
         raise InputError("a decision names its reviewer and the maker", where=render_id)
-    if len(sealed_sha256) != 64 or not set(sealed_sha256) <= set("0123456789abcdef"):
-        raise InputError("a decision names the sealed asset by SHA-256", where=render_id)
+    if any(
+        len(digest) != 64 or not set(digest) <= set("0123456789abcdef") for digest in (sealed_sha256, essence)
+    ):
+        raise InputError("a decision names the sealed asset and its essence by SHA-256", where=render_id)
     if reviewer_id == maker_id:
         raise MakerMayNotApprove(
             "the person who made a render may not decide over it",
@@ -65,64 +81,123 @@ def record(
             where=render_id,
             next_step="a change of mind is a recall or a new render",
         )
+    moment = now()
+    try:
+        approval = Approval(
+            id=new_id("apr"),
+            brand_id=brand_id,
+            render_id=render_id,
+            sealed_sha256=sealed_sha256,
+            essence=essence,
+            reviewer_id=reviewer_id,
+            maker_id=maker_id,
+            verdict=verdict,
+            reason=reason.strip()[:2000],
+            manner=manner,
+            factor=factor,
+            shown_sha256=shown_sha256,
+            played=tuple(played),
+            time=moment,
+        )
+    except ValidationError as error:
+        raise InputError("the decision is not complete", where=str(error.errors()[0]["loc"][0])) from error
+    document = canonical_json({"type": TYPE, **approval.model_dump(mode="json"), "time": timestamp(moment)})
+    signature = keys.sign(keys.APPROVALS, document)
     row = ApprovalRow(
-        id=new_id("apr"),
+        id=approval.id,
         brand_id=brand_id,
         render_id=render_id,
         sealed_sha256=sealed_sha256,
         reviewer_id=reviewer_id,
         maker_id=maker_id,
         verdict=verdict,
-        reason=reason.strip()[:2000],
+        reason=approval.reason,
         manner=manner,
-        created_at=now(),
+        document=document.decode("utf-8"),
+        key_id=signature.key_id,
+        signature=signature.value,
+        created_at=moment,
     )
     facts = {
         "approval_id": row.id,
         "sealed_sha256": sealed_sha256,
+        "essence": essence,
         "reviewer_id": reviewer_id,
         "verdict": verdict,
         "manner": manner,
+        "factor": factor,
+        "shown_sha256": shown_sha256,
     }
-    append_row(session, Event.APPROVAL_RECORDED, render_id, row, facts)
-    return _approval(row)
+    append(session, Event.APPROVAL_RECORDED, render_id, facts, rows=[row])
+    return approval
 
 
-def approvals_for(session: Session, sealed_sha256: str) -> list[Approval]:
-    """Every decision over a sealed asset, oldest first, each held against its ledger entry.
+def approvals_for(session: Session, sealed_sha256: str, *, render_id: str | None = None) -> list[Approval]:
+    """Every signed decision over a sealed asset, oldest first.
 
-    Raises :class:`ForgedApproval` (an IntegrityError) for a row that was changed, or put there by other means
-    than :func:`record`. Somebody who can also add ledger entries is not noticed here.
+    A decision from before decisions were signed is left out: nothing is released on it.
+
+    Args:
+        render_id: whose asset it is: decisions are then missed even where every row is gone.
+
+    Raises:
+        ForgedApproval: a row is not what was signed, or the ledger knows other decisions than the rows: one was
+            taken away, or put there.
     """
     query = select(ApprovalRow).where(ApprovalRow.sealed_sha256 == sealed_sha256)
     rows = session.scalars(query.order_by(ApprovalRow.created_at, ApprovalRow.id)).all()
-    return [_verified(session, row) for row in rows]
+    found = [verified(row) for row in rows if row.document is not None]
+    known = _known_to_the_ledger(session, sealed_sha256, {row.render_id for row in rows} | {render_id or ""})
+    if known != {row.id for row in rows}:
+        raise ForgedApproval(
+            "the ledger knows other decisions over this asset than the database",
+            where=sealed_sha256[:12],
+            next_step="run `greenroom ledger verify`; nothing is released on these decisions",
+        )
+    return found
 
 
-def _verified(session: Session, row: ApprovalRow) -> Approval:
+def _known_to_the_ledger(session: Session, sealed_sha256: str, renders: set[str]) -> set[str]:
     entries = session.scalars(
-        select(LedgerEntryRow).where(
-            LedgerEntryRow.subject == row.render_id, LedgerEntryRow.event == Event.APPROVAL_RECORDED.value
+        select(LedgerEntryRow.facts).where(
+            LedgerEntryRow.subject.in_(renders), LedgerEntryRow.event == Event.APPROVAL_RECORDED.value
         )
     )
-    if commitment(row) not in [entry.facts.get("commitment") for entry in entries]:
-        raise ForgedApproval(
-            "a decision is not what the ledger says was decided",
-            where=row.id,
-            next_step="run `greenroom ledger verify`; nothing is released on this decision",
-        )
-    return _approval(row)
+    return {str(facts.get("approval_id")) for facts in entries if facts.get("sealed_sha256") == sealed_sha256}
 
 
-def _approval(row: ApprovalRow) -> Approval:
-    return Approval(
-        id=row.id,
-        brand_id=row.brand_id,
-        render_id=row.render_id,
-        sealed_sha256=row.sealed_sha256,
-        reviewer_id=row.reviewer_id,
-        verdict=row.verdict,
-        reason=row.reason,
-        manner=row.manner,
-        time=row.created_at,
+def verified(row: ApprovalRow) -> Approval:
+    """What a row says, its signature checked. Raises :class:`ForgedApproval`."""
+    data = (row.document or "").encode("utf-8")
+    if not keys.verify(keys.APPROVALS, keys.Signature(row.key_id or "", row.signature or ""), data):
+        raise _forged(row, "a decision was not signed by anybody who may decide here")
+    try:
+        document = json.loads(data)
+        if document.pop("type", None) != TYPE:
+            raise ValueError("another kind of document")
+        approval = Approval.model_validate(document)
+    except (ValueError, AttributeError) as error:
+        raise _forged(row, "a signed decision cannot be read") from error
+    names = (
+        "id",
+        "brand_id",
+        "render_id",
+        "sealed_sha256",
+        "reviewer_id",
+        "maker_id",
+        "verdict",
+        "reason",
+        "manner",
+    )
+    if (
+        any(getattr(row, name) != getattr(approval, name) for name in names)
+        or row.created_at != approval.time
+    ):
+        raise _forged(row, "a decision's columns differ from what was signed")
+    return approval
+
+
+def _forged(row: ApprovalRow, what: str) -> ForgedApproval:
+    return ForgedApproval(
+        what, where=row.id, next_step="run `greenroom ledger verify`; nothing is released on this decision"
     )

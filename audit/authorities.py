@@ -24,7 +24,7 @@ from audit.authority_reading import (
 )
 from audit.errors import AuthorityNotGranted, RenderLimitReached
 from audit.events import Event
-from audit.ledger.entries import append, append_row, timestamp
+from audit.ledger.entries import append, timestamp
 from audit.models import (
     Authority,
     AuthorityDocument,
@@ -39,6 +39,7 @@ from core.canonical import canonical_json
 from core.database import now
 from core.errors import Conflict, InputError
 from core.ids import new_id
+from core.tables import OutboxRow
 
 __all__ = [
     "authorities_of",
@@ -50,6 +51,9 @@ __all__ = [
     "set_status",
     "verify_authority_receipt",
 ]
+
+AUTHORITY_CHANGED = "authority.changed"
+"""Topic of the message that follows every change of an authority's standing."""
 
 ApprovalMode = Literal["final_cut", "script", "none"]
 
@@ -160,6 +164,7 @@ def _create(
         persona_id=document.persona_id,
         kind=document.kind,
         document=plain,
+        not_after=document.scope.not_after,
         key_id=signature.key_id,
         signature=signature.value,
         created_at=now(),
@@ -173,7 +178,7 @@ def _create(
         "kind": document.kind,
         "actor": actor,
     }
-    append_row(session, event, authority_id, row, facts)
+    append(session, event, authority_id, facts, rows=[row])
     if supersedes is not None:
         _append_superseded(session, supersedes, authority_id, record_id)
     _add_status(
@@ -191,6 +196,7 @@ def _create(
 def _append_superseded(session: Session, old_id: str, new_id_: str, record_id: str) -> None:
     """Say in the ledger, under the old version's name, that another one took its place."""
     append(session, Event.AUTHORITY_SUPERSEDED, old_id, {"authority_id": new_id_, "record_id": record_id})
+    _tell(session, new_id_)
 
 
 def set_status(
@@ -200,17 +206,34 @@ def set_status(
     reason: str,
     actor: str,
     *,
-    effect: Effect | str = Effect.STOP,
+    effect: Effect | str | None = None,
 ) -> Authority:
     """Suspend, revoke, expire or grant again, with a reason and the effect on what is released.
 
-    A revoked or expired authority is never granted again: that takes a new version. Raises Conflict then,
-    and InputError without a reason.
+    The transaction posts a message: the pipeline stops what is being made, delivery takes back what is out. No door
+    waits for it, because each asks for the standing.
+
+    Args:
+        effect: None: what the record says (``scope.on_withdrawal``, ``scope.on_expiry``). A suspension always stops.
+
+    Raises:
+        Conflict: a revoked or expired authority is never granted again (that takes a new version), and a version that
+            is superseded does not change any more.
+        InputError: no reason, or an effect that cannot be taken back with the suspension.
     """
     wanted = AuthorityStatus(status)
+    # PostgreSQL: two changes at once take turns. SQLite: BEGIN IMMEDIATE has done it already.
+    session.execute(select(AuthorityRow.id).where(AuthorityRow.id == authority_id).with_for_update())
     current = get_authority(session, authority_id)
     if not reason.strip():
         raise InputError("a change of status needs a reason", where=authority_id, next_step="say why")
+    if current.superseded_by is not None:
+        raise Conflict(
+            "this version of the authority is superseded",
+            where=authority_id,
+            next_step=f"change {current.superseded_by}, which is in force",
+            code="authority_superseded",
+        )
     if current.status in (AuthorityStatus.REVOKED, AuthorityStatus.EXPIRED) and wanted is not current.status:
         raise Conflict(
             f"a {current.status} authority stays {current.status}",
@@ -223,10 +246,32 @@ def set_status(
         ordinal=len(current.history) + 1,
         status=wanted,
         reason=reason.strip()[:2000],
-        effect=Effect(effect),
+        effect=_effect(wanted, effect, current),
         actor=actor,
     )
+    _tell(session, authority_id)
     return get_authority(session, authority_id)
+
+
+def _effect(wanted: AuthorityStatus, chosen: Effect | str | None, current: Authority) -> Effect:
+    if wanted is AuthorityStatus.GRANTED:
+        return Effect.NONE
+    if wanted is AuthorityStatus.SUSPENDED:
+        if chosen is not None and Effect(chosen) is not Effect.STOP:
+            raise InputError(
+                "a suspension stops new links, releases and sends, and nothing else: it can be lifted",
+                where=current.id,
+                next_step="withdraw the authority to take released videos back",
+            )
+        return Effect.STOP
+    if chosen is not None:
+        return Effect(chosen)
+    return current.scope.on_expiry if wanted is AuthorityStatus.EXPIRED else current.scope.on_withdrawal
+
+
+def _tell(session: Session, authority_id: str) -> None:
+    """The message that makes renders follow; it commits with the change."""
+    session.add(OutboxRow(topic=AUTHORITY_CHANGED, payload={"authority_id": authority_id, "kind": "io"}))
 
 
 def count_render(session: Session, authority_id: str, render_id: str) -> int:
@@ -265,12 +310,12 @@ def count_render(session: Session, authority_id: str, render_id: str) -> int:
         ordinal=authority.renders_counted + 1,
         created_at=now(),
     )
-    append_row(
+    append(
         session,
         Event.AUTHORITY_RENDER_COUNTED,
         authority_id,
-        row,
         {"render_id": render_id, "ordinal": row.ordinal, "record_id": record_id},
+        rows=[row],
     )
     return row.ordinal
 
@@ -296,10 +341,10 @@ def _add_status(
     )
     signature = keys.sign(keys.RECEIPTS, status_bytes(row))
     row.key_id, row.signature = signature.key_id, signature.value
-    append_row(
+    append(
         session,
         Event.AUTHORITY_STATUS_CHANGED,
         authority_id,
-        row,
         {"status": status.value, "effect": effect.value, "ordinal": ordinal, "actor": actor},
+        rows=[row],
     )

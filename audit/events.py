@@ -50,6 +50,8 @@ class Event(StrEnum):
     RENDER_FAILED = "render:state:failed"
     RENDER_RETRIED = "render:state:retried"
     STATE_CHANGED = "render:state:changed"
+    RELEASE_REFUSED = "render:release:refused"
+    ASSET_WITHDRAWN = "render:asset:withdrawn"
     ASSET_VIEWED = "render:asset:viewed"
 
     # delivery
@@ -66,3 +68,23 @@ class Event(StrEnum):
     HOLD_PLACED = "custody:hold:placed"
     HOLD_LIFTED = "custody:hold:lifted"
     SUBJECT_ERASED = "custody:subject:erased"
+
+    # the ledger about itself
+    ROWS_ADOPTED = "ledger:rows:adopted"
+
+
+RESERVED: dict[Event, str] = {
+    Event.BRAND_CHANGED: "a brand's record does not change yet",
+    Event.CAMPAIGN_CHANGED: "a campaign is never edited: another one is made",
+    Event.PACK_PUBLISHED: "rule packs ship with the code; the checked entry names pack and version",
+    Event.GATE_SET_PUBLISHED: "gate sets ship with the code; receipts and entries name the set's hash",
+    Event.SCRIPT_COMPOSED: "said by render:policy:checked, which commits to the composed script",
+    Event.STATE_CHANGED: "each change of state has an event of its own; old entries may hold this one",
+    Event.ASSET_DELIVERED: "channels of others report deliveries; links are opened by whoever has them",
+    Event.EVIDENCE_EXPORTED: "evidence packs are not built yet",
+    Event.HOLD_PLACED: "legal holds are not built yet",
+    Event.HOLD_LIFTED: "legal holds are not built yet",
+    Event.SUBJECT_ERASED: "erasure is not built yet",
+    Event.KEY_CREATED: "a key is made at its first use, before there is a transaction to say it in",
+}
+"""Events that nothing writes, and why. Every other one is written somewhere; a test looks."""

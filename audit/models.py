@@ -24,11 +24,11 @@ class AuthorityStatus(StrEnum):
 
 
 class Effect(StrEnum):
-    """What a change of status means for what is already out."""
+    """What a withdrawal, a suspension or the end means for what is already out. New renders stop under each."""
 
-    NONE = "none"  # what is released stays
-    STOP = "stop"  # nothing new is released
-    RECALL = "recall"  # what is released is recalled
+    NONE = "none"  # what is released stands: its links go on, and new ones are made
+    STOP = "stop"  # no new link, release or send; existing links go on until they expire
+    RECALL = "recall"  # what is out is taken back
 
 
 class Scope(BaseModel):
@@ -65,6 +65,10 @@ class Scope(BaseModel):
     not_after: AwareDatetime | None = None
     max_renders: int | Literal["unlimited"] | None = Field(None, description="Renders over all versions.")
     training: bool = Field(False, description="May models be trained on the material?")
+    on_withdrawal: Effect = Field(
+        Effect.STOP, description="What a withdrawal does to released videos unless it says otherwise."
+    )
+    on_expiry: Effect = Field(Effect.STOP, description="What the end does to released videos.")
     purpose: str = Field("", max_length=2000, description="The purpose in specific words.")
 
     @model_validator(mode="after")
@@ -201,8 +205,15 @@ class Receipt(BaseModel):
         return self.decision.verdict
 
 
+Decision = Literal["approve", "reject"]
+Manner = Literal["seen", "decided", "sampled"]
+"""``seen``: in full, as the player reported it; ``decided`` otherwise; ``sampled`` under a sampling plan."""
+Factor = Literal["none", "passkey", "totp"]
+"""What was proven beyond the sign-in at the decision."""
+
+
 class Approval(BaseModel):
-    """A person's decision over one sealed asset."""
+    """A person's decision over one sealed asset, as it was signed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -210,8 +221,13 @@ class Approval(BaseModel):
     brand_id: str
     render_id: str
     sealed_sha256: str
+    essence: str
     reviewer_id: str
-    verdict: Literal["approve", "reject"]
+    maker_id: str
+    verdict: Decision
     reason: str
-    manner: Literal["seen", "sampled"]
-    time: datetime
+    manner: Manner
+    factor: Factor
+    shown_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of what the reviewer was shown.")
+    played: tuple[tuple[float, float], ...] = Field((), max_length=2000)
+    time: AwareDatetime

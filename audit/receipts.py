@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from audit import keys
 from audit.errors import ForgedReceipt, ReceiptConflict
 from audit.events import Event
-from audit.ledger.entries import append_row, timestamp
+from audit.ledger.entries import append, timestamp
 from audit.models import Receipt
 from audit.tables import ReceiptRow
 from core.canonical import canonical_json, digest_bytes
@@ -67,7 +67,7 @@ def issue(
                 where=result.gate,
                 next_step="raise the gate's version whenever what it measures changes",
             )
-        return _verified(stored)
+        return verified(stored)
     created_at = now()
     document = canonical_json(
         {
@@ -105,8 +105,8 @@ def issue(
         "brief_sha256": brief_sha256 or None,
         "verdict": decision.verdict.value,
     }
-    append_row(session, Event.RECEIPT_ISSUED, row.id, row, facts)
-    return _verified(row)
+    append(session, Event.RECEIPT_ISSUED, row.id, facts, rows=[row])
+    return verified(row)
 
 
 def receipts_for(
@@ -130,7 +130,7 @@ def receipts_for(
     if brief_sha256 is not None:
         query = query.where(ReceiptRow.brief_sha256.in_(["", brief_sha256]))
     rows = session.scalars(query.order_by(ReceiptRow.gate, ReceiptRow.created_at)).all()
-    return [_verified(row) for row in rows]
+    return [verified(row) for row in rows]
 
 
 def missing_receipts(receipts: Sequence[Receipt], required: Sequence[str]) -> list[str]:
@@ -142,14 +142,15 @@ def missing_receipts(receipts: Sequence[Receipt], required: Sequence[str]) -> li
 def receipt_document(session: Session, receipt_id: str) -> dict[str, Any]:
     """The signed bytes and the signature, for the evidence pack."""
     row = session.get_one(ReceiptRow, receipt_id)
-    _verified(row)
+    verified(row)
     return {
         "document": json.loads(row.document),
         "signature": {"algorithm": "ed25519", "key_id": row.key_id, "value": row.signature},
     }
 
 
-def _verified(row: ReceiptRow) -> Receipt:
+def verified(row: ReceiptRow) -> Receipt:
+    """What a row says, its signature checked. Raises :class:`ForgedReceipt`."""
     data = row.document.encode("utf-8")
     if not keys.verify(keys.RECEIPTS, keys.Signature(row.key_id, row.signature), data):
         raise ForgedReceipt("a receipt was not signed here, or was changed", where=row.id)

@@ -8,7 +8,6 @@ against the ledger once row and salt are erased.
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from typing import Any
 
@@ -16,19 +15,17 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, Uni
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column
 
 from audit.errors import Immutable
-from core.canonical import digest_json
+from core.canonical import digest_bytes, digest_json
+from core.covered import Covered, Uncovered, new_salt
 from core.database import Base, now
 from core.tables import BigId
-
-
-def new_salt() -> str:
-    return secrets.token_hex(16)
 
 
 class LedgerEntryRow(Base):
     """One event. Inserted in the transaction of the change; ``position`` comes from the sequencer, once."""
 
     __tablename__ = "ledger_entries"
+    __ledger__ = Uncovered("the ledger itself: verification recomputes it from its leaves to its signed root")
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     entry_id: Mapped[str] = mapped_column(String(40), unique=True)
@@ -47,6 +44,7 @@ class LedgerHeadRow(Base):
     """One row: how many positions are given, and the last checkpoint that was signed."""
 
     __tablename__ = "ledger_head"
+    __ledger__ = Uncovered("the ledger itself")
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     assigned: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -56,6 +54,7 @@ class LedgerCheckpointRow(Base):
     """Every checkpoint ever signed: a restored old ledger folder is noticed by these."""
 
     __tablename__ = "ledger_checkpoints"
+    __ledger__ = Uncovered("the ledger itself: each holds a signed note")
 
     size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     root: Mapped[str] = mapped_column(String(64))
@@ -67,6 +66,13 @@ class AuthorityRow(Base):
     """One version of a consent or of a provenance statement. A change is a new version."""
 
     __tablename__ = "authorities"
+    __ledger__ = Covered(
+        committed=(
+            "id", "record_id", "version", "supersedes", "brand_id", "persona_id", "kind", "document", "not_after",
+            "key_id", "signature", "created_at", "salt",
+        ),
+        immutable=True,
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     record_id: Mapped[str] = mapped_column(String(40), index=True)
@@ -78,6 +84,9 @@ class AuthorityRow(Base):
     document: Mapped[dict[str, Any]] = mapped_column(
         info={"personal": "what a person agreed to: the words of the purpose, digests of the evidence"}
     )
+    not_after: Mapped[datetime | None] = mapped_column(
+        index=True
+    )  # the document's, so that what ended is found
     key_id: Mapped[str] = mapped_column(String(16))
     signature: Mapped[str] = mapped_column(String(128))
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -90,6 +99,13 @@ class AuthorityStatusRow(Base):
     """A status of an authority, with its reason. The latest counts."""
 
     __tablename__ = "authority_status"
+    __ledger__ = Covered(
+        committed=(
+            "authority_id", "ordinal", "status", "reason", "effect", "actor", "key_id", "signature", "created_at",
+            "salt",
+        ),
+        immutable=True,
+    )  # fmt: skip
 
     authority_id: Mapped[str] = mapped_column(ForeignKey("authorities.id"), primary_key=True)
     ordinal: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -107,6 +123,9 @@ class AuthorityRenderRow(Base):
     """One counted render. Unique by render and by ordinal: the count is exact whoever runs at once."""
 
     __tablename__ = "authority_renders"
+    __ledger__ = Covered(
+        committed=("record_id", "render_id", "authority_id", "ordinal", "created_at", "salt"), immutable=True
+    )
 
     record_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     render_id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -122,6 +141,13 @@ class ReceiptRow(Base):
     """A gate's signed verdict over an essence, stored once (trust step 8)."""
 
     __tablename__ = "receipts"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "essence", "gate", "gate_version", "gate_set_sha256", "brief_sha256", "verdict",
+            "document", "key_id", "signature", "created_at", "salt",
+        ),
+        immutable=True,
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     brand_id: Mapped[str] = mapped_column(String(40), index=True)
@@ -156,6 +182,13 @@ class ApprovalRow(Base):
     """A person's decision over one sealed asset (trust step 11)."""
 
     __tablename__ = "approvals"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "render_id", "sealed_sha256", "reviewer_id", "maker_id", "verdict", "reason", "manner",
+            "document", "key_id", "signature", "created_at", "salt",
+        ),
+        immutable=True,
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     brand_id: Mapped[str] = mapped_column(String(40), index=True)
@@ -166,19 +199,22 @@ class ApprovalRow(Base):
     verdict: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str] = mapped_column(Text, info={"personal": "free words of a reviewer"})
     manner: Mapped[str] = mapped_column(String(10))
+    # What the reviewer's machine signed; the columns above are an index. None: decided before decisions were signed.
+    document: Mapped[str | None] = mapped_column(Text, info={"personal": "the decision as it was signed"})
+    key_id: Mapped[str | None] = mapped_column(String(16))
+    signature: Mapped[str | None] = mapped_column(String(128))
     created_at: Mapped[datetime] = mapped_column(default=now)
     salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
     __table_args__ = (UniqueConstraint("sealed_sha256", "reviewer_id"),)
 
 
-COVERED: tuple[type[Base], ...] = (
-    AuthorityRow,
-    AuthorityStatusRow,
-    AuthorityRenderRow,
-    ReceiptRow,
-    ApprovalRow,
-)
+def covered_tables() -> list[type[Base]]:
+    """Every table that the ledger speaks of, of every package that is loaded, by name."""
+    tables = [
+        mapper.class_ for mapper in Base.registry.mappers if isinstance(mapper.class_.__ledger__, Covered)
+    ]
+    return sorted(tables, key=lambda table: table.__tablename__)
 
 
 def row_key(row: Base) -> str:
@@ -186,31 +222,67 @@ def row_key(row: Base) -> str:
     return "/".join(str(value) for value in inspect(row.__class__).primary_key_from_instance(row))
 
 
+def row_name(row: Base) -> str:
+    """How the ledger names a row: ``table/key``."""
+    return f"{row.__tablename__}/{row_key(row)}"
+
+
 def commitment(row: Base) -> str:
-    """Salted SHA-256 over every column of a covered row."""
-    values: dict[str, Any] = {"table": row.__tablename__}
-    for column in inspect(row.__class__).columns:
-        value = getattr(row, column.key)
-        values[column.key] = value.isoformat() if isinstance(value, datetime) else value
-    return digest_json(values)
+    """SHA-256 over the committed columns of a row, its salt included where it has one.
+
+    A column that is NULL is left out, so that a column which is added later changes no old commitment.
+    """
+    decision = row.__ledger__
+    if not isinstance(decision, Covered):
+        raise TypeError(f"the ledger does not cover {row.__tablename__}")
+    values = {name: getattr(row, name) for name in decision.committed}
+    plain = {name: _plain(value) for name, value in values.items() if value is not None}
+    return digest_json({"table": row.__tablename__, "row": plain})
 
 
+def _plain(value: Any) -> Any:
+    """As JSON that every database gives back alike: times as text, bytes by digest, what JSON cannot hold as text."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return digest_bytes(value)
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
+        return str(value)  # RFC 8785 has doubles only
+    return value
+
+
+def _immutable(table: type[Any]) -> bool:
+    decision = getattr(table, "__ledger__", None)
+    return isinstance(decision, Covered) and decision.immutable
+
+
+@event.listens_for(Base, "before_update", propagate=True)
 def _refuse_change(_mapper: Any, _connection: Any, row: Base) -> None:
-    raise Immutable(
+    if _immutable(type(row)) and any(part.history.has_changes() for part in inspect(row).attrs):
+        raise _immutable_row(row)
+
+
+@event.listens_for(Base, "before_delete", propagate=True)
+def _refuse_deletion(_mapper: Any, _connection: Any, row: Base) -> None:
+    if _immutable(type(row)):
+        raise _immutable_row(row)
+
+
+def _immutable_row(row: Base) -> Immutable:
+    return Immutable(
         "a row of the record cannot be changed or deleted",
         where=f"{row.__tablename__} {row_key(row)}",
         next_step="add a new row that supersedes it",
     )
 
 
-for _table in COVERED:
-    event.listen(_table, "before_update", _refuse_change)
-    event.listen(_table, "before_delete", _refuse_change)
-
-
 @event.listens_for(Session, "do_orm_execute")
 def _refuse_bulk_change(state: ORMExecuteState) -> None:
     if (state.is_update or state.is_delete) and state.bind_mapper is not None:
         table = state.bind_mapper.class_
-        if table in COVERED or (table is LedgerEntryRow and state.is_delete):
+        if _immutable(table) or (table is LedgerEntryRow and state.is_delete):
             raise Immutable("rows of the record cannot be changed or deleted", where=table.__tablename__)

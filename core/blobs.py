@@ -1,7 +1,9 @@
 """Bytes that never change, under the name of their SHA-256: a folder on one machine, S3 past it.
 
 A key is ``<role>/<first two digits>/<sha256>``. What is read is verified: a blob store can lose a bit, and
-somebody can reach behind it; a digest that does not fit raises, and nothing is handed out (fails closed).
+somebody can reach behind it; a digest that does not fit raises, and nothing is handed out (fails closed). A process
+reads a file for that once; as long as its inode, size and times stay, so does the answer
+(:func:`core.canonical.digest_file_once`).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO, Protocol
@@ -19,7 +21,7 @@ from typing import Any, BinaryIO, Protocol
 import obstore
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from core.canonical import digest_file
+from core.canonical import digest_file_once
 from core.errors import DevelopmentPart, IntegrityError, NotFound
 from core.models import StoredBlob
 from core.settings import get_settings
@@ -27,6 +29,7 @@ from core.settings import get_settings
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _ROLE = re.compile(r"[a-z][a-z_]{0,39}\Z")
 _CACHE_KEEPS_SECONDS = 3600.0  # a path that was handed out stays good for at least this long
+_TOUCH_SECONDS = 600.0  # a cached copy's time is moved on this often: each move has it verified again
 
 
 class BlobStore(Protocol):
@@ -36,7 +39,10 @@ class BlobStore(Protocol):
     """
 
     def put_file(self, path: Path, role: str) -> StoredBlob:
-        """Keep a copy of a file. The same bytes again are no error. Atomic: wholly there, or not at all."""
+        """Keep a copy of a file. Atomic: wholly there, or not at all.
+
+        The same bytes again are no error; where other bytes lie under their name, they are put right.
+        """
 
     def get_file(self, sha256: str, role: str | None = None) -> Path:
         """A local path of those bytes, to be read only.
@@ -51,6 +57,12 @@ class BlobStore(Protocol):
 
     def exists(self, sha256: str, role: str | None = None) -> bool:
         """Whether there is such a blob. Its bytes are not verified."""
+
+    def size(self, sha256: str, role: str) -> int | None:
+        """Bytes of a blob, None where there is none. Nothing is read, nor verified."""
+
+    def names(self, role: str) -> Iterator[tuple[str, float]]:
+        """(digest, seconds since the epoch when it was put) of every blob of a role, in no order. Bounded memory."""
 
     def delete(self, sha256: str, role: str | None = None) -> None:
         """Forget a blob, in the local cache too. One that is not there is no error."""
@@ -78,10 +90,10 @@ class ObstoreBlobs:
         self._cache, self._cache_bytes = cache, cache_bytes
 
     def put_file(self, path: Path, role: str) -> StoredBlob:
-        sha256 = digest_file(path)
+        sha256 = digest_file_once(path)
         key = _key(role, sha256)
         size = path.stat().st_size
-        if not self._is_at(key, size):
+        if not self._is_whole(key, sha256, size):
             obstore.put(self._store, key, path)
         if self._folder:
             return StoredBlob(sha256, size, self._folder / key)
@@ -98,7 +110,7 @@ class ObstoreBlobs:
                 next_step="restore the blob store from its backup",
             )
         path = self._folder / key if self._folder else self._fetch(key, sha256)
-        if digest_file(path) != sha256:
+        if digest_file_once(path) != sha256:
             if self._folder is None:
                 path.unlink(missing_ok=True)
             raise IntegrityError(
@@ -114,6 +126,18 @@ class ObstoreBlobs:
     def exists(self, sha256: str, role: str | None = None) -> bool:
         return self._find(sha256, role) is not None
 
+    def size(self, sha256: str, role: str) -> int | None:
+        return self._size_at(_key(role, sha256))
+
+    def names(self, role: str) -> Iterator[tuple[str, float]]:
+        _check_role(role)
+        for found in obstore.list(self._store, prefix=role, chunk_size=1000):
+            for entry in found:
+                sha256 = entry["path"].rpartition("/")[2]
+                # A part of an unfinished upload, or what somebody left in the folder, is no blob.
+                if _SHA256.match(sha256) and entry["path"] == _key(role, sha256):
+                    yield sha256, entry["last_modified"].timestamp()
+
     def delete(self, sha256: str, role: str | None = None) -> None:
         _check(sha256)
         for name in [role] if role else self._roles():
@@ -128,14 +152,19 @@ class ObstoreBlobs:
     def _find(self, sha256: str, role: str | None) -> str | None:
         _check(sha256)
         keys = [_key(name, sha256) for name in ([role] if role else self._roles())]
-        return next((key for key in keys if self._is_at(key, None)), None)
+        return next((key for key in keys if self._size_at(key) is not None), None)
 
-    def _is_at(self, key: str, size: int | None) -> bool:
+    def _size_at(self, key: str) -> int | None:
         try:
-            found = obstore.head(self._store, key)
+            return obstore.head(self._store, key)["size"]
         except FileNotFoundError:
+            return None
+
+    def _is_whole(self, key: str, sha256: str, size: int) -> bool:
+        """The blob is there and undamaged. Past a folder nobody looks: sending it again costs no more than that."""
+        if self._folder is None or self._size_at(key) != size:
             return False
-        return size is None or found["size"] == size
+        return digest_file_once(self._folder / key) == sha256
 
     def _cached(self, sha256: str) -> Path:
         return self._cache / sha256[:2] / sha256
@@ -143,7 +172,8 @@ class ObstoreBlobs:
     def _fetch(self, key: str, sha256: str) -> Path:
         path = self._cached(sha256)
         if path.exists():
-            path.touch()
+            if path.stat().st_mtime < time.time() - _TOUCH_SECONDS:
+                path.touch()
             return path
         return self._keep(sha256, obstore.get(self._store, key).stream(min_chunk_size=1 << 20))
 
@@ -168,7 +198,7 @@ class ObstoreBlobs:
         entries = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in files)
         total = sum(size for _, size, _ in entries)
         for moment, size, name in entries:
-            if total <= self._cache_bytes or moment > time.time() - _CACHE_KEEPS_SECONDS:
+            if total <= self._cache_bytes or moment > time.time() - _CACHE_KEEPS_SECONDS - _TOUCH_SECONDS:
                 return
             Path(name).unlink(missing_ok=True)
             total -= size
@@ -181,7 +211,7 @@ class NullBlobs:
         warnings.warn("NullBlobs keeps nothing that is put into it", DevelopmentPart, stacklevel=2)
 
     def put_file(self, path: Path, role: str) -> StoredBlob:
-        sha256 = digest_file(path)
+        sha256 = digest_file_once(path)
         _key(role, sha256)
         return StoredBlob(sha256, path.stat().st_size, path)
 
@@ -195,6 +225,14 @@ class NullBlobs:
     def exists(self, sha256: str, role: str | None = None) -> bool:
         _check(sha256)
         return False
+
+    def size(self, sha256: str, role: str) -> int | None:
+        _key(role, sha256)
+        return None
+
+    def names(self, role: str) -> Iterator[tuple[str, float]]:
+        _check_role(role)
+        return iter(())
 
     def delete(self, sha256: str, role: str | None = None) -> None:
         _check(sha256)
@@ -216,6 +254,10 @@ def _check(sha256: str) -> None:
 
 def _key(role: str, sha256: str) -> str:
     _check(sha256)
+    _check_role(role)
+    return f"{role}/{sha256[:2]}/{sha256}"
+
+
+def _check_role(role: str) -> None:
     if not _ROLE.match(role):
         raise ValueError(f"not a role: {role!r}")
-    return f"{role}/{sha256[:2]}/{sha256}"

@@ -6,18 +6,25 @@ else commits, and no slow work happens inside.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import DateTime, Engine, MetaData, TypeDecorator, create_engine, event
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import JSON
 
+from core.covered import Covered, Uncovered
+from core.errors import DatabaseBusy
+from core.heartbeat import quiet
 from core.settings import get_settings
+
+BUSY_SECONDS = 30.0
+"""Waiting for SQLite's one write lock ends after this long, with :class:`core.errors.DatabaseBusy`."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -41,8 +48,21 @@ class UtcDateTime(TypeDecorator[datetime]):
 class Base(DeclarativeBase):
     """All tables share one metadata, so that Alembic sees them all.
 
-    A column that can hold personal data is declared with ``info={"personal": "<why>"}``.
+    A column that can hold personal data is declared with ``info={"personal": "<why>"}``. Each table says what the
+    ledger commits to (``__ledger__``, core/covered.py); a column without a decision raises here.
     """
+
+    __ledger__: ClassVar[Covered | Uncovered]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        decision = cls.__ledger__
+        if isinstance(decision, Covered):
+            decided = [*decision.committed, *decision.free]
+            columns = set(cls.__table__.columns.keys())
+            if sorted(decided) != sorted(columns):
+                odd = sorted(columns.symmetric_difference(decided)) or sorted(decided)
+                raise TypeError(f"{cls.__tablename__}: say once what the ledger does with {', '.join(odd)}")
 
     metadata = MetaData(
         naming_convention={
@@ -53,7 +73,12 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: JSON(), list[Any]: JSON()}
+    # None is NULL in a JSON column too: the JSON value null is another thing, and `IS NULL` never matches it.
+    type_annotation_map = {
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+    }
 
 
 def now() -> datetime:
@@ -61,20 +86,42 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def moment_of(text: str) -> datetime:
+    """An RFC 3339 time as an aware datetime. Raises ValueError for one without a time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a time zone")
+    return moment.astimezone(UTC)
+
+
+VOUCHES = "greenroom_vouches"
+"""Name of the SQL function that the triggers of pipeline/guard.py ask before a render becomes released."""
+
+
+def refuse_to_vouch(_render_id: object, _published_sha256: object) -> int:
+    """What every connection answers, except the release's own while it is open."""
+    return 0
+
+
 def make_engine(url: str) -> Engine:
-    """An engine with the pragmas and the transaction mode this system relies on."""
+    """An engine with the pragmas and the transaction mode this system relies on.
+
+    On SQLite a lock that is not had within ``BUSY_SECONDS`` raises :class:`core.errors.DatabaseBusy`, wherever it was
+    waited for.
+    """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy's recipe: we emit BEGIN ourselves
+        connection.create_function(VOUCHES, 2, refuse_to_vouch)
         cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={round(BUSY_SECONDS * 1000)}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA busy_timeout=30000")
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -83,7 +130,20 @@ def make_engine(url: str) -> Engine:
         reading_only = connection.get_execution_options().get("reading_only", False)
         connection.exec_driver_sql("BEGIN" if reading_only else "BEGIN IMMEDIATE")
 
+    event.listen(engine, "handle_error", _told_busy)
     return engine
+
+
+def _told_busy(context: ExceptionContext) -> None:
+    """SQLite's "database is locked" in words that a person can act on."""
+    error = context.original_exception
+    # The low byte is the primary code (sqlite.org/rescode.html): busy in a snapshot or a recovery is busy too.
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        raise DatabaseBusy(
+            f"the database was locked by another process for {BUSY_SECONDS:g} seconds",
+            where="GREENROOM_DATABASE_URL",
+            next_step="try again; if it stays so, find the process that holds the lock and end it",
+        ) from error
 
 
 @lru_cache(maxsize=4)
@@ -100,8 +160,12 @@ def engine() -> Engine:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """One transaction: committed when the block ends, rolled back when it raises."""
-    with Session(engine(), expire_on_commit=False) as session, session.begin():
+    """One transaction: committed when the block ends, rolled back when it raises. Nobody beats inside it.
+
+    Raises:
+        DatabaseBusy: somebody else held the write lock for too long; nothing was changed.
+    """
+    with quiet(), Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
 
 

@@ -18,6 +18,8 @@ class GreenroomError(Exception):
 
     code: str = "greenroom_error"
     http_status: int = 500
+    retryable: bool = False
+    """The same again, later, may well succeed: somebody else was down or busy."""
 
     def __init__(self, what: str, *, where: str = "", next_step: str = "", code: str | None = None):
         self.what = what
@@ -84,6 +86,14 @@ class IntegrityError(GreenroomError):
 
     code = "integrity"
     http_status = 500
+
+
+class DatabaseBusy(GreenroomError):
+    """The database was locked for longer than anybody should wait; nothing was changed."""
+
+    code = "database_busy"
+    http_status = 503
+    retryable = True
 
 
 class DevelopmentPart(UserWarning):

@@ -67,8 +67,17 @@ class PipelineSettings(BaseSettings):
     )
     stage_deadline_seconds: float = Field(3600.0, description="No lease is renewed past this age, seconds.")
     max_attempts: int = Field(3, description="Tries of one stage before the render is parked as failed.")
+    max_waits: int = Field(
+        30,
+        description="Tries of one stage while another service (the timestamp authority) does not answer, with "
+        "pauses that double up to a minute, before the render is parked as failed.",
+    )
     sweep_seconds: float = Field(
-        5.0, description="The sweeper looks for stalled renders this often, seconds."
+        5.0, description="The sweeper looks for stalled renders and ended authorities this often, seconds."
+    )
+    resend_seconds: float = Field(
+        30.0,
+        description="A message about a waiting render counts as lost after this long and is sent again, seconds.",
     )
     workers: int = Field(1, description="Worker processes that `greenroom up` starts.")
 
@@ -103,6 +112,11 @@ class Settings(BaseSettings):
     master_secret: SecretStr = Field(
         SecretStr(""),
         description="Secret that signs links and sessions. Empty: one is made in the home folder.",
+    )
+    approval_keys: str = Field(
+        "",
+        description="Folder of the key that signs approvals: owned by the web application's user, its parents not "
+        "writable by the workers'. Empty: keys/approvals in the home folder.",
     )
     timestamp_url: str = Field(
         "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
@@ -144,6 +158,11 @@ class Settings(BaseSettings):
         folder = self.home / "keys"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+    @property
+    def approval_keys_dir(self) -> Path:
+        """The approvals key's folder; made by whoever signs first, never by whoever verifies."""
+        return Path(self.approval_keys) if self.approval_keys else self.home / "keys" / "approvals"
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.covered import Covered, Uncovered
 from core.database import Base, now
 
 # SQLite autoincrements INTEGER keys only.
@@ -18,6 +19,7 @@ class BrandRow(Base):
     """A customer. Every row that belongs to one carries its id."""
 
     __tablename__ = "brands"
+    __ledger__ = Covered(committed=("id", "name", "rule_pack", "created_at"))
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
@@ -29,6 +31,10 @@ class AssetRow(Base):
     """Immutable bytes named by SHA-256, with a role, an essence and a parent."""
 
     __tablename__ = "assets"
+    __ledger__ = Covered(
+        committed=("sha256", "brand_id", "render_id", "role", "essence", "parent", "size", "created_at"),
+        immutable=True,
+    )
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
@@ -44,6 +50,7 @@ class OutboxRow(Base):
     """A message that the relay sends after its transaction. A hint: the row it names is the job."""
 
     __tablename__ = "outbox"
+    __ledger__ = Uncovered("messages are hints: whoever invents, changes or drops one changes no row")
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     topic: Mapped[str] = mapped_column(String(80))

@@ -1,4 +1,4 @@
-"""Trust step 13: expiring signed links. A link names a render; whether it serves is read from the row each time."""
+"""Trust step 13: expiring, revocable, signed links. Whether one serves is asked anew each time it is opened."""
 
 from __future__ import annotations
 
@@ -6,59 +6,141 @@ from datetime import timedelta
 from pathlib import Path
 
 from itsdangerous import BadData, URLSafeSerializer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from audit.ledger import Event, append
+from audit.ledger.entries import timestamp
 from core.blobs import blobs
-from core.database import now, reading
-from core.errors import NotFound
+from core.database import now, reading, transaction
+from core.errors import InputError, NotFound
+from core.ids import new_id
 from core.models import AssetRole
 from core.secrets import derived_key
 from core.settings import get_settings
-from pipeline.states import State
+from delivery.errors import LinkGone, LinkTakenBack, NotServed
+from delivery.tables import LinkRow
+from pipeline.ownership import owned
+from pipeline.standing import Standing, standing_of
 from pipeline.tables import RenderRow
 
 _LONGEST_TOKEN = 500
+_LONGEST_HOURS = 24 * 366.0
 
 
-def make_link(render_id: str, *, brand_id: str, hours: float | None = None) -> str:
-    """A token for ``/v/<token>``. Raises NotFound unless the render is released."""
-    _released(render_id, brand_id)
-    lifetime = hours if hours is not None else get_settings().web.link_hours
-    expires = int((now() + timedelta(hours=lifetime)).timestamp())
-    token: str | bytes = _serializer().dumps({"r": render_id, "b": brand_id, "e": expires})
+def make_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float | None = None) -> str:
+    """A new link's token, for ``/v/<token>``.
+
+    Raises:
+        NotServed: the render may not get new links now; the reason is named.
+        NotFound: no such render of this brand.
+    """
+    lifetime = get_settings().web.link_hours if hours is None else hours
+    if not 0 < lifetime <= _LONGEST_HOURS:
+        raise InputError("a link lives for more than no time and at most a year", where="hours")
+    with transaction() as session:
+        render = owned(session, RenderRow, render_id, brand_id)
+        standing = standing_of(session, render)
+        if not standing.links:
+            raise NotServed(
+                f"this video gets no new link: {standing.sentence}",
+                where=render_id,
+                next_step="look at the video's page and its authority",
+                code=standing.code,
+            )
+        row = LinkRow(
+            id=new_id("lnk"),
+            brand_id=brand_id,
+            render_id=render_id,
+            made_by=made_by or "sys_unnamed",
+            expires_at=now() + timedelta(hours=lifetime),
+        )
+        facts = {"link_id": row.id, "actor": row.made_by, "expires_at": timestamp(row.expires_at)}
+        append(session, Event.LINK_MADE, render_id, facts, rows=[row])
+    return token_of(row)
+
+
+def token_of(row: LinkRow) -> str:
+    """The token of a link: its id, signed. It is no secret to the brand, and worth nothing once revoked."""
+    token: str | bytes = _serializer().dumps(row.id)
     return token if isinstance(token, str) else token.decode()
 
 
 def open_link(token: str) -> tuple[RenderRow, Path]:
-    """The render and the published file behind a link.
+    """The render and the published file behind a link, its bytes verified.
 
     Raises:
-        NotFound: forged, expired, recalled, never released: one answer for all, so that nothing can be probed.
+        LinkTakenBack: a genuine link to a video that was recalled or withdrawn.
+        LinkGone: anything else that does not serve; one answer for all, so that nothing can be probed.
     """
-    try:
-        if len(token) > _LONGEST_TOKEN:
-            raise BadData("too long")
-        content = _serializer().loads(token)
-        render_id, brand_id, expires = str(content["r"]), str(content["b"]), int(content["e"])
-    except (BadData, KeyError, TypeError, ValueError) as error:
-        raise _gone() from error
-    if expires < now().timestamp():
-        raise _gone()
-    render = _released(render_id, brand_id)
+    with reading() as session:
+        render = _behind(session, token)
     return render, blobs().get_file(render.published_sha256 or "", AssetRole.PUBLISHED)
 
 
-def _released(render_id: str, brand_id: str) -> RenderRow:
+def still_serves(token: str) -> bool:
+    """Whether a link that was opened a moment ago still serves: asked again while a file streams."""
+    try:
+        with reading() as session:
+            _behind(session, token)
+    except NotFound:
+        return False
+    return True
+
+
+def list_links(render_id: str, *, brand_id: str) -> list[LinkRow]:
+    """Every link that was made to a render, newest first."""
     with reading() as session:
-        row = session.get(RenderRow, render_id)
-    if row is None or row.brand_id != brand_id or row.state != State.RELEASED or not row.published_sha256:
+        owned(session, RenderRow, render_id, brand_id)
+        links = select(LinkRow).where(LinkRow.render_id == render_id, LinkRow.brand_id == brand_id)
+        return list(session.scalars(links.order_by(LinkRow.created_at.desc(), LinkRow.id.desc()).limit(200)))
+
+
+def revoke_link(link_id: str, *, brand_id: str, actor_id: str) -> LinkRow:
+    """Take one link back; the render and its other links stay. Revoking it again changes nothing."""
+    with transaction() as session:
+        row = session.get(LinkRow, link_id)
+        if row is None or row.brand_id != brand_id:
+            raise NotFound("no such link", where=link_id, next_step="check the id")
+        if row.revoked_at is None:
+            row.revoked_at = now()
+            facts = {"link_id": row.id, "actor": actor_id}
+            append(session, Event.LINK_REVOKED, row.render_id, facts, rows=[row])
+        return row
+
+
+def _behind(session: Session, token: str) -> RenderRow:
+    row = session.get(LinkRow, _link_id(token))
+    render = session.get(RenderRow, row.render_id) if row is not None else None
+    if row is None or render is None or row.brand_id != render.brand_id:
         raise _gone()
-    return row
+    if row.revoked_at is not None or row.expires_at <= now():
+        raise _gone()
+    standing = standing_of(session, render)
+    if not standing.serves:
+        raise _taken_back(standing) if standing.release in ("recalled", "withdrawn") else _gone()
+    return render
 
 
-def _gone() -> NotFound:
-    return NotFound(
-        "there is no video behind this link", next_step="ask the sender for a new link", code="link_gone"
-    )
+def _link_id(token: str) -> str:
+    try:
+        if len(token) > _LONGEST_TOKEN:
+            raise BadData("too long")
+        return str(_serializer().loads(token))
+    except BadData as error:
+        raise _gone() from error
+
+
+def _gone() -> LinkGone:
+    return LinkGone("there is no video behind this link", next_step="ask the sender for a new link")
+
+
+def _taken_back(standing: Standing) -> LinkTakenBack:
+    if standing.release == "withdrawn":
+        return LinkTakenBack(
+            "this video was withdrawn by the person who appears in it", code="link_withdrawn"
+        )
+    return LinkTakenBack("this video was recalled by its publisher", code="link_recalled")
 
 
 def _serializer() -> URLSafeSerializer:

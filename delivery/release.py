@@ -1,37 +1,44 @@
-"""Trust step 12: the only door. Nothing else in Greenroom writes the released state (a syntax-tree test holds it).
+"""Trust step 12: the only door. Nothing else in Greenroom releases (a test reads the code), and the
+database refuses it.
 
-Order matters. Every condition is checked, the published file is made and verified while no door leads to it, and
-then one compare-and-set makes the state true and names the file's digest, with its ledger entry, in one
-transaction. A lost race deletes the file.
+Order matters. The release is a stage under a lease. Every condition is checked, the published file is made
+and verified while no door leads to it, and then one compare-and-set makes the state true and names the
+file's digest, with its ledger entry, in one transaction. A lost race deletes the file.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
-from audit.approvals import approvals_for
-from audit.ledger import Event, append
+from audit.ledger import Event
 from audit.models import Approval, Receipt
 from audit.receipts import receipts_for
 from core.blobs import blobs
 from core.canonical import digest_json
-from core.database import now, reading, transaction
-from core.errors import NotFound
+from core.database import Base, reading, transaction
+from core.errors import Conflict, GreenroomError
 from core.gates import load_gate_set
+from core.heartbeat import beating
 from core.models import AssetRole, StoredBlob, Verdict
 from core.settings import get_settings
 from core.tables import AssetRow
 from delivery.errors import ReleaseRefused
+from delivery.parts import check_parts
+from pipeline.guard import release_transaction
 from pipeline.jobs import workspace
+from pipeline.leases import Claim, claim
+from pipeline.life import move, note
 from pipeline.manifests import keep_manifest
+from pipeline.ownership import owned
 from pipeline.registry import DatabaseRegistry
-from pipeline.review import approvals_needed
-from pipeline.states import State, check_move
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.review import approvers, rule_of
+from pipeline.standing import authority_of
+from pipeline.states import RELEASE, State
+from pipeline.tables import CampaignRow, RenderRow
 from pipeline.uses import covered
 from provenance.credential import publish
 from provenance.models import ApprovalFacts, Credential
@@ -40,6 +47,8 @@ from provenance.service import save_manifest
 from provenance.signer import signer_of
 from provenance.verify import verify
 
+log = logging.getLogger("greenroom.delivery")
+
 
 @dataclass(frozen=True)
 class _Cleared:
@@ -47,100 +56,92 @@ class _Cleared:
 
     render: RenderRow
     approvals: list[Approval]
+    receipts: list[Receipt]
 
 
 def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
-    """Release one approved render.
+    """Release one approved render; one that is released already comes back as it is.
 
     Raises:
-        ReleaseRefused: a condition does not hold; the message names it.
+        ReleaseRefused: a condition does not hold; the message names it. The render stays `approved`, with the reason.
+        Conflict: somebody else is releasing it at this moment.
         NotFound: no such render of this brand.
+        GreenroomError: retryable, where another service did not answer; the sweeper tries again.
     """
-    cleared = _check(render_id, brand_id)
-    render = cleared.render
+    render = _look(render_id, brand_id)
     if State(render.state) is State.RELEASED:
         return render  # idempotent: the same message twice releases once
-    stored, credential = _publish(cleared)
+    taken = claim(render_id, RELEASE, at_once=not actor_id.startswith("sys_"))
+    if taken is None:
+        return _released_meanwhile(render_id, brand_id)
     try:
-        with transaction() as session:
-            # The authority again, in the transaction that releases: a withdrawal that committed first wins.
-            _check_authority(session, render)
-            won = session.execute(
-                update(RenderRow)
-                .where(
-                    RenderRow.id == render.id,
-                    RenderRow.state == State.APPROVED,
-                    RenderRow.sealed_sha256 == render.sealed_sha256,
-                )
-                .values(state=State.RELEASED, published_sha256=stored.sha256, changed_at=now())
-            )
-            if not isinstance(won, CursorResult) or won.rowcount != 1:
-                raise ReleaseRefused("the render was decided otherwise meanwhile", where=render.id)
-            session.add(
-                AssetRow(
-                    sha256=stored.sha256,
-                    brand_id=render.brand_id,
-                    render_id=render.id,
-                    role=AssetRole.PUBLISHED,
-                    essence=render.essence,
-                    parent=render.sealed_sha256,
-                    size=stored.size,
-                )
-            )
-            save_manifest(session, brand_id=render.brand_id, credential=credential)
-            append(
-                session,
-                Event.ASSET_RELEASED,
-                render.id,
-                {"published_sha256": stored.sha256, "essence": render.essence, "actor": actor_id},
-            )
-    except BaseException:
-        blobs().delete(stored.sha256, AssetRole.PUBLISHED)
+        with beating(taken.beat):
+            cleared = _check(render_id, brand_id)
+            stored, credential = _publish(cleared)
+        return _commit(taken, cleared, stored, credential, actor_id)
+    except GreenroomError as error:
+        _give_back(taken, error)
         raise
+    except BaseException:
+        taken.postpone(retryable=False)
+        raise
+
+
+def _look(render_id: str, brand_id: str) -> RenderRow:
     with reading() as session:
-        released = session.get(RenderRow, render.id)
-    if released is None:
-        raise NotFound("no such render", where=render_id)
-    return released
+        render = owned(session, RenderRow, render_id, brand_id)
+    if State(render.state) not in (State.APPROVED, State.RELEASED):
+        raise ReleaseRefused(
+            f"only an approved render is released; this one is {render.state}",
+            where=render_id,
+            next_step="have it reviewed"
+            if render.state == State.IN_REVIEW
+            else "look at its page for the reason",
+        )
+    return render
+
+
+def _released_meanwhile(render_id: str, brand_id: str) -> RenderRow:
+    render = _look(render_id, brand_id)
+    if State(render.state) is State.RELEASED:
+        return render
+    raise Conflict(
+        "this render is being released at this moment, or waits for its next try",
+        where=render_id,
+        next_step="look again in a minute",
+        code="release_in_progress",
+    )
 
 
 def _check(render_id: str, brand_id: str) -> _Cleared:
     """Every condition that can be checked before the published file is made."""
     with reading() as session:
-        render = session.get(RenderRow, render_id)
-        if render is None or render.brand_id != brand_id:
-            raise NotFound("no such render", where=render_id, next_step="check the id")
-        if State(render.state) is State.RELEASED:
-            return _Cleared(render, [])
+        render = owned(session, RenderRow, render_id, brand_id)
         if State(render.state) is not State.APPROVED:
             raise ReleaseRefused(
-                f"only an approved render is released; this one is {render.state}",
-                where=render_id,
-                next_step="have it reviewed",
+                f"only an approved render is released; this one is {render.state}", where=render.id
             )
-        check_move(State(render.state), State.RELEASED, where=render_id)
         approvals = _check_approvals(session, render)
-        _check_receipts(session, render)
+        receipts = _check_receipts(session, render)
         _check_authority(session, render)
-    _check_parts(render)
-    return _Cleared(render, approvals)
+    check_parts(render.id, receipts)
+    return _Cleared(render, approvals, receipts)
 
 
 def _check_approvals(session: Session, render: RenderRow) -> list[Approval]:
-    approvals = [
-        approval
-        for approval in approvals_for(session, render.sealed_sha256 or "")
-        if approval.verdict == "approve" and approval.reviewer_id != render.maker_id
-    ]
-    people = {approval.reviewer_id for approval in approvals}
-    if len(people) < approvals_needed(session, render):
+    """Enough people approved this very asset, in a manner that the decision table allows, and nobody rejected it."""
+    rule = rule_of(session, render)
+    given = approvers(session, render, rule)
+    if len(given) < rule.people:
         raise ReleaseRefused(
-            "the approvals are not complete", where=render.id, next_step="have it reviewed by one more person"
+            "the approvals are not complete",
+            where=render.id,
+            next_step="take it back and ask for the video again, so that it is reviewed anew",
         )
-    return approvals
+    return list(given.values())
 
 
-def _check_receipts(session: Session, render: RenderRow) -> None:
+def _check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
     """Every required receipt is present, signed, over this essence, under the campaign's gate set."""
     campaign = session.get(CampaignRow, render.campaign_id)
     if campaign is None or render.essence is None:
@@ -152,44 +153,34 @@ def _check_receipts(session: Session, render: RenderRow) -> None:
             where=render.id,
             next_step="make the render again, so that it is examined by the gates in force",
         )
-    receipts: dict[str, Receipt] = {
-        receipt.gate: receipt
-        for receipt in receipts_for(
-            session,
-            render.essence,
-            gate_set_sha256=gate_set.sha256,
-            brand_id=render.brand_id,
-            brief_sha256=render.brief_sha256 or "",
-        )
-    }
+    found = receipts_for(
+        session,
+        render.essence,
+        gate_set_sha256=gate_set.sha256,
+        brand_id=render.brand_id,
+        brief_sha256=render.brief_sha256 or "",
+    )
+    receipts = {receipt.gate: receipt for receipt in found}
     missing = [name for name in gate_set.required() if name not in receipts]
     if missing:
         raise ReleaseRefused(f"receipts are missing: {', '.join(missing)}", where=render.id)
     blocking = [name for name in gate_set.required() if receipts[name].verdict is Verdict.BLOCK]
     if blocking:
         raise ReleaseRefused(f"blocked by {', '.join(blocking)}", where=render.id)
+    return found
 
 
 def _check_authority(session: Session, render: RenderRow) -> None:
     """The authority is valid at this moment, for this use (trust step 1 again)."""
-    campaign = session.get(CampaignRow, render.campaign_id)
-    persona = session.get(PersonaRow, campaign.persona_id) if campaign else None
-    if campaign is None or persona is None:
-        raise ReleaseRefused("the render has no campaign or no persona", where=render.id)
-    decision = covered(session, render, campaign, persona, script=render.script)
-    if decision.verdict is Verdict.BLOCK:
-        reasons = "; ".join(finding.message for finding in decision.findings)
-        raise ReleaseRefused(f"the authority does not cover this use now: {reasons}", where=render.id)
-
-
-def _check_parts(render: RenderRow) -> None:
-    """A development part releases in a demonstration only; a null part never."""
-    signer = signer_of()
-    if signer.development and get_settings().environment == "production":
+    standing = authority_of(session, render)
+    decision = covered(session, render, script=render.script)
+    if not standing.valid or decision.verdict is Verdict.BLOCK:
+        reasons = "; ".join(finding.message for finding in decision.findings if finding.severity == "block")
         raise ReleaseRefused(
-            "the credential would be signed by a development CA",
+            f"the authority does not cover this use now: {reasons or standing.state}",
             where=render.id,
-            next_step="set up a production signer (docs/credentials.md)",
+            next_step="have the authority renewed, or take the video back",
+            code="release_refused" if standing.valid else f"authority_{standing.state}",
         )
 
 
@@ -202,8 +193,8 @@ def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
     with workspace() as folder:
         out = folder / "published.mp4"
         facts = ApprovalFacts(
-            approval_sha256=digest_json([a.model_dump(mode="json") for a in cleared.approvals]),
-            manner="seen" if all(a.manner == "seen" for a in cleared.approvals) else "sampled",
+            approval_sha256=_digest(cleared.approvals),
+            manner="seen" if all(a.manner == "seen" for a in cleared.approvals) else "decided",
             approvals=len(cleared.approvals),
             environment=get_settings().environment,
         )
@@ -221,3 +212,85 @@ def _verified(path: Path, render: RenderRow) -> None:
         raise ReleaseRefused(
             f"the independent reader answers '{report.verdict}'", where=render.id, code="verification_failed"
         )
+
+
+def _digest(approvals: list[Approval]) -> str:
+    return digest_json([approval.model_dump(mode="json") for approval in approvals])
+
+
+def _commit(
+    taken: Claim, cleared: _Cleared, stored: StoredBlob, credential: Credential, actor_id: str
+) -> RenderRow:
+    """The state, the asset, the manifest and the ledger's entry become true together, or the file goes."""
+    render = cleared.render
+    try:
+        with release_transaction(render.id, stored.sha256) as session:
+            # Once more, in the transaction that releases: what committed first wins.
+            _check_authority(session, render)
+            _check_approvals(session, render)
+            asset = AssetRow(
+                sha256=stored.sha256,
+                brand_id=render.brand_id,
+                render_id=render.id,
+                role=AssetRole.PUBLISHED.value,
+                essence=render.essence,
+                parent=render.sealed_sha256,
+                size=stored.size,
+            )
+            manifest = save_manifest(session, brand_id=render.brand_id, credential=credential)
+            rows: list[Base] = [asset, manifest]
+            return move(
+                session,
+                render.id,
+                State.RELEASED,
+                start=State.APPROVED,
+                claim=taken,
+                values={"published_sha256": stored.sha256, "reason": None},
+                rows=rows,
+                facts={
+                    "actor": actor_id,
+                    "approval_ids": [approval.id for approval in cleared.approvals],
+                    "approvals_sha256": _digest(cleared.approvals),
+                    "receipts": {receipt.gate: receipt.sha256 for receipt in cleared.receipts},
+                    "manifest_sha256": manifest.manifest_sha256,
+                    "environment": get_settings().environment,
+                },
+            )
+    except BaseException:
+        _delete_unless_released(render.id, stored)
+        raise
+
+
+def _delete_unless_released(render_id: str, stored: StoredBlob) -> None:
+    """The commit may have happened before the error: the row decides. Where it cannot be asked the file stays, and is
+    swept later as an orphan if it is one."""
+    try:
+        with reading() as session:
+            row = session.get(RenderRow, render_id)
+            mine = row is not None and row.published_sha256 == stored.sha256
+            mine = mine or session.get(AssetRow, stored.sha256) is not None
+    except Exception:
+        log.exception("could not ask whether the release was recorded: %s", render_id)
+        return
+    if not mine:
+        blobs().delete(stored.sha256, AssetRole.PUBLISHED)
+
+
+def _give_back(taken: Claim, error: GreenroomError) -> None:
+    """A refusal stands on the render and waits for a person; trouble that passes is tried again."""
+    if error.retryable:
+        taken.postpone(retryable=True)
+        return
+    try:
+        with transaction() as session:
+            note(
+                session,
+                taken.render_id,
+                Event.RELEASE_REFUSED,
+                start=State.APPROVED,
+                claim=taken,
+                values={"reason": {"code": error.code, "message": str(error)}},
+                facts={"reason_code": error.code},
+            )
+    except Conflict:
+        log.warning("not released, and moved meanwhile: %s", taken.render_id)

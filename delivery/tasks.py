@@ -6,9 +6,13 @@ import logging
 from typing import Any
 
 from core.database import reading, transaction
-from core.errors import GreenroomError
+from core.errors import Conflict, GreenroomError
+from core.settings import get_settings
 from delivery.release import release
-from pipeline.states import State
+from pipeline.leases import claim
+from pipeline.life import move
+from pipeline.runner import failed
+from pipeline.states import RELEASE, State
 from pipeline.tables import CampaignRow, RenderRow
 
 log = logging.getLogger("greenroom.delivery")
@@ -20,16 +24,44 @@ def on_approved(payload: dict[str, Any]) -> None:
     with reading() as session:
         render = session.get(RenderRow, render_id)
         campaign = session.get(CampaignRow, render.campaign_id) if render else None
-    if render is None or campaign is None or render.state != State.APPROVED:
+    if render is None or campaign is None or render.state != State.APPROVED or render.reason is not None:
         return
-    if not campaign.release_on_approval:
+    if not campaign.release_on_approval or _parked(render):
         return
     try:
         release(render_id, brand_id=render.brand_id, actor_id="sys_release-on-approval")
     except GreenroomError as error:
         # It stays approved with the reason: a person sees it, and may release by hand once it is mended.
         log.warning("not released: %s %s", render_id, error.code)
+    except Exception:
+        log.exception("release raised: %s", render_id)
+
+
+def _parked(render: RenderRow) -> bool:
+    """A release that ended its worker each time, or waited for another service for too long, is parked as failed."""
+    settings = get_settings().pipeline
+    if render.attempts < settings.max_attempts and render.waits < settings.max_waits:
+        return False
+    taken = claim(render.id, RELEASE)
+    if taken is None:
+        return True  # somebody is at it
+    code = "poison" if render.attempts >= settings.max_attempts else "release_waited"
+    outcome = failed(
+        taken, code, f"the release was tried {render.attempts + render.waits} times without a result"
+    )
+    try:
         with transaction() as session:
-            row = session.get(RenderRow, render_id)
-            if row is not None and row.state == State.APPROVED:
-                row.reason = {"code": error.code, "message": str(error)}
+            facts = {"reason_code": code}
+            values = {"reason": outcome.reason}
+            move(
+                session,
+                render.id,
+                State.FAILED,
+                start=State.APPROVED,
+                claim=taken,
+                values=values,
+                facts=facts,
+            )
+    except Conflict:
+        log.info("moved meanwhile: %s", render.id)
+    return True

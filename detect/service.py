@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.gates import GateEntry, GateSet, decide, overall
+from core.heartbeat import beat
 from core.media.models import Frame, Presentation, Samples
 from core.media.reading import read
 from core.models import Brief, Finding, GateDecision, GateResult
@@ -80,6 +81,7 @@ def examine(
     subject = Subject(path, info, track, ears, reading.decoded, brief, check_text, gate_set)
     decisions = []
     for done, gate in enumerate(guarded, 1):
+        beat()
         decisions.append(gate.decide(subject, gate_set))
         if progress is not None:
             progress(SEEN_SHARE + (1 - SEEN_SHARE) * done / len(guarded))
@@ -97,7 +99,7 @@ def examine(
 
 
 class _Guarded:
-    """A gate whose failure stays its own."""
+    """A gate whose failure stays its own. To be stopped (``core.heartbeat``) is no failure, and no Exception."""
 
     def __init__(self, name: str, entry: GateEntry, mark_reader: MarkReader | None):
         self.name = name

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DevelopmentPart
+from core.heartbeat import beat
 from core.perception.models import Phone, Word
 from generate.errors import VoiceError
 from generate.loudness import normalise
@@ -106,6 +107,7 @@ class HibariVoice:
             chunk for sentence in engine.split_sentences(text) for chunk in _chunks(_tokens(engine, sentence))
         ]
         for number, chunk in enumerate(chunks):
+            beat()
             lead = EDGE_PAUSE if number == 0 else SENTENCE_PAUSE / 2
             tail = EDGE_PAUSE if number == len(chunks) - 1 else SENTENCE_PAUSE / 2
             said = _say(engine, session, chunk, self.speed, rng, lead=lead, tail=tail)

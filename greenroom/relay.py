@@ -1,4 +1,4 @@
-"""The relay process: sends the outbox, sweeps for stalled renders, sequences the ledger."""
+"""The relay process: sends the outbox, sweeps for what stalled or ended, sequences the ledger."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import signal
 import time
 from types import FrameType
 
+from audit.authorities import AUTHORITY_CHANGED
 from audit.ledger import sequence_pending
 from core.settings import get_settings
+from delivery.orphans import sweep_orphans
+from delivery.withdrawal import expire, unsettled
 from greenroom.worker import send
 from pipeline import outbox
 
@@ -31,7 +34,7 @@ def main() -> None:
         try:
             busy = outbox.relay(send)
             if time.monotonic() - last_sweep > get_settings().pipeline.sweep_seconds:
-                outbox.sweep(send)
+                sweep()
                 last_sweep = time.monotonic()
             busy += sequence_pending()
         except Exception:
@@ -39,6 +42,15 @@ def main() -> None:
             busy = 0
         if not busy:
             time.sleep(_POLL_SECONDS)
+
+
+def sweep() -> None:
+    """What no message is on its way for: stalled renders, authorities past their last day, orphaned files."""
+    outbox.sweep(send)
+    expire()
+    for authority_id in unsettled():
+        send(AUTHORITY_CHANGED, {"authority_id": authority_id, "kind": "io"})
+    sweep_orphans()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from core.errors import DatabaseBusy
 from core.settings import get_settings
 from pipeline.leases import free_leases_of, owner_name
 
@@ -54,7 +55,10 @@ class Supervisor:
             if child.poll() is not None:
                 log.warning("%s ended with %s and is started again", name, child.returncode)
                 # A process known to be dead holds no lease: nobody has to wait for its end.
-                free_leases_of(owner_name(child.pid))
+                try:
+                    free_leases_of(owner_name(child.pid))
+                except DatabaseBusy as busy:
+                    log.warning("its leases end by themselves: %s", busy.code)
                 self._spawn(name, commands[name])
                 restarted.append(name)
         return restarted

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from audit.authorities import AUTHORITY_CHANGED
 from delivery.tasks import on_approved
+from delivery.withdrawal import on_authority_changed
 from pipeline import outbox
 from pipeline.celery_app import make_app
 from pipeline.runner import advance
@@ -18,7 +20,8 @@ app = make_app()
 HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     outbox.ADVANCE: lambda payload: advance(str(payload["render_id"])),
     outbox.APPROVED: on_approved,
-    outbox.RECALLED: lambda _payload: None,  # doors read the row; channels of others will listen here
+    outbox.RECALLED: lambda _payload: None,  # doors ask the predicate; channels of others will listen here
+    AUTHORITY_CHANGED: on_authority_changed,
 }
 
 

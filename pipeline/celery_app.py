@@ -33,6 +33,7 @@ def make_app() -> Celery:
         accept_content=["json"],  # pickle never
     )
     if not settings.broker_url:
+        app.conf.broker_transport = "pipeline.transport:Transport"
         app.conf.broker_transport_options = _folders(settings.home / "broker")
     return app
 

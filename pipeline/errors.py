@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict, GreenroomError
+from core.errors import Conflict
 
 
 class LeaseLost(Conflict):
@@ -11,7 +11,13 @@ class LeaseLost(Conflict):
     code = "lease_lost"
 
 
-class StageBlocked(GreenroomError):
-    """A trust step said no. Not a failure: the render ends as blocked, with the findings that say why."""
+class AuthorityInvalid(Conflict):
+    """The authority does not allow new work at this moment; ``code`` says how it stands."""
 
-    code = "blocked"
+    code = "authority_not_valid"
+
+
+class RequestKeyReused(Conflict):
+    """The same request key came again with another request; neither was changed."""
+
+    code = "request_key_reused"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.database import reading
+from core.database import Base, reading
 from core.errors import NotFound
 from core.settings import get_settings
 from pipeline.leases import Claim
@@ -37,12 +37,14 @@ class Job:
 class Outcome:
     """A stage's result: the state it leads to, the columns it sets, and what else its transaction records.
 
-    ``record`` runs in the transaction that makes the state true: receipts, assets and ledger entries.
+    ``record`` runs in the transaction that makes the state true, and gives the rows that were made (assets, manifests,
+    fingerprints): the entry of the state commits to them. ``facts``: what the entry states beside.
     """
 
     state: State
     values: dict[str, Any] = field(default_factory=dict)
-    record: Callable[[Session], None] = lambda _session: None
+    record: Callable[[Session], Sequence[Base]] = lambda _session: ()
+    facts: dict[str, Any] = field(default_factory=dict)
     reason: dict[str, Any] | None = None
 
 

@@ -1,6 +1,8 @@
-"""Leases with fencing tokens: one worker at a time works on a stage, and a late one's result is thrown away.
+"""Leases with fencing tokens: one worker at a time works on a stage, and a late one's result is thrown
+away.
 
-A lease is renewed by progress, never by a timer: a worker that hangs loses it. Times are the database's.
+A lease is renewed by work, never by a timer: long loops call ``core.heartbeat.beat``, and a worker that
+hangs loses it. Times are the database's.
 """
 
 from __future__ import annotations
@@ -15,11 +17,24 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, or_, text, update
 from sqlalchemy.orm import Session
 
-from core.database import now, transaction
+from core.database import transaction
 from core.settings import get_settings
 from pipeline.errors import LeaseLost
 from pipeline.states import STAGE_AT, StageSpec, State
 from pipeline.tables import RenderRow
+
+FREE: dict[str, Any] = {
+    "lease_owner": None,
+    "lease_started": None,
+    "lease_until": None,
+    "attempts": 0,
+    "waits": 0,
+    "retry_at": None,
+    "hinted_at": None,
+}
+"""A render that nobody works on, with every try before it."""
+
+LONGEST_WAIT = 60.0  # seconds between two tries of a stage
 
 
 def owner_name(pid: int | None = None) -> str:
@@ -44,17 +59,24 @@ class Claim:
     stage: StageSpec
     fence: int
     watcher: Callable[[float], None] | None = None  # shows the progress where a person looks on
+    _fraction: float = 0.0
     _last_renewal: float = 0.0
 
     def progress(self, fraction: float) -> None:
-        """Report progress in [0, 1]; renews the lease at most every few seconds.
+        """Report progress in [0, 1]; renews the lease. Raises as :meth:`beat`."""
+        self._fraction = max(0.0, min(1.0, fraction))
+        if self.watcher is not None:
+            self.watcher(self._fraction)
+        self.beat()
+
+    def beat(self) -> None:
+        """The work goes on: renew the lease, at most every few seconds.
 
         Raises:
-            LeaseLost: the lease was taken over, or the stage is past its hard deadline.
+            LeaseLost: the lease was taken over, the render was moved (withdrawn, rejected), or the stage is past its
+                hard deadline.
         """
         settings = get_settings().pipeline
-        if self.watcher is not None:
-            self.watcher(fraction)
         if time.monotonic() - self._last_renewal < min(2.0, settings.lease_seconds / 4):
             return
         with transaction() as session:
@@ -63,27 +85,67 @@ class Claim:
                 session.execute(
                     update(RenderRow)
                     .where(
-                        RenderRow.id == self.render_id,
-                        RenderRow.fence == self.fence,
+                        *self._ours(),
                         RenderRow.lease_started > clock - settings.stage_deadline_seconds,
                     )
-                    .values(lease_until=clock + settings.lease_seconds, progress=max(0.0, min(1.0, fraction)))
+                    .values(lease_until=clock + settings.lease_seconds, progress=self._fraction)
                 )
             )
         if not renewed:
             raise LeaseLost("this stage is no longer ours", where=f"{self.render_id}, {self.stage.name}")
         self._last_renewal = time.monotonic()
 
+    def _ours(self) -> tuple[Any, ...]:
+        return (
+            RenderRow.id == self.render_id,
+            RenderRow.state == self.stage.start,
+            RenderRow.fence == self.fence,
+        )
 
-def claim(render_id: str) -> Claim | None:
-    """Take the stage that a render waits for; None when there is nothing to do or someone else does it."""
+    def postpone(self, *, retryable: bool) -> None:
+        """Give the stage back, to be tried again after a pause that doubles each time.
+
+        Args:
+            retryable: the trouble is somebody else's and will pass (an authority that does not answer): such a result
+                does not count as a try of ours.
+        """
+        with transaction() as session:
+            row = session.get(RenderRow, self.render_id)
+            if row is None:
+                return
+            tries, waits = (row.attempts - 1, row.waits + 1) if retryable else (row.attempts, row.waits)
+            pause = min(LONGEST_WAIT, 2.0 ** min(10, waits if retryable else tries) / 2)
+            session.execute(
+                update(RenderRow)
+                .where(*self._ours())
+                .values(
+                    **{
+                        **FREE,
+                        "attempts": max(0, tries),
+                        "waits": waits,
+                        "retry_at": database_seconds(session) + pause,
+                    }
+                )
+                .execution_options(synchronize_session=False)
+            )
+
+
+def claim(render_id: str, stage: StageSpec | None = None, *, at_once: bool = False) -> Claim | None:
+    """Take the stage that a render waits for; None when there is nothing to do or someone else does it.
+
+    Args:
+        stage: a stage that is not the pipeline's own (the release).
+        at_once: do not wait for the pause after a failed try: a person asks.
+    """
     settings = get_settings().pipeline
     with transaction() as session:
         row = session.get(RenderRow, render_id)
-        if row is None or State(row.state) not in STAGE_AT:
+        wanted = STAGE_AT.get(State(row.state)) if row is not None and stage is None else stage
+        if row is None or wanted is None or row.state != wanted.start:
             return None
         clock = database_seconds(session)
-        stage, fence = STAGE_AT[State(row.state)], row.fence + 1  # before the update refreshes the row
+        fence = row.fence + 1  # before the update refreshes the row
+        paused = [] if at_once else [or_(RenderRow.retry_at.is_(None), RenderRow.retry_at <= clock)]
         taken = _count(
             session.execute(
                 update(RenderRow)
@@ -92,6 +154,7 @@ def claim(render_id: str) -> Claim | None:
                     RenderRow.state == row.state,
                     RenderRow.fence == fence - 1,
                     or_(RenderRow.lease_until.is_(None), RenderRow.lease_until < clock),
+                    *paused,
                 )
                 .values(
                     fence=fence,
@@ -99,34 +162,13 @@ def claim(render_id: str) -> Claim | None:
                     lease_owner=owner_name(),
                     lease_started=clock,
                     lease_until=clock + settings.lease_seconds,
+                    retry_at=None,
+                    hinted_at=None,  # if this worker dies, the next sweep says so at once
                     progress=0.0,
                 )
             )
         )
-        if not taken:
-            return None
-        return Claim(render_id, stage, fence)
-
-
-def settle(session: Session, claim: Claim, **values: Any) -> None:
-    """Record a stage's result, only if the fence still holds; frees the lease. In the caller's transaction.
-
-    Raises:
-        LeaseLost: someone else holds the stage, or the render was moved meanwhile (rejected, withdrawn).
-    """
-    recorded = _count(
-        session.execute(
-            update(RenderRow)
-            .where(
-                RenderRow.id == claim.render_id,
-                RenderRow.fence == claim.fence,
-                RenderRow.state == claim.stage.start,
-            )
-            .values(lease_owner=None, lease_started=None, lease_until=None, changed_at=now(), **values)
-        )
-    )
-    if not recorded:
-        raise LeaseLost("this stage is no longer ours", where=f"{claim.render_id}, {claim.stage.name}")
+        return Claim(render_id, wanted, fence) if taken else None
 
 
 def free_leases_of(owner: str) -> list[str]:
@@ -134,7 +176,7 @@ def free_leases_of(owner: str) -> list[str]:
     with transaction() as session:
         rows = session.query(RenderRow).filter(RenderRow.lease_owner == owner).all()
         for row in rows:
-            row.lease_owner, row.lease_until, row.lease_started = None, None, None
+            row.lease_owner, row.lease_until, row.lease_started, row.hinted_at = None, None, None, None
         return [row.id for row in rows]
 
 

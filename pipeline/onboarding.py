@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from audit.authorities import create_consent, create_provenance_statement
+from audit.authorities import create_consent, create_provenance_statement, get_authority
 from audit.ledger import Event, append
 from audit.models import Authority, Consent, ProvenanceStatement, Scope
 from core.blobs import blobs
 from core.database import reading, transaction
-from core.errors import InputError
+from core.errors import InputError, NotFound
 from core.ids import new_id
 from core.media.models import Frame
 from core.media.probe import refuse_rivals
@@ -108,12 +108,29 @@ def add_persona(
     )
     with transaction() as session:
         row.authority_id = make_authority(session, row.id).id
-        session.add(row)
+        append(session, Event.PERSONA_CREATED, row.id, {"authority_id": row.authority_id}, rows=[row])
         append(session, Event.REFERENCE_ENROLLED, row.id, {"reference_sha256": row.reference_sha256})
     return row
 
 
-def authority_from_file(path: Path, *, brand_id: str, actor: str) -> MakeAuthority:
+def supersede_authority(authority_id: str, path: Path, *, brand_id: str, actor: str) -> Authority:
+    """A new version of an authority, from a file as for :func:`authority_from_file`; its personas follow by themselves.
+
+    Raises:
+        InputError: the file does not say a complete authority of the same kind.
+        NotFound, Conflict: there is no such authority of this brand, or it is superseded already.
+    """
+    with transaction() as session:
+        old = get_authority(session, authority_id)
+        if old.document.brand_id != brand_id:
+            raise NotFound("there is no such authority", where=authority_id)
+        make = authority_from_file(path, brand_id=brand_id, actor=actor, supersedes=authority_id)
+        return make(session, old.document.persona_id)
+
+
+def authority_from_file(
+    path: Path, *, brand_id: str, actor: str, supersedes: str | None = None
+) -> MakeAuthority:
     """The maker of an authority that a YAML file states: ``kind``, ``scope`` and ``consent`` or ``statement``.
 
     Raises:
@@ -139,6 +156,7 @@ def authority_from_file(path: Path, *, brand_id: str, actor: str) -> MakeAuthori
                 evidence=stated.evidence,
                 approval_mode=stated.approval_mode,
                 actor=actor,
+                supersedes=supersedes,
             )
         assert stated.statement is not None
         return create_provenance_statement(
@@ -150,6 +168,7 @@ def authority_from_file(path: Path, *, brand_id: str, actor: str) -> MakeAuthori
             evidence=stated.evidence,
             approval_mode=stated.approval_mode,
             actor=actor,
+            supersedes=supersedes,
         )
 
     return make

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.database import now, reading, transaction
+from core.settings import get_settings
 from core.tables import OutboxRow
 from pipeline.leases import database_seconds
-from pipeline.states import STAGE_AT, WAITING, State
+from pipeline.states import RELEASE, STAGE_AT, WAITING, State
 from pipeline.tables import CampaignRow, RenderRow
 
 Send = Callable[[str, dict[str, Any]], None]
@@ -57,7 +58,11 @@ def relay(send: Send, *, limit: int = 200) -> int:
 
 
 def sweep(send: Send, *, limit: int = 200) -> list[str]:
-    """Send a hint for each render that waits and that nobody works on. Returns their ids."""
+    """Send a hint for each render that waits, that nobody works on and of which no message is on its way.
+
+    A message counts as lost after ``resend_seconds``. Returns the renders' ids.
+    """
+    settings = get_settings().pipeline
     with reading() as session:
         clock = database_seconds(session)
         stalled = session.execute(
@@ -74,21 +79,39 @@ def sweep(send: Send, *, limit: int = 200) -> list[str]:
                     ),
                 ),
                 or_(RenderRow.lease_until.is_(None), RenderRow.lease_until < clock),
+                or_(RenderRow.retry_at.is_(None), RenderRow.retry_at <= clock),
+                or_(RenderRow.hinted_at.is_(None), RenderRow.hinted_at < clock - settings.resend_seconds),
             )
             .order_by(RenderRow.created_at)
             .limit(limit)
         ).all()
+    if stalled:
+        with transaction() as session:
+            session.execute(
+                update(RenderRow)
+                .where(RenderRow.id.in_([render_id for render_id, _ in stalled]))
+                .values(hinted_at=clock)
+                .execution_options(synchronize_session=False)
+            )
     for render_id, state in stalled:
-        topic = APPROVED if state == State.APPROVED else ADVANCE
-        send(topic, {"render_id": render_id})
+        topic, payload = message(render_id, State(state))
+        send(topic, payload)
     return [render_id for render_id, _ in stalled]
 
 
-def hint(session: Session, render_id: str, state: State) -> None:
-    """The message that fits a render's new state, if it needs one."""
+def message(render_id: str, state: State) -> tuple[str, dict[str, Any]]:
+    """The message about a render that waits in a state, on the queue of its next stage's kind."""
     if state in STAGE_AT:
-        post(session, ADVANCE, render_id=render_id, kind=STAGE_AT[state].kind)
-    elif state is State.APPROVED:
-        post(session, APPROVED, render_id=render_id)
+        return ADVANCE, {"render_id": render_id, "kind": STAGE_AT[state].kind}
+    return APPROVED, {"render_id": render_id, "kind": RELEASE.kind}
+
+
+def hint(session: Session, row: RenderRow) -> None:
+    """The message that fits a render's state, if it needs one, in the caller's transaction."""
+    state = State(row.state)
+    if state in STAGE_AT or state is State.APPROVED:
+        topic, payload = message(row.id, state)
+        post(session, topic, **payload)
+        row.hinted_at = database_seconds(session)
     elif state is State.RECALLED:
-        post(session, RECALLED, render_id=render_id)
+        post(session, RECALLED, render_id=row.id)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.database import reading
 from core.tables import AssetRow
-from pipeline.states import State
+from pipeline.standing import standing_of
 from pipeline.tables import RenderRow
 from provenance.models import RegistryEntry
 from provenance.service import load_fingerprint
@@ -35,16 +33,10 @@ class DatabaseRegistry:
 def _entry(session: Session, render: RenderRow | None) -> RegistryEntry | None:
     if render is None or render.essence is None or render.mark_id is None:
         return None
-    state = State(render.state)
-    release: Literal["released", "recalled", "unreleased"] = "unreleased"
-    if state is State.RELEASED:
-        release = "released"
-    elif state is State.RECALLED:
-        release = "recalled"
     return RegistryEntry(
         asset_sha256=render.published_sha256 or render.sealed_sha256 or render.examined_sha256 or "",
         essence=render.essence,
         mark_id=render.mark_id,
-        release=release,
+        release=standing_of(session, render).release,  # the predicate of trust step 13, and nothing else
         fingerprint=load_fingerprint(session, render.essence),
     )

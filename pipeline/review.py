@@ -2,79 +2,203 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, update
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit.approvals import approvals_for, record
-from audit.ledger import Event, append
-from core.database import now, transaction
-from core.errors import Conflict, NotFound
-from pipeline import outbox
+from audit.models import Approval, Decision, Factor, Manner
+from core.canonical import digest_json
+from core.database import transaction
+from core.errors import Conflict, Forbidden
+from core.models import Verdict
+from pipeline.errors import AuthorityInvalid
+from pipeline.findings import findings_in, receipts_in
+from pipeline.life import move
+from pipeline.ownership import owned
+from pipeline.seen import manner_of, spans_of
 from pipeline.states import State
-from pipeline.tables import CampaignRow, RenderRow
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.uses import covered, valid_authority
 
-REVIEWERS_NEEDED = {"standard": 1, "high": 2}
+Ranges = Sequence[tuple[float, float]]
 
 
-def approve(render_id: str, *, brand_id: str, reviewer_id: str, sealed_sha256: str, note: str = "") -> State:
-    """Approve one sealed asset, seen in full. Answers with the render's state after it.
+@dataclass(frozen=True)
+class Rule:
+    """What a risk class asks of the decisions over a render.
+
+    Attributes:
+        people: how many different people must approve.
+        manners: the manners that count. ``seen`` is what the player reported: 95 % of the seconds, and every second
+            with a finding.
+        factor: each proves a passkey, or a one-time code, at the decision itself.
+    """
+
+    people: int
+    manners: frozenset[Manner]
+    factor: bool
+
+
+# The decision table. An unknown class asks for the most.
+RULES: dict[str, Rule] = {
+    "standard": Rule(people=1, manners=frozenset({"seen", "decided"}), factor=False),
+    "high": Rule(people=2, manners=frozenset({"seen"}), factor=True),
+}
+STRICTEST = RULES["high"]
+
+
+def approve(
+    render_id: str,
+    *,
+    brand_id: str,
+    reviewer_id: str,
+    sealed_sha256: str,
+    note: str = "",
+    played: Ranges = (),
+    factor: Factor = "none",
+) -> State:
+    """Approve one sealed asset. Answers with the render's state after it.
 
     Args:
         sealed_sha256: what the reviewer saw; a stale page names another asset and is refused.
+        played: seconds that the player reported, as (start, end); they make the decision ``seen`` or ``decided``.
+        factor: what the reviewer proved a moment ago; the caller has checked it.
 
     Raises:
-        Conflict: the render is not in review any more, or the page was stale.
-        Forbidden: the reviewer made this render (from ``audit.approvals``).
+        Conflict: the render is not in review any more, or the page was stale; AuthorityInvalid where the authority does
+            not stand or does not cover this use.
+        Forbidden: the reviewer made this render, or the decision table asks for more than was given.
     """
     with transaction() as session:
         row = _in_review(session, render_id, brand_id, sealed_sha256)
-        record(
-            session,
-            render_id=row.id,
-            sealed_sha256=sealed_sha256,
-            reviewer_id=reviewer_id,
-            maker_id=row.maker_id,
-            verdict="approve",
-            reason=note,
-            manner="seen",
-            brand_id=brand_id,
-        )
-        given = [a for a in approvals_for(session, sealed_sha256) if a.verdict == "approve"]
-        if len(given) < approvals_needed(session, row):
+        _check_authority(session, row)
+        rule = rule_of(session, row)
+        manner = _manner(session, row, played)
+        _check_rule(row, rule, manner, factor)
+        _record(session, row, reviewer_id, "approve", note, manner=manner, factor=factor, played=played)
+        if len(approvers(session, row, rule)) < rule.people:
             return State.IN_REVIEW
-        _move(session, row, State.APPROVED, Event.RENDER_APPROVED)
+        move(session, row.id, State.APPROVED, start=State.IN_REVIEW)
         return State.APPROVED
 
 
-def reject(render_id: str, *, brand_id: str, reviewer_id: str, sealed_sha256: str, reason: str) -> State:
-    """Reject with a reason; one rejection is enough."""
+def reject(
+    render_id: str, *, brand_id: str, reviewer_id: str, sealed_sha256: str, reason: str, played: Ranges = ()
+) -> State:
+    """Reject with a reason; one rejection is enough, in any risk class and without a second factor."""
     with transaction() as session:
         row = _in_review(session, render_id, brand_id, sealed_sha256)
-        record(
-            session,
-            render_id=row.id,
-            sealed_sha256=sealed_sha256,
-            reviewer_id=reviewer_id,
-            maker_id=row.maker_id,
-            verdict="reject",
-            reason=reason,
-            manner="seen",
-            brand_id=brand_id,
+        _record(
+            session, row, reviewer_id, "reject", reason, manner=_manner(session, row, played), played=played
         )
-        _move(session, row, State.REJECTED, Event.RENDER_REJECTED)
+        move(session, row.id, State.REJECTED, start=State.IN_REVIEW)
         return State.REJECTED
 
 
-def approvals_needed(session: Session, row: RenderRow) -> int:
-    """How many different people must approve; an unknown risk class asks for the most."""
+def rule_of(session: Session, row: RenderRow) -> Rule:
+    """The line of the decision table that holds for a render."""
     risk = session.scalar(select(CampaignRow.risk_class).where(CampaignRow.id == row.campaign_id))
-    return REVIEWERS_NEEDED.get(risk or "", max(REVIEWERS_NEEDED.values()))
+    return RULES.get(risk or "", STRICTEST)
+
+
+def approvers(session: Session, row: RenderRow, rule: Rule) -> dict[str, Approval]:
+    """Who approved this very asset in a way that counts, by reviewer. Empty when anybody rejected it.
+
+    Raises ForgedApproval when one of the decisions is not what was signed.
+    """
+    decisions = approvals_for(session, row.sealed_sha256 or "", render_id=row.id)
+    if any(decision.verdict == "reject" for decision in decisions):
+        return {}
+    return {
+        decision.reviewer_id: decision
+        for decision in decisions
+        if decision.reviewer_id not in (row.maker_id, decision.maker_id)
+        and (decision.render_id, decision.essence, decision.brand_id) == (row.id, row.essence, row.brand_id)
+        and decision.manner in rule.manners
+        and (decision.factor != "none" or not rule.factor)
+    }
+
+
+def shown(session: Session, row: RenderRow) -> str:
+    """Digest of what the page shows of a render: the script, what was found, and the receipts behind it."""
+    return digest_json(
+        {
+            "script": row.script,
+            "script_findings": row.script_findings,
+            "verdict": row.verdict,
+            "receipts": {receipt.gate: receipt.sha256 for receipt in receipts_in(session, row)},
+        }
+    )
+
+
+def _record(
+    session: Session,
+    row: RenderRow,
+    reviewer_id: str,
+    verdict: Decision,
+    reason: str,
+    *,
+    manner: Manner,
+    factor: Factor = "none",
+    played: Ranges = (),
+) -> None:
+    record(
+        session,
+        render_id=row.id,
+        sealed_sha256=row.sealed_sha256 or "",
+        essence=row.essence or "",
+        reviewer_id=reviewer_id,
+        maker_id=row.maker_id,
+        verdict=verdict,
+        reason=reason,
+        manner=manner,
+        factor=factor,
+        shown_sha256=shown(session, row),
+        played=tuple(played),
+        brand_id=row.brand_id,
+    )
+
+
+def _manner(session: Session, row: RenderRow, played: Ranges) -> Manner:
+    return manner_of(played, row.seconds or 0.0, spans_of(findings_in(session, row)))[0]
+
+
+def _check_rule(row: RenderRow, rule: Rule, manner: Manner, factor: Factor) -> None:
+    if rule.factor and factor == "none":
+        raise Forbidden(
+            "a high-risk video is approved with a passkey or a one-time code",
+            where=row.id,
+            next_step="decide on the video's page in the console, where you can prove it",
+            code="factor_needed",
+        )
+    if manner not in rule.manners:
+        raise Forbidden(
+            "this video must be seen before it is approved, and the player has not reported that",
+            where=row.id,
+            next_step="play it on its page in the console, above all the seconds with a finding",
+            code="not_seen",
+        )
+
+
+def _check_authority(session: Session, row: RenderRow) -> None:
+    campaign = session.get_one(CampaignRow, row.campaign_id)
+    persona = session.get_one(PersonaRow, campaign.persona_id)
+    valid_authority(session, persona.authority_id, where=row.id)
+    decision = covered(session, row, script=row.script)
+    if decision.verdict is Verdict.BLOCK:
+        reasons = "; ".join(finding.message for finding in decision.findings if finding.severity == "block")
+        raise AuthorityInvalid(
+            f"the authority does not cover this use: {reasons}",
+            where=row.id,
+            next_step="ask for an authority that covers it, then for a new render",
+        )
 
 
 def _in_review(session: Session, render_id: str, brand_id: str, sealed_sha256: str) -> RenderRow:
-    row = session.get(RenderRow, render_id)
-    if row is None or row.brand_id != brand_id:
-        raise NotFound("no such render", where=render_id, next_step="check the id")
+    row = owned(session, RenderRow, render_id, brand_id)
     if row.state != State.IN_REVIEW:
         raise Conflict(
             f"this render is not in review any more: it is {row.state}",
@@ -90,15 +214,3 @@ def _in_review(session: Session, render_id: str, brand_id: str, sealed_sha256: s
             code="stale_page",
         )
     return row
-
-
-def _move(session: Session, row: RenderRow, state: State, event: Event) -> None:
-    moved = session.execute(
-        update(RenderRow)
-        .where(RenderRow.id == row.id, RenderRow.state == State.IN_REVIEW)
-        .values(state=state, changed_at=now())
-    )
-    if moved.rowcount != 1:  # type: ignore[attr-defined]
-        raise Conflict("the render was decided by someone else", where=row.id, next_step="reload the page")
-    append(session, event, row.id, {"sealed_sha256": row.sealed_sha256, "state": state.value})
-    outbox.hint(session, row.id, state)

@@ -6,16 +6,18 @@ import logging
 import time
 from collections.abc import Callable
 
-from audit.ledger import Event, append
-from core.database import transaction
+from audit.errors import AuthorityNotGranted, RenderLimitReached
+from core.database import reading, transaction
 from core.errors import GreenroomError, InputError
+from core.heartbeat import beating
 from core.settings import get_settings
-from pipeline import outbox
 from pipeline.errors import LeaseLost
 from pipeline.jobs import Job, Outcome, load_job
-from pipeline.leases import Claim, claim, settle
+from pipeline.leases import Claim, claim
+from pipeline.life import move
 from pipeline.stages import examine, inspect, picture, script, seal, voice
-from pipeline.states import State, check_move
+from pipeline.standing import authority_of
+from pipeline.states import State
 
 log = logging.getLogger("greenroom.pipeline")
 
@@ -26,18 +28,6 @@ STAGE_FUNCTIONS: dict[str, Callable[[Job], Outcome]] = {
     "examine": examine.run,
     "seal": seal.run,
     "inspect": inspect.run,
-}
-
-# Where a render is now, in the ledger's vocabulary.
-EVENTS: dict[State, Event] = {
-    State.SCRIPTED: Event.POLICY_CHECKED,
-    State.VOICED: Event.SPEECH_MADE,
-    State.ENCODED: Event.CANDIDATE_ENCODED,
-    State.EXAMINED: Event.RENDER_EXAMINED,
-    State.SEALED: Event.ASSET_SEALED,
-    State.IN_REVIEW: Event.REVIEW_OPENED,
-    State.BLOCKED: Event.RENDER_BLOCKED,
-    State.FAILED: Event.RENDER_FAILED,
 }
 
 
@@ -56,76 +46,109 @@ def advance(render_id: str) -> int:
 def run_stage(taken: Claim) -> None:
     """One stage under its lease. Failures become the render's state; only the lease's loss is silent."""
     began = time.monotonic()
-    job = load_job(taken)
     try:
-        outcome = _attempt(job)
-        check_move(taken.stage.start, outcome.state, where=taken.render_id)
+        with beating(taken.beat):
+            job = load_job(taken)
+            outcome = _stopped(job) or _attempt(job)
         _record(job, outcome, time.monotonic() - began)
     except LeaseLost:
         log.warning("lease lost: %s %s", taken.render_id, taken.stage.name)
     except _TryAgain as again:
         log.warning("stage failed, will be tried again: %s %s %s", taken.render_id, taken.stage.name, again)
-        with transaction() as session:
-            settle(session, taken)
+        taken.postpone(retryable=again.retryable)
 
 
 class _TryAgain(Exception):
-    """The stage failed in a way that another try may mend."""
+    """The stage failed in a way that another try may mend. ``retryable``: the trouble is not ours, and passes."""
+
+    def __init__(self, code: str, *, retryable: bool) -> None:
+        super().__init__(code)
+        self.retryable = retryable
+
+
+def _stopped(job: Job) -> Outcome | None:
+    """No work is done for a persona whose authority does not stand: withdrawn ends the render, suspended waits."""
+    with reading() as session:
+        standing = authority_of(session, job.render)
+    if standing.state in ("suspended", "not_yet"):
+        raise _TryAgain(f"authority_{standing.state}", retryable=True)
+    return None if standing.valid else withdrawn(standing.state)
+
+
+def withdrawn(state: str) -> Outcome:
+    """How a render ends whose authority is withdrawn or over."""
+    words = {"revoked": "the authority was withdrawn", "expired": "the authority has ended"}
+    return Outcome(State.BLOCKED, reason={"code": f"authority_{state}", "message": words.get(state, state)})
 
 
 def _attempt(job: Job) -> Outcome:
     """The stage's outcome; a failure that is final becomes an outcome too."""
     stage = job.claim.stage.name
+    settings = get_settings().pipeline
     # Attempts are counted when a lease is taken: a render that kills its worker each time is parked, not retried.
-    if job.render.attempts > get_settings().pipeline.max_attempts:
-        return _failed(job, "poison", f"the stage '{stage}' ended its worker {job.render.attempts - 1} times")
+    if job.render.attempts > settings.max_attempts:
+        return failed(
+            job.claim, "poison", f"the stage '{stage}' ended its worker {job.render.attempts - 1} times"
+        )
     try:
         return STAGE_FUNCTIONS[stage](job)
     except LeaseLost:
         raise
     except InputError as error:
-        return _failed(job, error.code, str(error))
+        return failed(job.claim, error.code, str(error))
     except GreenroomError as error:
-        if job.render.attempts >= get_settings().pipeline.max_attempts:
-            return _failed(job, error.code, str(error))
-        raise _TryAgain(error.code) from error
+        spent = job.render.waits >= settings.max_waits if error.retryable else _last_try(job)
+        if spent:
+            return failed(job.claim, error.code, str(error))
+        raise _TryAgain(error.code, retryable=error.retryable) from error
     except Exception as error:
         log.exception("stage raised: %s %s", job.render.id, stage)
-        if job.render.attempts >= get_settings().pipeline.max_attempts:
-            return _failed(job, "internal", f"{type(error).__name__} in the stage '{stage}'")
-        raise _TryAgain(type(error).__name__) from error
+        if _last_try(job):
+            return failed(job.claim, "internal", f"{type(error).__name__} in the stage '{stage}'")
+        raise _TryAgain(type(error).__name__, retryable=False) from error
 
 
-def _failed(job: Job, code: str, message: str) -> Outcome:
-    return Outcome(
-        State.FAILED,
-        reason={
-            "code": code,
-            "message": message,
-            "stage": job.claim.stage.name,
-            "retry": job.claim.stage.start,
-        },
-    )
+def _last_try(job: Job) -> bool:
+    return job.render.attempts >= get_settings().pipeline.max_attempts
+
+
+def failed(claim: Claim, code: str, message: str) -> Outcome:
+    """A stage that cannot be done, and where a person's retry begins."""
+    reason = {"code": code, "message": message, "stage": claim.stage.name, "retry": claim.stage.start.value}
+    return Outcome(State.FAILED, reason=reason)
 
 
 def _record(job: Job, outcome: Outcome, seconds: float) -> None:
-    timings = {**job.render.timings, job.claim.stage.name: round(seconds, 3)}
+    """The result, its rows, the ledger's entry and the message: one transaction."""
+    try:
+        _commit(job, outcome, seconds)
+    except (AuthorityNotGranted, RenderLimitReached) as error:
+        # Withdrawn or used up between the check and the record: the render ends, and its lease is free.
+        reason = {"code": error.code, "message": error.what}
+        _commit(job, Outcome(State.BLOCKED, reason=reason), seconds)
+
+
+def _commit(job: Job, outcome: Outcome, seconds: float) -> None:
     with transaction() as session:
-        settle(
-            session,
-            job.claim,
-            state=outcome.state,
-            attempts=0,
-            progress=1.0,
-            reason=outcome.reason,
-            timings=timings,
-            **outcome.values,
-        )
-        outcome.record(session)
-        facts: dict[str, object] = {"state": outcome.state.value, "attempt": job.render.attempts}
+        standing = authority_of(session, job.render)
+        if outcome.state is not State.FAILED and standing.state in ("revoked", "expired"):
+            outcome = withdrawn(standing.state)
+        rows = outcome.record(session)
+        facts = dict(outcome.facts)
         if outcome.reason:
             facts["reason_code"] = str(outcome.reason.get("code", "")) or None
-        if essence := outcome.values.get("essence"):
-            facts["essence"] = essence
-        append(session, EVENTS[outcome.state], job.render.id, facts)
-        outbox.hint(session, job.render.id, outcome.state)
+        move(
+            session,
+            job.render.id,
+            outcome.state,
+            start=job.claim.stage.start,
+            claim=job.claim,
+            values={
+                **outcome.values,
+                "progress": 1.0,
+                "reason": outcome.reason,
+                "timings": {**job.render.timings, job.claim.stage.name: round(seconds, 3)},
+            },
+            rows=rows,
+            facts={**facts, "attempt": job.render.attempts},
+        )

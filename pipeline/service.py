@@ -1,39 +1,47 @@
-"""What the console, the API and the command line call: brands, campaigns, renders, imports.
+"""What the console, the API and the command line call: brands, campaigns, renders. Each function is one transaction.
 
-Each function is one transaction. Nothing here runs a stage: a new render is a row and a message.
+Requests for renders are in pipeline/intake.py and can be had from here.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError as DuplicateRow
-from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
-from core.blobs import blobs
-from core.database import now, reading, transaction
-from core.errors import Conflict, NotFound
+from core.database import reading, transaction
+from core.errors import Conflict
 from core.ids import new_id
 from core.labels import load_label_profile
-from core.media.probe import probe, refuse_rivals
 from core.tables import BrandRow
-from generate.fields import check_fields
 from generate.templates import check_template
-from pipeline import outbox
-from pipeline.states import State, check_move
+from pipeline.intake import import_video, request_render
+from pipeline.life import move
+from pipeline.ownership import owned
+from pipeline.states import State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+
+__all__ = [
+    "CampaignSpec",
+    "create_brand",
+    "create_campaign",
+    "get_campaign",
+    "get_render",
+    "import_video",
+    "list_campaigns",
+    "list_renders",
+    "request_render",
+    "retry",
+]
 
 
 def create_brand(name: str, *, rule_pack: str = "consumer-products") -> BrandRow:
     """A customer."""
     row = BrandRow(id=new_id("brd"), name=name, rule_pack=rule_pack)
     with transaction() as session:
-        session.add(row)
-        append(session, Event.BRAND_CREATED, row.id, {})
+        append(session, Event.BRAND_CREATED, row.id, {}, rows=[row])
     return row
 
 
@@ -63,8 +71,8 @@ def create_campaign(*, brand_id: str, persona_id: str, spec: CampaignSpec) -> Ca
     check_template(spec.template, spec.fields)
     profile = load_label_profile(spec.label_profile or spec.territory)
     with transaction() as session:
-        brand = _owned(session, BrandRow, brand_id, brand_id)
-        _owned(session, PersonaRow, persona_id, brand_id)
+        brand = owned(session, BrandRow, brand_id, brand_id)
+        owned(session, PersonaRow, persona_id, brand_id)
         row = CampaignRow(
             id=new_id("cmp"),
             brand_id=brand_id,
@@ -82,117 +90,25 @@ def create_campaign(*, brand_id: str, persona_id: str, spec: CampaignSpec) -> Ca
             gate_set="standard",
             release_on_approval=spec.release_on_approval,
         )
-        session.add(row)
-        append(
-            session, Event.CAMPAIGN_CREATED, row.id, {"territory": spec.territory, "channel": spec.channel}
-        )
+        facts = {"territory": spec.territory, "channel": spec.channel, "risk_class": spec.risk_class}
+        append(session, Event.CAMPAIGN_CREATED, row.id, facts, rows=[row])
     return row
-
-
-def request_render(
-    campaign_id: str,
-    fields: dict[str, Any],
-    *,
-    brand_id: str,
-    maker_id: str,
-    supersedes: str | None = None,
-    request_key: str | None = None,
-) -> RenderRow:
-    """Ask for one personalised video. The same ``request_key`` again answers with the first render.
-
-    Raises:
-        InputError: a field is missing, unknown or not what the schema allows; nothing was stored.
-    """
-    with reading() as session:
-        campaign = _owned(session, CampaignRow, campaign_id, brand_id)
-    check_fields(campaign.field_schema, fields)
-    row = RenderRow(
-        id=new_id("rnd"),
-        brand_id=brand_id,
-        campaign_id=campaign_id,
-        maker_id=maker_id,
-        supersedes=supersedes,
-        request_key=request_key,
-        origin="made",
-        fields=fields,
-    )
-    return _store(row)
-
-
-def import_video(
-    video: Path,
-    campaign_id: str,
-    *,
-    brand_id: str,
-    maker_id: str,
-    script: str | None = None,
-    request_key: str | None = None,
-) -> RenderRow:
-    """A finished video made elsewhere enters and passes the same gates.
-
-    Args:
-        script: what the presenter is meant to say; None skips the transcript's comparison, and is flagged.
-
-    Raises:
-        MediaError: the file cannot be read, breaks a limit, or holds several pictures or sounds; nothing was stored.
-    """
-    refuse_rivals(probe(video), video)
-    with reading() as session:
-        _owned(session, CampaignRow, campaign_id, brand_id)
-    stored = blobs().put_file(video, "source")
-    row = RenderRow(
-        id=new_id("rnd"),
-        brand_id=brand_id,
-        campaign_id=campaign_id,
-        maker_id=maker_id,
-        request_key=request_key,
-        origin="import",
-        fields={},
-        script=script,
-        source_sha256=stored.sha256,
-    )
-    return _store(row)
-
-
-def _store(row: RenderRow) -> RenderRow:
-    try:
-        with transaction() as session:
-            session.add(row)
-            session.flush()
-            event = Event.VIDEO_IMPORTED if row.origin == "import" else Event.RENDER_CREATED
-            append(session, event, row.id, {"campaign_id": row.campaign_id, "maker_id": row.maker_id})
-            outbox.hint(session, row.id, State.DRAFT)
-        return row
-    except DuplicateRow:
-        with reading() as session:
-            first = session.scalar(
-                select(RenderRow).where(
-                    RenderRow.brand_id == row.brand_id, RenderRow.request_key == row.request_key
-                )
-            )
-        if first is None or row.request_key is None:
-            raise
-        return first
 
 
 def retry(render_id: str, *, brand_id: str) -> RenderRow:
     """Send a failed render back to the stage that failed."""
     with transaction() as session:
-        row = _owned(session, RenderRow, render_id, brand_id)
+        row = owned(session, RenderRow, render_id, brand_id)
         if row.state != State.FAILED or not row.reason:
             raise Conflict("only a failed render can be retried", where=render_id, next_step="reload it")
         back = State(row.reason["retry"])
-        check_move(State.FAILED, back, where=render_id)
-        row.state, row.reason, row.attempts, row.changed_at = back, None, 0, now()
-        append(session, Event.RENDER_RETRIED, row.id, {"state": back.value})
-        outbox.hint(session, row.id, back)
-        return row
+        return move(session, row.id, back, start=State.FAILED, values={"reason": None})
 
 
 def get_render(render_id: str, *, brand_id: str) -> RenderRow:
     """One render of this brand. Raises NotFound for another brand's, as if it did not exist."""
     with reading() as session:
-        return _owned(session, RenderRow, render_id, brand_id)
+        return owned(session, RenderRow, render_id, brand_id)
 
 
 def list_renders(*, brand_id: str, states: tuple[State, ...] = (), limit: int = 100) -> list[RenderRow]:
@@ -207,7 +123,7 @@ def list_renders(*, brand_id: str, states: tuple[State, ...] = (), limit: int = 
 def get_campaign(campaign_id: str, *, brand_id: str) -> CampaignRow:
     """One campaign of this brand. Raises NotFound for another brand's."""
     with reading() as session:
-        return _owned(session, CampaignRow, campaign_id, brand_id)
+        return owned(session, CampaignRow, campaign_id, brand_id)
 
 
 def list_campaigns(*, brand_id: str) -> list[CampaignRow]:
@@ -220,17 +136,3 @@ def list_campaigns(*, brand_id: str) -> list[CampaignRow]:
                 .order_by(CampaignRow.created_at.desc())
             )
         )
-
-
-Row = TypeVar("Row", BrandRow, PersonaRow, CampaignRow, RenderRow)
-
-
-def _owned(session: Session, table: type[Row], key: str, brand_id: str) -> Row:
-    """A row of this brand; another brand's looks as if it did not exist."""
-    row = session.get(table, key)
-    owner = None if row is None else (row.id if isinstance(row, BrandRow) else row.brand_id)
-    if row is None or owner != brand_id:
-        raise NotFound(
-            f"no such {table.__tablename__.removesuffix('s')}", where=key, next_step="check the id"
-        )
-    return row

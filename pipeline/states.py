@@ -1,10 +1,11 @@
-"""The life of a render as one table: its states, the moves between them, and the stage that each state waits for."""
+"""The life of a render as one table: its states, the stages that they wait for, and the moves between them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from audit.events import Event
 from core.errors import Conflict
 
 
@@ -46,31 +47,60 @@ STAGES: tuple[StageSpec, ...] = (
 )
 STAGE_AT: dict[State, StageSpec] = {stage.start: stage for stage in STAGES}
 
-# Where a render may go from where it is. Every stage may fail; a failed render may return to the stage that failed.
+RELEASE = StageSpec("release", State.APPROVED, State.RELEASED, "io")
+"""Trust step 12: a stage under a lease like the others, run by delivery."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One way from state to state.
+
+    Attributes:
+        steps: the trust steps that are done when it is made.
+        event: what the ledger calls it.
+        states: columns that its entry states in clear: digests and codes, nothing about a person. The entry commits to
+            every other committed column of the render, and to the rows that were made with it.
+    """
+
+    steps: str
+    start: frozenset[State]
+    end: State
+    event: Event
+    states: tuple[str, ...] = ()
+
+
+def _from(*states: State) -> frozenset[State]:
+    return frozenset(states)
+
+
+_UNFINISHED = frozenset(STAGE_AT)
+_OPEN = _UNFINISHED | {State.IN_REVIEW, State.APPROVED, State.FAILED}
+
+# The life of a render, in the order of the trust steps. What is not listed here does not happen.
+MOVES: tuple[Move, ...] = (
+    Move("1-3", _from(State.DRAFT), State.SCRIPTED, Event.POLICY_CHECKED),
+    Move("4", _from(State.SCRIPTED), State.VOICED, Event.SPEECH_MADE),
+    Move("5-7", _from(State.VOICED), State.ENCODED, Event.CANDIDATE_ENCODED, ("essence", "examined_sha256", "mark_id")),
+    Move("8", _from(State.ENCODED), State.EXAMINED, Event.RENDER_EXAMINED,
+         ("essence", "verdict", "gate_set_sha256", "brief_sha256")),
+    Move("9", _from(State.EXAMINED), State.SEALED, Event.ASSET_SEALED, ("essence", "sealed_sha256")),
+    Move("10", _from(State.SEALED), State.IN_REVIEW, Event.REVIEW_OPENED, ("sealed_sha256",)),
+    Move("11", _from(State.IN_REVIEW), State.APPROVED, Event.RENDER_APPROVED, ("sealed_sha256",)),
+    Move("11", _from(State.IN_REVIEW), State.REJECTED, Event.RENDER_REJECTED, ("sealed_sha256",)),
+    Move("12", _from(State.APPROVED), State.RELEASED, Event.ASSET_RELEASED,
+         ("essence", "sealed_sha256", "published_sha256")),
+    Move("13", _from(State.APPROVED, State.RELEASED), State.RECALLED, Event.ASSET_RECALLED, ("published_sha256",)),
+    Move("13", _from(State.RELEASED), State.RECALLED, Event.ASSET_WITHDRAWN, ("published_sha256",)),
+    # A trust step says no, or the authority ends, at any time before the release.
+    Move("1-12", _OPEN, State.BLOCKED, Event.RENDER_BLOCKED),
+    # A stage cannot be done; a person may send the render back to it.
+    Move("", _UNFINISHED | {State.APPROVED}, State.FAILED, Event.RENDER_FAILED),
+    *(Move("", _from(State.FAILED), state, Event.RENDER_RETRIED) for state in State
+      if state in _UNFINISHED | {State.APPROVED}),
+)  # fmt: skip
+
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.DRAFT: frozenset({State.SCRIPTED, State.BLOCKED, State.FAILED}),
-    State.SCRIPTED: frozenset({State.VOICED, State.FAILED, State.BLOCKED}),
-    State.VOICED: frozenset({State.ENCODED, State.FAILED, State.BLOCKED}),
-    State.ENCODED: frozenset({State.EXAMINED, State.BLOCKED, State.FAILED}),
-    State.EXAMINED: frozenset({State.SEALED, State.FAILED, State.BLOCKED}),
-    State.SEALED: frozenset({State.IN_REVIEW, State.BLOCKED, State.FAILED}),
-    State.IN_REVIEW: frozenset({State.APPROVED, State.REJECTED, State.BLOCKED}),
-    State.APPROVED: frozenset({State.RELEASED, State.REJECTED, State.BLOCKED, State.FAILED}),
-    State.RELEASED: frozenset({State.RECALLED}),
-    State.FAILED: frozenset(
-        {
-            State.DRAFT,
-            State.SCRIPTED,
-            State.VOICED,
-            State.ENCODED,
-            State.EXAMINED,
-            State.SEALED,
-            State.APPROVED,
-        }
-    ),
-    State.BLOCKED: frozenset(),
-    State.REJECTED: frozenset(),
-    State.RECALLED: frozenset(),
+    state: frozenset(move.end for move in MOVES if state in move.start) for state in State
 }
 
 WAITING = frozenset(STAGE_AT)  # a worker has something to do

@@ -8,13 +8,24 @@ from typing import Any
 from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.covered import Covered, Uncovered, new_salt
 from core.database import Base, now
 
 
 class PersonaRow(Base):
-    """Who appears: a reference clip examined at onboarding, and the authority that allows its use."""
+    """Who appears: a reference clip examined at onboarding, and the authority that allows its use.
+
+    ``authority_id`` names the version that it was enrolled under; the version in force is that record's newest.
+    """
 
     __tablename__ = "personas"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "name", "authority_id", "voice", "reference_sha256", "material_sha256", "created_at",
+            "salt",
+        ),
+        immutable=True,
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
@@ -26,12 +37,20 @@ class PersonaRow(Base):
         String(64), info={"personal": "digest of face and voice templates, kept for the identity gates only"}
     )
     created_at: Mapped[datetime] = mapped_column(default=now)
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
 
 class CampaignRow(Base):
     """Brand + persona + template + territory + channel: what its renders have in common."""
 
     __tablename__ = "campaigns"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "persona_id", "name", "template", "field_schema", "language", "territory", "channel",
+            "topic", "rule_pack", "label_profile", "risk_class", "gate_set", "release_on_approval", "created_at",
+        ),
+        immutable=True,
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
@@ -55,6 +74,21 @@ class RenderRow(Base):
     """One video to be made or examined. Never edited: a change is a new render that names the old."""
 
     __tablename__ = "renders"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "campaign_id", "maker_id", "supersedes", "request_key", "state", "origin", "fields",
+            "script", "script_findings", "source_sha256", "speech_sha256", "mark_id", "essence", "seconds",
+            "examined_sha256", "sealed_sha256", "published_sha256", "verdict", "summary", "gate_set_sha256",
+            "brief_sha256", "reason", "created_at", "changed_at", "salt",
+        ),
+        free={
+            "fence": "who may record a stage's result, not what it is",
+            "lease_owner": "as the fence", "lease_started": "as the fence", "lease_until": "as the fence",
+            "attempts": "how often a stage was tried; a wrong number delays or parks it",
+            "waits": "as the attempts", "retry_at": "when a stage is tried again", "hinted_at": "when a hint was sent",
+            "progress": "shown to people while a stage runs", "timings": "seconds, shown to people",
+        },
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
@@ -94,12 +128,16 @@ class RenderRow(Base):
     lease_owner: Mapped[str | None] = mapped_column(String(100))
     lease_started: Mapped[float | None] = mapped_column(Float)
     lease_until: Mapped[float | None] = mapped_column(Float)
-    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)  # leases taken since the last result
+    waits: Mapped[int] = mapped_column(Integer, default=0)  # results that said: try again later
+    retry_at: Mapped[float | None] = mapped_column(Float)  # the stage is not claimed before
+    hinted_at: Mapped[float | None] = mapped_column(Float)  # the last message about it
     progress: Mapped[float] = mapped_column(Float, default=0.0)
     timings: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     created_at: Mapped[datetime] = mapped_column(default=now)
     changed_at: Mapped[datetime] = mapped_column(default=now)
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
     __table_args__ = (
         Index("ix_renders_queue", "brand_id", "state", "created_at"),
@@ -113,6 +151,7 @@ class StageResultRow(Base):
     """A pure stage's result under the keyed digest of its inputs: work that was done is not done again."""
 
     __tablename__ = "stage_results"
+    __ledger__ = Uncovered("a cache: what it names is examined by the gates like anything else")
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)

@@ -1,35 +1,60 @@
 """Trust step 1: the actual use of a persona, held against its authority as it stands at this moment.
 
-Asked at the first stage and again by the release, each time in the transaction that acts on the answer.
+Asked at intake, at the approval, at the release and for each new link, in the transaction that acts on the answer.
 """
 
 from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from audit.authorities import get_authority
+from audit.models import Authority
+from audit.standing import NEXT_STEPS, SENTENCES, AuthorityStanding, authority_standing
 from core.canonical import digest_bytes
 from core.database import now
+from core.errors import NotFound
 from core.models import Finding, Verdict
+from pipeline.errors import AuthorityInvalid
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from policy.consent import ScopeDecision, Use, covers
 
 
-def covered(
-    session: Session, render: RenderRow, campaign: CampaignRow, persona: PersonaRow, script: str | None
-) -> ScopeDecision:
-    """Whether the persona's authority covers this render now.
+def covered(session: Session, render: RenderRow, script: str | None) -> ScopeDecision:
+    """Whether the authority in force over the render's persona covers this use now.
 
     Args:
         script: the composed text, for its topics; None before step 2.
     """
-    authority = get_authority(session, persona.authority_id)
+    persona = _persona(session, render)
+    standing = authority_standing(session, persona.authority_id)
+    return covered_by(session, standing.authority, render, script=script)
+
+
+def valid_authority(session: Session, authority_id: str, *, where: str) -> AuthorityStanding:
+    """The standing of an authority that allows new work. Raises :class:`AuthorityInvalid` with the next step."""
+    standing = authority_standing(session, authority_id)
+    if not standing.valid:
+        raise AuthorityInvalid(
+            SENTENCES[standing.state],
+            where=where,
+            next_step=NEXT_STEPS[standing.state],
+            code=f"authority_{standing.state}",
+        )
+    return standing
+
+
+def covered_by(
+    session: Session, authority: Authority, render: RenderRow, *, script: str | None
+) -> ScopeDecision:
+    """Whether one authority covers this use now."""
+    campaign = session.get(CampaignRow, render.campaign_id)
+    if campaign is None:
+        raise NotFound("the render has no campaign", where=render.id)
     decision = covers(
         authority,
         Use(
             brand_id=render.brand_id,
             campaign_id=campaign.id,
-            persona_id=persona.id,
+            persona_id=campaign.persona_id,
             topic=campaign.topic,
             language=campaign.language,
             territory=campaign.territory,
@@ -52,3 +77,11 @@ def covered(
         citation="Trust step 11",
     )
     return ScopeDecision(verdict=Verdict.BLOCK, findings=(*decision.findings, wanted))
+
+
+def _persona(session: Session, render: RenderRow) -> PersonaRow:
+    campaign = session.get(CampaignRow, render.campaign_id)
+    persona = session.get(PersonaRow, campaign.persona_id) if campaign else None
+    if persona is None:
+        raise NotFound("the render has no campaign or no persona", where=render.id)
+    return persona

@@ -17,9 +17,16 @@ from typing import Any
 
 import c2pa
 
-from core.canonical import digest_file
+from core.canonical import digest_file_once
+from core.heartbeat import beat
 from core.media.essence import essence, media_boxes
-from provenance.errors import ProvenanceError, PublishMismatch, SigningError, TimestampUnavailable
+from provenance.errors import (
+    ProvenanceError,
+    PublishMismatch,
+    SignerFailed,
+    SigningError,
+    TimestampUnavailable,
+)
 from provenance.manifest import published_manifest, sealed_manifest
 from provenance.models import ApprovalFacts, Credential, SealFacts
 from provenance.signer import Signer
@@ -44,17 +51,21 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
     """
     for material in (facts.parent, *(ingredient.path for ingredient in facts.ingredients)):
         if material is not None:
+            beat()
             _refuse_broken(material, anchors)
     urn = _new_urn()
     parent_type = _media_type(facts.parent) if facts.parent is not None else None
     stated = (
-        PARENT | {"description": f"SHA-256 {digest_file(facts.parent)}"} if facts.parent is not None else None
+        PARENT | {"description": f"SHA-256 {digest_file_once(facts.parent)}"}
+        if facts.parent is not None
+        else None
     )
+    boxes = media_boxes(asset)
     manifest = sealed_manifest(
         urn,
         facts,
         stated_parent=stated if parent_type is None else None,
-        ftyp_sha256=media_boxes(asset).get("ftyp", ""),
+        ftyp_sha256=boxes.get("ftyp", ""),
         demonstration=_demonstration(facts.environment, signer),
     )
 
@@ -73,6 +84,7 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
                 "label": f"input{index}",
                 "description": f"SHA-256 {ingredient.sha256}",
             }
+            beat()
             with ingredient.path.open("rb") as file:
                 builder.add_ingredient(entry, ingredient.media_type, file)
 
@@ -80,12 +92,12 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
     try:
         digest = essence(out).sha256
         # Equal boxes are an equal essence, and cheaper to prove; a container whose boxes move is read again.
-        if media_boxes(out) != media_boxes(asset) and digest != essence(asset).sha256:
+        if media_boxes(out) != boxes and digest != essence(asset).sha256:
             raise SigningError("sealing changed the media", where=asset.name)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
-    return Credential(out, urn, store, digest_file(out), digest)
+    return Credential(out, urn, store, digest_file_once(out), digest)
 
 
 def publish(
@@ -119,7 +131,7 @@ def publish(
     except BaseException:
         out.unlink(missing_ok=True)
         raise
-    return Credential(out, urn, store, digest_file(out), digest)
+    return Credential(out, urn, store, digest_file_once(out), digest)
 
 
 def _media_type(path: Path) -> str | None:
@@ -185,6 +197,7 @@ def _sign(job: _Job, out: Path) -> bytes:
         except TimestampUnavailable:
             if attempt == TIMESTAMP_TRIES - 1:
                 raise
+            beat()
             time.sleep(TIMESTAMP_PAUSE * 2**attempt)
         finally:
             part.unlink(missing_ok=True)
@@ -192,6 +205,7 @@ def _sign(job: _Job, out: Path) -> bytes:
 
 
 def _sign_once(job: _Job, part: Path) -> bytes:
+    beat()
     failures: list[BaseException] = []
     signed: list[bool] = []
 
@@ -215,6 +229,8 @@ def _sign_once(job: _Job, part: Path) -> bytes:
         with job.source.open("rb") as reading, part.open("w+b") as writing:
             store = builder.sign(native, MEDIA_TYPE, reading, writing)
     except c2pa.C2paError as error:
+        if failures and not isinstance(failures[0], Exception):
+            raise failures[0] from None  # the work is to stop: that is no answer of the signer
         raise _explained(error, failures, bool(signed)) from (failures[0] if failures else error)
     if not store:
         raise SigningError("the library returned no manifest", where=job.source.name)
@@ -224,7 +240,7 @@ def _sign_once(job: _Job, part: Path) -> bytes:
 def _explained(error: Exception, failures: list[BaseException], signed: bool) -> ProvenanceError:
     text = str(error).lower()
     if failures:
-        return SigningError(
+        return SignerFailed(
             f"the signer failed ({type(failures[0]).__name__})",
             next_step="check the key service; the asset stays unsigned and the stage can be tried again",
         )

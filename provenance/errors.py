@@ -23,6 +23,13 @@ class SigningError(ProvenanceError):
     code = "signing"
 
 
+class SignerFailed(SigningError):
+    """Whoever holds the key did not sign; nothing was written, and the stage can be tried again."""
+
+    http_status = 503
+    retryable = True
+
+
 class TimestampUnavailable(ProvenanceError):
     """The timestamp authority did not answer. The asset stays unsigned and the stage can be tried again."""
 

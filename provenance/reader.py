@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from core.heartbeat import beat
 from core.settings import MediaSettings, get_settings
 from provenance.models import Anchors
 from provenance.trust import library_settings
@@ -24,6 +25,7 @@ from provenance.trust import library_settings
 _ROOT = Path(__file__).resolve().parents[1]
 _TRACES = (b"jumb", b"c2pa")
 LARGEST_REPLY = 32_000_000  # bytes of JSON
+SLICE_SECONDS = 1.0  # of waiting between two beats
 SECONDS_BASE, SECONDS_PER_BYTE = 30.0, 2e-7  # a 100 MB file may take 50 s
 
 Status = Literal["found", "none", "unsupported", "broken", "crashed"]
@@ -95,6 +97,7 @@ def holds_manifest(path: Path) -> bool:
     tail, seen = b"", set()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
+            beat()
             window = tail + block
             seen |= {trace for trace in _TRACES if trace in window}
             if len(seen) == len(_TRACES):
@@ -106,9 +109,13 @@ def holds_manifest(path: Path) -> bool:
 def _collect(reader: int, deadline: float) -> bytes:
     reply = bytearray()
     while True:
-        ready, _, _ = select.select([reader], [], [], max(0.0, deadline - time.monotonic()))
+        beat()  # the child's time is bounded: waiting for it is no hanging
+        left = deadline - time.monotonic()
+        ready, _, _ = select.select([reader], [], [], max(0.0, min(left, SLICE_SECONDS)))
         if not ready:
-            raise TimeoutError
+            if left <= 0:
+                raise TimeoutError
+            continue
         block = os.read(reader, 1 << 16)
         if not block:
             return bytes(reply)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from core.heartbeat import beat
 from core.media.decode import frames
 from core.media.heard import Heard
 from core.media.models import Decoded
@@ -67,7 +68,9 @@ class RealSenses:
         return (*left_out, *(Difference(span.t0, span.t1, "speech") for span in spans))
 
     def compare(self, stored: Fingerprint, found: Fingerprint) -> Agreement:
+        beat()
         comparison = compare(stored, found)
+        beat()
         if comparison.reason:
             return Agreement(False, 0.0, reason=comparison.reason)
         differences = tuple(Difference(found.t0, found.t1, found.what) for found in comparison.differing)

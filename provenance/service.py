@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import exc, select
 from sqlalchemy.orm import Session
 
+from audit.ledger import Event, append
 from core.canonical import digest_bytes
 from core.errors import IntegrityError
 from provenance.errors import ProvenanceError
@@ -37,7 +38,10 @@ def allocate_mark(
         mark_id = secrets.randbelow((1 << MARK_BITS) - 1) + 1
         try:
             with session.begin_nested():
-                session.add(MarkRow(mark_id=mark_id, brand_id=brand_id, render_id=render_id, kind=kind))
+                row = MarkRow(mark_id=mark_id, brand_id=brand_id, render_id=render_id, kind=kind)
+                append(
+                    session, Event.MARK_ALLOCATED, render_id, {"mark_id": mark_id, "kind": kind}, rows=[row]
+                )
         except exc.IntegrityError as error:
             if "FOREIGN KEY" in str(error.orig).upper():
                 raise  # an unknown brand, not a taken id
@@ -51,25 +55,24 @@ def find_mark(session: Session, mark_id: int) -> MarkRow | None:
     return session.get(MarkRow, mark_id)
 
 
-def save_manifest(session: Session, *, brand_id: str, credential: Credential) -> str:
-    """Note a credential's manifest store; the caller has put the bytes into the blob store. Gives the digest."""
+def save_manifest(session: Session, *, brand_id: str, credential: Credential) -> ManifestRow:
+    """Note a credential's manifest store; the caller has put the bytes into the blob store. Gives the row."""
     digest = digest_bytes(credential.manifest)
     row = session.get(ManifestRow, credential.id)
     if row is None:
-        session.add(
-            ManifestRow(
-                credential_id=credential.id,
-                brand_id=brand_id,
-                asset_sha256=credential.sha256,
-                essence=credential.essence,
-                manifest_sha256=digest,
-                size=len(credential.manifest),
-            )
+        row = ManifestRow(
+            credential_id=credential.id,
+            brand_id=brand_id,
+            asset_sha256=credential.sha256,
+            essence=credential.essence,
+            manifest_sha256=digest,
+            size=len(credential.manifest),
         )
+        session.add(row)
         session.flush()
     elif row.manifest_sha256 != digest:
         raise IntegrityError("another manifest is stored under this credential", where=credential.id)
-    return digest
+    return row
 
 
 def find_manifest(session: Session, credential_id: str) -> ManifestRow | None:
@@ -83,11 +86,16 @@ def manifests_of(session: Session, essence: str) -> list[ManifestRow]:
     return list(session.scalars(rows))
 
 
-def save_fingerprint(session: Session, *, brand_id: str, essence: str, fingerprint: Fingerprint) -> None:
-    """Keep what an essence looks and sounds like. Saving it again changes nothing."""
-    if session.get(FingerprintRow, (essence, brand_id)) is None:
-        session.add(FingerprintRow(essence=essence, brand_id=brand_id, data=fingerprint.to_bytes()))
+def save_fingerprint(
+    session: Session, *, brand_id: str, essence: str, fingerprint: Fingerprint
+) -> FingerprintRow:
+    """Keep what an essence looks and sounds like. Saving it again changes nothing. Gives the row."""
+    row = session.get(FingerprintRow, (essence, brand_id))
+    if row is None:
+        row = FingerprintRow(essence=essence, brand_id=brand_id, data=fingerprint.to_bytes())
+        session.add(row)
         session.flush()
+    return row
 
 
 def load_fingerprint(session: Session, essence: str) -> Fingerprint | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.covered import Covered
 from core.database import Base, now
 
 
@@ -17,6 +18,7 @@ class MarkRow(Base):
     """
 
     __tablename__ = "marks"
+    __ledger__ = Covered(committed=("mark_id", "brand_id", "render_id", "kind", "created_at"), immutable=True)
 
     mark_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
@@ -35,6 +37,12 @@ class ManifestRow(Base):
     """The sidecar of a credential: its manifest store is a blob, so that a stripped file can be answered for."""
 
     __tablename__ = "manifests"
+    __ledger__ = Covered(
+        committed=(
+            "credential_id", "brand_id", "asset_sha256", "essence", "manifest_sha256", "size", "created_at"
+        ),
+        immutable=True,
+    )  # fmt: skip
 
     credential_id: Mapped[str] = mapped_column(String(80), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
@@ -49,6 +57,7 @@ class FingerprintRow(Base):
     """What an essence looks and sounds like, second by second; made from our own output, never of a stranger."""
 
     __tablename__ = "fingerprints"
+    __ledger__ = Covered(committed=("essence", "brand_id", "data", "created_at"), immutable=True)
 
     essence: Mapped[str] = mapped_column(String(64), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), primary_key=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from audit.errors import LedgerError
 from audit.events import Event
 from audit.ledger import facts as fact_types
-from audit.tables import LedgerEntryRow, commitment, row_key
+from audit.tables import LedgerEntryRow, commitment, row_name
 from core.canonical import canonical_json
 from core.database import Base, now
 from core.ids import new_id
@@ -20,13 +20,22 @@ from core.ids import new_id
 MAX_ENTRY_BYTES = 65_535
 
 
-def append(session: Session, event: Event, subject: str, facts: Mapping[str, Any] | None = None) -> str:
+def append(
+    session: Session,
+    event: Event,
+    subject: str,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    rows: Sequence[Base] = (),
+) -> str:
     """Add one event to the ledger, in the caller's transaction, without a position yet.
 
     Args:
         event: the one vocabulary, :class:`audit.events.Event`.
         subject: what it happened to: an id (``rnd_...``), a SHA-256, or ``name@version``.
         facts: fields of :data:`audit.ledger.facts.FIELDS`; a None is left out.
+        rows: what the event made or changed, as it stands now; the entry commits to each (new ones are added to the
+            session here). Of several commitments to one row the newest counts.
 
     Returns:
         The entry's id. Raises :class:`LedgerError` for an unknown field or a value of another type.
@@ -39,11 +48,16 @@ def append(session: Session, event: Event, subject: str, facts: Mapping[str, Any
             where=event.value,
             next_step="make the id with core.ids.new_id",
         )
+    stated = dict(facts or {})
+    if rows:
+        session.add_all(rows)
+        session.flush()
+        stated["rows"] = {row_name(row): commitment(row) for row in rows}
     row = LedgerEntryRow(
         entry_id=new_id("led"),
         event=event.value,
         subject=subject,
-        facts=fact_types.checked(facts or {}),
+        facts=fact_types.checked(stated),
         created_at=now(),
     )
     body = entry_body(row)
@@ -52,18 +66,6 @@ def append(session: Session, event: Event, subject: str, facts: Mapping[str, Any
     row.body = body.decode("utf-8")
     session.add(row)
     return row.entry_id
-
-
-def append_row(session: Session, event: Event, subject: str, row: Base, facts: Mapping[str, Any]) -> str:
-    """Add a covered row and the entry that commits to it. Both or neither are committed."""
-    session.add(row)
-    session.flush()
-    return append(
-        session,
-        event,
-        subject,
-        {**facts, "row": f"{row.__tablename__}/{row_key(row)}", "commitment": commitment(row)},
-    )
 
 
 def entry_body(row: LedgerEntryRow) -> bytes:

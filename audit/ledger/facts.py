@@ -45,6 +45,9 @@ moment = _text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)")
 key_id = _text(r"[0-9a-f]{16}")
 
 
+row_name = _text(r"[a-z_]{2,40}/[A-Za-z0-9_:.-]{1,100}(/[A-Za-z0-9_:.-]{1,100})?")  # table/key
+
+
 def count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
@@ -73,8 +76,9 @@ FIELDS: dict[str, Check] = {
     "approval_ids": _list(identifier),
     "receipt_ids": _list(identifier),
     # bytes
-    "row": _text(r"[a-z_]{2,40}/[A-Za-z0-9_-]{1,80}(/[A-Za-z0-9_-]{1,80})?"),  # table/key of a covered row
-    "commitment": digest,
+    "rows": _map(
+        row_name, digest
+    ),  # the covered rows that the event made or changed, each with its commitment
     "sha256": digest,
     "essence": digest,
     "asset_sha256": digest,
@@ -87,6 +91,9 @@ FIELDS: dict[str, Check] = {
     "manifest_sha256": digest,
     "fingerprint_sha256": digest,
     "gate_set_sha256": digest,
+    "shown_sha256": digest,
+    "approvals_sha256": digest,
+    "receipts": _map(code, digest),
     "brief_sha256": digest,
     "pack_sha256": digest,
     "packs": _map(version, version),
@@ -102,6 +109,7 @@ FIELDS: dict[str, Check] = {
     "gates": _map(code, code),
     "verdict": code,
     "manner": code,
+    "factor": code,
     "role": code,
     "roles": _list(code),
     "effect": code,

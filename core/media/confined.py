@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MediaError
+from core.heartbeat import beat
 from core.media.errors import media_error
 from core.media.wire import HEADER
 from core.settings import MediaSettings, get_settings
@@ -36,6 +37,7 @@ MALFORMED = (
 
 _HEAD_MAX = 1 << 20
 _PIPE_BYTES = 1 << 20  # the most an unprivileged process may ask for
+_SLICE_SECONDS = 1.0  # of waiting between two beats
 _ENVIRONMENT = {
     "PYTHONPATH": str(_ROOT),
     "PYTHONUTF8": "1",
@@ -175,11 +177,14 @@ class _Wait:
         buffer = np.empty(size, np.uint8)
         view = memoryview(buffer.data)
         while view:
+            beat()  # the child's time is bounded: waiting for it is no hanging
             began = time.monotonic()
-            ready = self._ready.poll(max(0.0, self._left) * 1000)
+            ready = self._ready.poll(max(0.0, min(self._left, _SLICE_SECONDS)) * 1000)
             self._left -= time.monotonic() - began
             if not ready:
-                raise TimeoutError
+                if self._left <= 0:
+                    raise TimeoutError
+                continue
             got = os.readv(self._reader, [view])
             if got == 0:
                 raise EOFError

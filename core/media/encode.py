@@ -12,6 +12,7 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from core.heartbeat import beat
 from core.media.models import Image, Samples
 
 SOUND_RATE = 48_000
@@ -92,6 +93,7 @@ class VideoWriter:
 
     def write(self, image: Image) -> None:
         """The next picture: uint8 BGR (height, width, 3)."""
+        beat()
         if image.shape != self._size or image.dtype != np.uint8:
             raise ValueError(f"expected uint8 {self._size}, got {image.dtype} {image.shape}")
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
@@ -132,6 +134,7 @@ class VideoWriter:
 
     def close(self) -> None:
         """Finish and put the file in its place."""
+        beat()
         self._container.mux(self._video.encode(None))
         if self._audio is not None:
             for out in self._resampler.resample(None) if self.samples else []:

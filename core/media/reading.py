@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from core.heartbeat import beat
 from core.media.boxes import declared_seconds, is_truncated
 from core.media.confined import MALFORMED, Message, converse
 from core.media.errors import media_error
@@ -64,6 +65,7 @@ class Reading:
         """As :meth:`pictures`, with None after each block of sound."""
         count, time, over = 0, Fraction(-1), False
         for message in self._messages:
+            beat()
             frame, block = None, None
             try:
                 if over:

@@ -26,6 +26,7 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
+from core.heartbeat import beat
 from core.media.heard import PRESENT_DB, RATE, Ear, EarName
 from core.media.models import Samples
 from core.perception.models import Word
@@ -119,6 +120,7 @@ class _Listener:
         others = self.others()
         for start, stop in windows(len(self.main)) if self.main is not None and others else ():
             for other in others:
+                beat()
                 if self._differs(other, start, stop):
                     yield start, stop, other
 

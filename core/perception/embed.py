@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.heartbeat import beat
 from core.media.heard import Listening, blocks
 from core.weights import weight_file
 
@@ -35,6 +36,7 @@ def face_embedding(image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> 
         image: uint8 BGR (H, W, 3).
         landmarks: float32 (478, 2 or 3) mesh points in pixels of that picture.
     """
+    beat()
     dlib, network = _dlib()
     # A small part of the picture around the face: dlib copies what it is given.
     height, width = image.shape[:2]
@@ -91,6 +93,7 @@ def voice_windows(
     starts = np.arange(0, len(hops) - size + 1, apart)
     out = []
     for some in np.array_split(starts, -(-len(starts) // AT_ONCE)):
+        beat()
         # Two hops more at either side: a frame of the spectrogram reaches beyond its hop.
         first, end = max(0, some[0] - 2), min(len(hops), some[-1] + size + 2)
         mel = _mel(_said(samples16k, hops[first:end]) * gain)

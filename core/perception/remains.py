@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.heartbeat import beat
 from core.media.heard import RATE, Ear
 from core.media.models import Samples
 
@@ -49,6 +50,7 @@ class Remains:
 
     def __init__(self, base: Ear, ear: Ear, start: int, stop: int, *, late: bool = False):
         """``late``: the ear may hear the same up to LATEST seconds before or after the base."""
+        beat()
         margin = int(MARGIN * RATE)
         first, end = max(0, start - margin), min(len(base), stop + margin)
         heard, explaining = ear[first:end], base[first:end]

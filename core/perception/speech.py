@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.heartbeat import beat
 from core.media.heard import Listening
 from core.perception.models import Phone, Transcript, Word
 from core.perception.phones import SILENCE, pronounce
@@ -46,6 +47,7 @@ def transcribe(samples16k: Listening, language: str | None = "en", prompt: str |
     code = language.split("-")[0].lower() if language else None
     words: list[Word] = []
     for start, block in _blocks(samples16k):
+        beat()
         segments, info = _whisper().transcribe(
             block,
             language=code,
@@ -58,7 +60,8 @@ def transcribe(samples16k: Listening, language: str | None = "en", prompt: str |
             vad_parameters={"min_silence_duration_ms": 700, "speech_pad_ms": 300},
         )
         code = code or info.language
-        for segment in segments:
+        for segment in segments:  # each is recognised when it is asked for
+            beat()
             for word in segment.words or ():
                 text, t0, t1 = word.word.strip(), start + float(word.start), start + float(word.end)
                 if words and not word.word.startswith(" ") and not words[-1].text.endswith(("?", "!")):
@@ -97,6 +100,7 @@ def likelihoods(samples16k: Samples, texts: Sequence[str], language: str = "en")
     )
     out = []
     for text in texts:
+        beat()
         ids = tokenizer.encode(" " + text.strip())[:400]
         aligned = model.model.align(encoded, tokenizer.sot_sequence, [ids], min(frames, size))
         out.append(float(np.log(np.maximum(aligned[0].text_token_probs, 1e-12)).sum()))
@@ -123,6 +127,7 @@ def align(samples16k: Samples, words: Sequence[Word] | Sequence[str] | str) -> l
     end = len(samples16k) / RATE
     phones: list[Phone] = []
     for group in _groups(timed):
+        beat()
         begin = phones[-1].t1 if phones else 0.0
         t0 = max(begin, group[0].t0 - MARGIN, 0.0)
         t1 = min(end, group[-1].t1 + MARGIN)

@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.heartbeat import beat
 from core.media.decode import frames
 from core.media.models import Frame
 from core.perception.finder import Found, find_faces
@@ -67,6 +68,7 @@ def follow(
     width = height = 0
     with FaceTracker() as tracker:
         for frame in pictures:
+            beat()
             height, width = frame.image.shape[:2]
             time = float(frame.time)
             face = tracker.track(frame.image, time)

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.heartbeat import beat
 from generate.lipsync.points import ANCHORS, JAW, LIPS_INNER, LIPS_OUTER, LOWER, PATCH
 from generate.lipsync.warp import backward_map, bend
 
@@ -53,6 +54,7 @@ def draw(
         scale: pixels an inter-eye distance. mouths: one, or two at a join; the first one's teeth are shown.
         sharpen: strength of the unsharp mask on the patch, 0 for none.
     """
+    beat()
     out = body.copy()
     box = _box(points, target, scale, body.shape)
     if box is None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from audit.receipts import issue
 from core.blobs import blobs
-from core.canonical import digest_json
+from core.canonical import digest_bytes, digest_json
+from core.database import Base
 from core.errors import IntegrityError
 from core.gates import load_gate_set
 from core.models import Brief, Finding, Verdict
@@ -59,11 +62,12 @@ def run(job: Job) -> Outcome:
         raise IntegrityError("the examined bytes are not those that were encoded", where=render.id)
     main = examination.heard.main if examination.heard is not None else None
     fingerprint = fingerprinter.fingerprint(main)
+    facts: dict[str, Any] = {"receipts": {}}
     verdict = Verdict.worst([examination.verdict, *_script_verdicts(render.script_findings)])
 
-    def record(session: Session) -> None:
+    def record(session: Session) -> list[Base]:
         for decision in examination.decisions:
-            issue(
+            receipt = issue(
                 session,
                 essence=essence,
                 decision=decision,
@@ -71,7 +75,10 @@ def run(job: Job) -> Outcome:
                 brand_id=render.brand_id,
                 brief_sha256=brief_sha256,
             )
-        save_fingerprint(session, essence=essence, brand_id=render.brand_id, fingerprint=fingerprint)
+            facts["receipts"][receipt.gate] = receipt.sha256
+        kept = save_fingerprint(session, essence=essence, brand_id=render.brand_id, fingerprint=fingerprint)
+        facts["fingerprint_sha256"] = digest_bytes(kept.data)
+        return [kept]
 
     gravest = [finding.message for finding in examination.findings() if finding.severity != "note"]
     values = {
@@ -86,9 +93,10 @@ def run(job: Job) -> Outcome:
             State.BLOCKED,
             values=values,
             record=record,
+            facts=facts,
             reason={"code": "gates", "message": f"blocked by {', '.join(blocking)}", "findings": blocking},
         )
-    return Outcome(State.EXAMINED, values=values, record=record)
+    return Outcome(State.EXAMINED, values=values, record=record, facts=facts)
 
 
 def _heard(job: Job, text: str) -> list[Finding]:

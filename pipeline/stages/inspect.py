@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import Session
+
+from audit.ledger import Event, append
 from core.blobs import blobs
+from core.database import Base
 from core.errors import IntegrityError
 from pipeline.jobs import Job, Outcome
 from pipeline.registry import DatabaseRegistry
@@ -22,4 +26,10 @@ def run(job: Job) -> Outcome:
             next_step="compare the signer's anchors with the reader's, then retry the render",
             code="verification_failed",
         )
-    return Outcome(State.IN_REVIEW)
+
+    def record(session: Session) -> list[Base]:
+        facts = {"sealed_sha256": job.render.sealed_sha256, "verdict": report.verdict}
+        append(session, Event.ASSET_VERIFIED, job.render.id, facts)
+        return []
+
+    return Outcome(State.IN_REVIEW, record=record)

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from core.blobs import blobs
-from core.database import transaction
+from core.database import Base, transaction
 from core.errors import IntegrityError
 from core.labels import load_label_profile
 from core.media.probe import probe
@@ -42,18 +42,17 @@ def run(job: Job) -> Outcome:
             identity, seconds = reading.essence, float(reading.presentation.duration)
         stored = blobs().put_file(out, AssetRole.EXAMINED)
 
-    def record(session: Session) -> None:
-        if session.get(AssetRow, stored.sha256) is None:
-            session.add(
-                AssetRow(
-                    sha256=stored.sha256,
-                    brand_id=job.render.brand_id,
-                    render_id=job.render.id,
-                    role=AssetRole.EXAMINED,
-                    essence=identity.sha256,
-                    size=stored.size,
-                )
+    def record(session: Session) -> list[Base]:
+        return [
+            AssetRow(
+                sha256=stored.sha256,
+                brand_id=job.render.brand_id,
+                render_id=job.render.id,
+                role=AssetRole.EXAMINED.value,
+                essence=identity.sha256,
+                size=stored.size,
             )
+        ]
 
     return Outcome(
         State.ENCODED,

@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 
 from audit.receipts import receipts_for
 from core.blobs import blobs
-from core.database import reading
+from core.canonical import digest_bytes
+from core.database import Base, reading
 from core.errors import IntegrityError
 from core.gates import load_gate_set
 from core.models import AssetRole
@@ -65,21 +66,25 @@ def run(job: Job) -> Outcome:
         stored = blobs().put_file(out, AssetRole.SEALED)
         keep_manifest(credential, folder)
 
-    def record(session: Session) -> None:
-        session.add(
-            AssetRow(
-                sha256=stored.sha256,
-                brand_id=render.brand_id,
-                render_id=render.id,
-                role=AssetRole.SEALED,
-                essence=render.essence,
-                parent=render.examined_sha256,
-                size=stored.size,
-            )
+    def record(session: Session) -> list[Base]:
+        asset = AssetRow(
+            sha256=stored.sha256,
+            brand_id=render.brand_id,
+            render_id=render.id,
+            role=AssetRole.SEALED.value,
+            essence=render.essence,
+            parent=render.examined_sha256,
+            size=stored.size,
         )
-        save_manifest(session, brand_id=render.brand_id, credential=credential)
+        return [asset, save_manifest(session, brand_id=render.brand_id, credential=credential)]
 
-    return Outcome(State.SEALED, values={"sealed_sha256": stored.sha256}, record=record)
+    manifest = digest_bytes(credential.manifest)
+    return Outcome(
+        State.SEALED,
+        values={"sealed_sha256": stored.sha256},
+        record=record,
+        facts={"manifest_sha256": manifest, "gate_set_sha256": gate_set.sha256},
+    )
 
 
 def _ingredients(job: Job) -> tuple[Ingredient, ...]:

@@ -105,7 +105,7 @@ def enrol(account: AccountRow, *, name: str, origin: str, answer: str) -> Passke
         if session.scalar(select(PasskeyRow.id).where(PasskeyRow.credential_id == row.credential_id)):
             raise Conflict("this passkey is known already", next_step="use another device")
         session.add(row)
-        record_change(session, who, "passkey_added", actor=who.id)  # rows=[who, row]
+        record_change(session, who, "passkey_added", actor=who.id, rows=[row])
     return row
 
 
@@ -118,7 +118,7 @@ def remove(account: AccountRow, passkey_id: str) -> None:
             raise NotFound("there is no such passkey", where=passkey_id, next_step="reload the page")
         row.removed_at = now()
         seal(row)
-        record_change(session, who, "passkey_removed", actor=who.id)  # rows=[who, row]
+        record_change(session, who, "passkey_removed", actor=who.id, rows=[row])
 
 
 def begin_proof(account: AccountRow, purpose: str, subject: str, origin: str) -> dict[str, Any]:

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from audit.authorities import create_provenance_statement
+from audit.models import ProvenanceStatement, Scope
 from core.database import transaction
+from core.ids import new_id
 from core.tables import BrandRow
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from review_ui.accounts import create_account
 from review_ui.app import make_app
 from review_ui.rates import forget_all
 from review_ui.security import COOKIE
 from review_ui.sessions import sign_in
 from review_ui.tables import AccountRow
+from tests.kit.fixtures import real_world, world  # noqa: F401
 from tests.review_ui.authenticator import ORIGIN
 
 PASSWORD = "a rather long password"
+SEALED = "ab" * 32
+
+MakeAccount = Callable[..., AccountRow]
+MakeRender = Callable[..., RenderRow]
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +82,77 @@ def signed(client: TestClient) -> Callable[[AccountRow], str]:
         return found[1].csrf
 
     return enter
+
+
+@pytest.fixture
+def make_render(brand: str) -> MakeRender:
+    """Renders of the brand, under the authority of a presenter who does not exist. No model runs.
+
+    Each is 100 seconds long, sealed and in review unless said otherwise.
+    """
+    with transaction() as session:
+        authority = create_provenance_statement(
+            session,
+            brand_id=brand,
+            persona_id="per_1",
+            statement=ProvenanceStatement(made_by="A project", made_from="Nobody", method="Drawn."),
+            scope=Scope(
+                brands=(brand,),
+                campaigns=("*",),
+                topics_allowed=("food",),
+                script_mode="free",
+                scripts=("*",),
+                languages=("en",),
+                territories=("in",),
+                channels=("link",),
+                likeness=("face", "voice"),
+                max_renders=100,
+            ),
+            actor="usr_maker",
+        )
+        session.add(
+            PersonaRow(
+                id="per_1",
+                brand_id=brand,
+                name="A presenter who does not exist",
+                authority_id=authority.id,
+                voice="hibari",
+                reference_sha256="0" * 64,
+                material_sha256="0" * 64,
+            )
+        )
+        session.flush()
+        session.add(
+            CampaignRow(
+                id="cmp_1",
+                brand_id=brand,
+                persona_id="per_1",
+                name="Test",
+                template="Hello.",
+                field_schema={"type": "object", "properties": {}},
+                territory="in",
+                channel="link",
+                topic="food",
+                rule_pack="consumer-products",
+                label_profile="in",
+            )
+        )
+
+    def make(**values: Any) -> RenderRow:
+        usual: dict[str, Any] = {
+            "id": new_id("rnd"),
+            "brand_id": brand,
+            "campaign_id": "cmp_1",
+            "maker_id": "usr_maker",
+            "fields": {},
+            "state": "in_review",
+            "sealed_sha256": SEALED,
+            "essence": "cd" * 32,
+            "seconds": 100.0,
+        }
+        row = RenderRow(**(usual | values))
+        with transaction() as session:
+            session.add(row)
+        return row
+
+    return make

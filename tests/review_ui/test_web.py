@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,9 +38,7 @@ def test_every_route_but_the_public_ones_is_closed_to_strangers(client: TestClie
     closed = [(method, path) for method, path in routes() if path not in PUBLIC]
     assert len(closed) > 8
     for method, path in closed:
-        answer = client.request(
-            method, path.format(render_id="rnd_1", campaign_id="cmp_1", passkey_id="psk_1")
-        )
+        answer = client.request(method, re.sub(r"\{\w+\}", "any_1", path))
         assert answer.status_code in (303, 401, 422), (method, path, answer.status_code)
         if answer.status_code == 303:
             assert answer.headers["location"].startswith("/sign-in")

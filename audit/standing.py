@@ -1,0 +1,141 @@
+"""How an authority stands at this moment, and what that means for what was released under it (trust steps
+1, 12, 13).
+
+A consent is one record of versions: a new version takes the old one's place and carries its renders along.
+Asked at every door, so the answer is read from rows whose signatures are checked and which the ledger's
+last words agree with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from audit.authority_reading import get_authority
+from audit.errors import ForgedAuthority
+from audit.events import Event
+from audit.models import Authority, AuthorityStatus, Effect
+from audit.tables import AuthorityRow, LedgerEntryRow
+from core.database import now
+from core.errors import NotFound
+
+State = Literal["granted", "not_yet", "suspended", "revoked", "expired"]
+
+SENTENCES: dict[State, str] = {
+    "granted": "the authority is in force",
+    "not_yet": "the authority is not in force yet",
+    "suspended": "the authority is suspended",
+    "revoked": "the authority was withdrawn",
+    "expired": "the authority has ended",
+}
+NEXT_STEPS: dict[State, str] = {
+    "granted": "",
+    "not_yet": "wait until it begins",
+    "suspended": "have the suspension lifted, then try again",
+    "revoked": "record a new authority that supersedes it, then ask for a new render",
+    "expired": "record a new authority that supersedes it, then ask for a new render",
+}
+
+
+@dataclass(frozen=True)
+class AuthorityStanding:
+    """An authority's record at one moment.
+
+    Attributes:
+        authority: the version in force, verified.
+        state: only ``granted`` allows new renders, approvals and releases.
+        effect: on what was released before: ``none`` while granted.
+        recalls: ledger ids of the changes that take back what was released before them, over all versions.
+    """
+
+    authority: Authority
+    state: State
+    effect: Effect
+    recalls: tuple[int, ...]
+
+    @property
+    def valid(self) -> bool:
+        return self.state == "granted"
+
+    def takes_back(self, released_by: int) -> bool:
+        """Whether what the ledger entry ``released_by`` released is taken back."""
+        ended = self.effect is Effect.RECALL
+        return ended or any(entry > released_by for entry in self.recalls)
+
+
+def authority_standing(
+    session: Session, authority_id: str, *, at: datetime | None = None
+) -> AuthorityStanding:
+    """The standing of the record that an authority belongs to, whichever of its versions is named.
+
+    Raises:
+        NotFound: no such authority.
+        ForgedAuthority: a signature does not hold, or rows and ledger disagree. Every caller fails closed.
+    """
+    versions = _versions(session, authority_id)
+    authorities = [get_authority(session, row.id) for row in versions]
+    current = authorities[-1]
+    if current.superseded_by is not None:
+        raise ForgedAuthority("the versions of the authority do not follow one another", where=authority_id)
+    state, effect = _state(current, at or now())
+    return AuthorityStanding(current, state, effect, _recalls(session, authorities))
+
+
+def _state(authority: Authority, at: datetime) -> tuple[State, Effect]:
+    scope, last = authority.scope, authority.history[-1]
+    if authority.status is AuthorityStatus.REVOKED:
+        return "revoked", last.effect
+    if authority.status is AuthorityStatus.EXPIRED:
+        return "expired", last.effect
+    if scope.not_after is not None and at >= scope.not_after:  # also where nobody has written it down yet
+        return "expired", scope.on_expiry
+    if authority.status is AuthorityStatus.SUSPENDED:
+        return "suspended", Effect.STOP
+    if scope.not_before is not None and at < scope.not_before:
+        return "not_yet", Effect.STOP
+    return "granted", Effect.NONE
+
+
+def _versions(session: Session, authority_id: str) -> Sequence[AuthorityRow]:
+    named = session.get(AuthorityRow, authority_id)
+    if named is None:
+        raise NotFound("there is no such authority", where=authority_id)
+    rows = session.scalars(
+        select(AuthorityRow).where(AuthorityRow.record_id == named.record_id).order_by(AuthorityRow.version)
+    ).all()
+    if [row.version for row in rows] != list(range(1, len(rows) + 1)):
+        raise ForgedAuthority("a version of the authority is missing", where=named.record_id)
+    return rows
+
+
+def _recalls(session: Session, authorities: Sequence[Authority]) -> tuple[int, ...]:
+    """What the ledger says of the record: it must know as many changes and versions as the rows do."""
+    changes = dict.fromkeys((authority.id for authority in authorities), 0)
+    recalls: list[int] = []
+    entries = session.execute(
+        select(LedgerEntryRow.id, LedgerEntryRow.event, LedgerEntryRow.subject, LedgerEntryRow.facts)
+        .where(
+            LedgerEntryRow.subject.in_(changes),
+            LedgerEntryRow.event.in_(
+                [Event.AUTHORITY_STATUS_CHANGED.value, Event.AUTHORITY_SUPERSEDED.value]
+            ),
+        )
+        .order_by(LedgerEntryRow.id)
+    )
+    for entry_id, event, subject, facts in entries:
+        if event == Event.AUTHORITY_SUPERSEDED.value:
+            if facts.get("authority_id") not in changes:
+                raise ForgedAuthority("a version that the ledger speaks of is missing", where=subject)
+            continue
+        changes[subject] = max(changes[subject], int(facts.get("ordinal", 0)))
+        if facts.get("effect") == Effect.RECALL.value:
+            recalls.append(entry_id)
+    for authority in authorities:
+        if changes[authority.id] != len(authority.history):
+            raise ForgedAuthority("the ledger and the authority's history disagree", where=authority.id)
+    return tuple(recalls)

@@ -1,0 +1,155 @@
+"""Intake: a request becomes a render. Trust steps 1-3 answer before it returns; everything slower is left
+to workers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError as DuplicateRow
+
+from core.blobs import blobs
+from core.database import reading, transaction
+from core.ids import new_id
+from core.media.probe import probe, refuse_rivals
+from generate.fields import check_fields
+from pipeline.errors import RequestKeyReused
+from pipeline.life import begin, move
+from pipeline.ownership import owned
+from pipeline.stages import script as steps_one_to_three
+from pipeline.states import State
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.uses import valid_authority
+
+# What makes two requests the same request.
+_ASKED = ("campaign_id", "origin", "fields", "source_sha256", "supersedes")
+
+
+def request_render(
+    campaign_id: str,
+    fields: dict[str, Any],
+    *,
+    brand_id: str,
+    maker_id: str,
+    supersedes: str | None = None,
+    request_key: str | None = None,
+) -> RenderRow:
+    """Ask for one personalised video. The row comes back `scripted`, or `blocked` with the reasons.
+
+    The same ``request_key`` again answers with the first render.
+
+    Raises:
+        InputError: a field is missing, unknown or not what the schema allows.
+        AuthorityInvalid: the persona's authority is not in force.
+        RenderLimitReached: the authority's renders are used up.
+        RequestKeyReused: the key belongs to another request.
+        Nothing was stored in each of these cases.
+    """
+    with reading() as session:
+        campaign = owned(session, CampaignRow, campaign_id, brand_id)
+        if supersedes is not None:
+            owned(session, RenderRow, supersedes, brand_id)
+    check_fields(campaign.field_schema, fields)
+    row = RenderRow(
+        id=new_id("rnd"),
+        brand_id=brand_id,
+        campaign_id=campaign_id,
+        maker_id=maker_id,
+        supersedes=supersedes,
+        request_key=request_key,
+        origin="made",
+        fields=fields,
+    )
+    return _enter(row, campaign)
+
+
+def import_video(
+    video: Path,
+    campaign_id: str,
+    *,
+    brand_id: str,
+    maker_id: str,
+    script: str | None = None,
+    request_key: str | None = None,
+) -> RenderRow:
+    """A finished video made elsewhere enters and passes the same gates.
+
+    Args:
+        script: what the presenter is meant to say; None skips the transcript's comparison, and is flagged.
+
+    Raises:
+        MediaError: the file cannot be read, breaks a limit, or holds several pictures or sounds.
+        AuthorityInvalid, RenderLimitReached, RequestKeyReused: as for :func:`request_render`. Nothing was stored.
+    """
+    refuse_rivals(probe(video), video)
+    with reading() as session:
+        campaign = owned(session, CampaignRow, campaign_id, brand_id)
+    row = RenderRow(
+        id=new_id("rnd"),
+        brand_id=brand_id,
+        campaign_id=campaign_id,
+        maker_id=maker_id,
+        request_key=request_key,
+        origin="import",
+        fields={},
+        script=script,
+    )
+    return _enter(row, campaign, video)
+
+
+def _enter(row: RenderRow, campaign: CampaignRow, video: Path | None = None) -> RenderRow:
+    if video is not None:
+        row.source_sha256 = blobs().put_file(video, "source").sha256
+    if (first := _asked_before(row)) is not None:
+        return first
+    with reading() as session:
+        persona = owned(session, PersonaRow, campaign.persona_id, campaign.brand_id)
+        valid_authority(session, persona.authority_id, where=campaign.id)
+    outcome = steps_one_to_three.decide(row, campaign, persona)
+    try:
+        with transaction() as session:
+            # The authority again, in the transaction that acts on the answer.
+            valid_authority(session, persona.authority_id, where=campaign.id)
+            begin(session, row)
+            outcome.record(session)
+            facts = dict(outcome.facts)
+            if outcome.reason:
+                facts["reason_code"] = str(outcome.reason["code"])
+            return move(
+                session,
+                row.id,
+                outcome.state,
+                start=State.DRAFT,
+                values={**outcome.values, "reason": outcome.reason},
+                facts=facts,
+            )
+    except DuplicateRow:
+        first = _asked_before(row)
+        if first is None:
+            raise
+        return first
+
+
+def _asked_before(row: RenderRow) -> RenderRow | None:
+    """The render of an earlier request under the same key. Raises RequestKeyReused when it asked for something else."""
+    if row.request_key is None:
+        return None
+    with reading() as session:
+        first = session.scalar(
+            select(RenderRow).where(
+                RenderRow.brand_id == row.brand_id, RenderRow.request_key == row.request_key
+            )
+        )
+    if first is None:
+        return None
+    same = all(getattr(first, name) == getattr(row, name) for name in _ASKED)
+    # The script of an import is the request's; of a made render it follows from the fields.
+    if not same or (row.origin == "import" and (first.script or None) != (row.script or None)):
+        raise RequestKeyReused(
+            "this request key belongs to another request",
+            where=first.id,
+            next_step="send the first request again unchanged, or take a new key",
+        )
+    return first

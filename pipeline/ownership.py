@@ -1,0 +1,24 @@
+"""A row of one brand: another brand's looks as if it did not exist."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+from core.errors import NotFound
+from core.tables import BrandRow
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+
+Row = TypeVar("Row", BrandRow, PersonaRow, CampaignRow, RenderRow)
+
+
+def owned(session: Session, table: type[Row], key: str, brand_id: str) -> Row:
+    """The row. Raises NotFound when there is none, or it is another brand's."""
+    row = session.get(table, key)
+    owner = None if row is None else (row.id if isinstance(row, BrandRow) else row.brand_id)
+    if row is None or owner != brand_id:
+        raise NotFound(
+            f"no such {table.__tablename__.removesuffix('s')}", where=key, next_step="check the id"
+        )
+    return row

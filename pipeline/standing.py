@@ -1,0 +1,126 @@
+"""Trust step 13: the one predicate, "may this render be served now". Links, the watch page, the verifier
+and channels ask it.
+
+It asks the rows, and the ledger's own words about them: a row that somebody set back to `released`, another
+published digest, or an authority whose status was deleted agree with no entry, and nothing is served.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from audit.events import Event
+from audit.models import Effect
+from audit.standing import SENTENCES, AuthorityStanding, authority_standing
+from audit.tables import LedgerEntryRow
+from core.blobs import blobs
+from core.errors import GreenroomError
+from core.models import AssetRole, Verdict
+from core.tables import AssetRow
+from pipeline.states import State
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.uses import covered_by
+
+Release = Literal["released", "recalled", "withdrawn", "unreleased"]
+
+_TAKEN_BACK = {Event.ASSET_RECALLED.value: "recalled", Event.ASSET_WITHDRAWN.value: "withdrawn"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The answer about one render at one moment.
+
+    Attributes:
+        release: what the world is told: ``withdrawn`` where the person's authority took it back, ``recalled`` where the
+            publisher did.
+        serves: its existing links go on.
+        links: new links may be made and new sends may leave.
+        code, sentence: why not, for the first of the two that is refused; "" where both are allowed.
+    """
+
+    release: Release
+    serves: bool
+    links: bool
+    code: str = ""
+    sentence: str = ""
+
+
+def standing_of(session: Session, render: RenderRow, *, at: datetime | None = None) -> Standing:
+    """May this render be served now? Fails closed: what cannot be read or does not agree is not served."""
+    try:
+        return _standing(session, render, at)
+    except GreenroomError as error:
+        return Standing("unreleased", serves=False, links=False, code=error.code, sentence=error.what)
+
+
+def authority_of(session: Session, render: RenderRow, *, at: datetime | None = None) -> AuthorityStanding:
+    """How the authority over a render's persona stands. Raises ForgedAuthority, NotFound."""
+    persona = session.scalar(
+        select(PersonaRow.authority_id)
+        .join(CampaignRow, CampaignRow.persona_id == PersonaRow.id)
+        .where(CampaignRow.id == render.campaign_id)
+    )
+    return authority_standing(session, persona or "", at=at)
+
+
+def _standing(session: Session, render: RenderRow, at: datetime | None) -> Standing:  # noqa: PLR0911 - a list
+    released_by, taken_back = _ledger_says(session, render)
+    if taken_back is not None or render.state == State.RECALLED:
+        return _refused(taken_back or "recalled", "taken_back", "the video was taken back")
+    if render.state != State.RELEASED:
+        return _refused("unreleased", "not_released", f"the video is {render.state}, not released")
+    if released_by is None:
+        return _refused("unreleased", "ledger_disagrees", "the ledger knows no release of this file")
+    authority = authority_of(session, render, at=at)
+    if authority.takes_back(released_by):
+        return _refused("withdrawn", "withdrawn", "the person has taken the video back")
+    if not _is_there(session, render):
+        return Standing("released", False, False, "file_missing", "the released file is not there")
+    if authority.effect is not Effect.NONE:
+        return Standing("released", True, False, f"authority_{authority.state}", SENTENCES[authority.state])
+    if authority.valid and (why := _outside(session, render, authority)):
+        return Standing("released", True, False, "authority_scope", why)
+    return Standing("released", serves=True, links=True)
+
+
+def _refused(release: Any, code: str, sentence: str) -> Standing:
+    return Standing(release, serves=False, links=False, code=code, sentence=sentence)
+
+
+def _ledger_says(session: Session, render: RenderRow) -> tuple[int | None, Release | None]:
+    """The entry that released this very file, and what took it back. What is taken back once stays so."""
+    released_by: int | None = None
+    taken_back: Any = None
+    entries = session.execute(
+        select(LedgerEntryRow.id, LedgerEntryRow.event, LedgerEntryRow.facts)
+        .where(
+            LedgerEntryRow.subject == render.id,
+            LedgerEntryRow.event.in_([Event.ASSET_RELEASED.value, *_TAKEN_BACK]),
+        )
+        .order_by(LedgerEntryRow.id)
+    )
+    for entry_id, event, facts in entries:
+        taken_back = taken_back or _TAKEN_BACK.get(event)
+        if event == Event.ASSET_RELEASED.value and facts.get("published_sha256") == render.published_sha256:
+            released_by = entry_id
+    return released_by, taken_back
+
+
+def _is_there(session: Session, render: RenderRow) -> bool:
+    """The published asset is on record and its bytes are stored, at their size. The bytes are digested when opened."""
+    asset = session.get(AssetRow, render.published_sha256 or "")
+    if asset is None or (asset.render_id, asset.role) != (render.id, AssetRole.PUBLISHED.value):
+        return False
+    return asset.essence == render.essence and blobs().size(asset.sha256, AssetRole.PUBLISHED) == asset.size
+
+
+def _outside(session: Session, render: RenderRow, authority: AuthorityStanding) -> str:
+    """Why the version in force, which may be newer than the release, does not cover this use; "" where it does."""
+    decision = covered_by(session, authority.authority, render, script=None)
+    blocking = [finding.message for finding in decision.findings if finding.severity == Verdict.BLOCK.value]
+    return "; ".join(blocking)

@@ -1,0 +1,150 @@
+"""A command that only reads answers while somebody else holds the write lock; one that writes says that it cannot."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+import core.database
+from audit.ledger import sequence_pending
+from core.database import engine, transaction
+from core.settings import get_settings
+from core.tables import BrandRow
+from greenroom.cli import main
+from greenroom.database import migrate
+from review_ui.accounts import create_account
+from tests.audit.conftest import STATEMENT, full_scope
+
+# Another process: its lock is on the file, not on anything of ours.
+HOLDER = """
+import sqlite3, sys
+held = sqlite3.connect(sys.argv[1], isolation_level=None)
+held.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A migrated home with a brand, an account and an authority, where nobody waits long for a lock."""
+    monkeypatch.setenv("GREENROOM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(core.database, "BUSY_SECONDS", 0.1)
+    get_settings.cache_clear()
+    core.database._engine_for.cache_clear()
+    migrate()
+    with transaction() as session:
+        session.add(BrandRow(id="brd_1", name="Example"))
+    create_account(brand_id="brd_1", email="one@example.org", role="admin", password="a long password")
+    yield tmp_path / "home"
+    engine().dispose()
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def authority(house: Path) -> str:
+    from audit.authorities import create_provenance_statement
+
+    with transaction() as session:
+        return create_provenance_statement(
+            session, brand_id="brd_1", persona_id="per_1", scope=full_scope("brd_1"), actor="usr_1",
+            statement=STATEMENT,
+        ).id  # fmt: skip
+
+
+@contextmanager
+def locked(home: Path) -> Iterator[None]:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(home / "greenroom.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdin is not None and holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == "held\n"
+        yield
+    finally:
+        holder.stdin.close()
+        holder.wait(5)
+        holder.stdout.close()
+
+
+READ_ONLY = [
+    "user list",
+    "review list",
+    "campaign list",
+    "persona list",
+    "authority show {authority}",
+    "ledger verify",
+    "verify {video} --offline",
+    "verify {video}",
+    "models list",
+]
+
+
+@pytest.mark.parametrize("command", READ_ONLY)
+def test_it_answers_while_the_write_lock_is_held(
+    house: Path, authority: str, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = tmp_path / "notes.mp4"
+    video.write_text("not a video")
+    words = command.format(authority=authority, video=video).split()
+    with locked(house):
+        code = main([*words, "--json"])
+    out = capsys.readouterr().out
+    assert code in (0, 1), out
+    assert "error" not in json.loads(out)
+
+
+def test_one_that_writes_says_so_and_fails(
+    house: Path, authority: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with locked(house):
+        code = main(["authority", "revoke", authority, "--reason", "a test", "--json"])
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (code, error["code"]) == (3, "database_busy")
+    assert error["next"].startswith("try again")
+
+
+def test_a_home_that_is_not_there_yet_is_made_by_looking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GREENROOM_HOME", str(tmp_path / "new"))
+    get_settings.cache_clear()
+    try:
+        assert main(["user", "list", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out) == []
+    finally:
+        engine().dispose()
+        get_settings.cache_clear()
+
+
+def test_verifying_the_ledger_gives_no_entry_a_position(
+    house: Path, authority: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Entries that no checkpoint covers are verified as they stand, and counted."""
+    assert main(["ledger", "verify", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert (first["size"], first["pending"] > 0) == (0, True)
+    assert main(["ledger", "verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    sequence_pending()
+    assert main(["ledger", "verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["size"] == first["pending"]
+
+
+def test_a_pending_entry_that_was_changed_is_named(
+    house: Path, authority: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE ledger_entries SET subject = 'usr_other'"))
+    assert main(["ledger", "verify", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["problems"]

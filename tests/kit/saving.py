@@ -1,0 +1,50 @@
+"""A home as it was at one moment, and back to it in a few milliseconds: many interleavings start from one state."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.database import engine
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The database's bytes, the ledger folder's, and which blobs there were. Keys are not part of it."""
+
+    database: bytes
+    ledger: dict[Path, bytes]
+    blobs: frozenset[Path]
+
+
+def save(home: Path) -> Saved:
+    """What is committed now."""
+    with closing(sqlite3.connect(home / "greenroom.db")) as connection:
+        database = connection.serialize()
+    return Saved(
+        database,
+        {path.relative_to(home): path.read_bytes() for path in _files(home / "ledger")},
+        frozenset(_files(home / "blobs")),
+    )
+
+
+def restore(home: Path, saved: Saved) -> None:
+    """Back to what was saved. Blobs that came since go; one that was changed in place stays changed."""
+    engine().dispose()
+    for rest in ("greenroom.db-wal", "greenroom.db-shm"):
+        (home / rest).unlink(missing_ok=True)
+    (home / "greenroom.db").write_bytes(saved.database)
+    shutil.rmtree(home / "ledger", ignore_errors=True)
+    for relative, data in saved.ledger.items():
+        (home / relative).parent.mkdir(parents=True, exist_ok=True)
+        (home / relative).write_bytes(data)
+    for path in _files(home / "blobs"):
+        if path not in saved.blobs:
+            path.unlink()
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
