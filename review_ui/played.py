@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from core.covered import Uncovered
-from core.database import Base, now, reading, transaction
+from core.database import now, reading, transaction
 from core.errors import Conflict, InputError, NotFound
 from core.ids import new_id
 from core.models import Finding
 from pipeline.seen import Manner, Range, manner_of, merge, seconds_of, spans_of
 from pipeline.states import State
 from pipeline.tables import RenderRow
-from review_ui.tables import AccountRow
+from review_ui.tables import AccountRow, ViewRow
 
 FASTEST = 2.0
 """New seconds of video for each second of the clock, at most."""
@@ -39,29 +38,6 @@ LONGEST_GAP = 60.0
 MOST_RANGES = 60
 _MOST_KEPT = 500
 _BEYOND = 1.0  # players know a file's length a little differently
-
-
-class ViewRow(Base):
-    """What one account's player has played of one sealed asset. One row for both, however often the page is opened."""
-
-    __tablename__ = "views"
-    __ledger__ = Uncovered(
-        "a browser's word: the approval that is made of it states its manner, and is signed and committed"
-    )
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
-    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), index=True)
-    sealed_sha256: Mapped[str] = mapped_column(String(64))
-    ranges: Mapped[list[Any]] = mapped_column(
-        default=list, info={"personal": "what a reviewer played, and when"}
-    )
-    ahead: Mapped[float] = mapped_column(default=SLACK)  # what is left of the slack, in seconds of video
-    opened_at: Mapped[datetime] = mapped_column(default=now)
-    reported_at: Mapped[datetime] = mapped_column(default=now)
-
-    __table_args__ = (UniqueConstraint("account_id", "sealed_sha256"),)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Accounts, sign-ins, and what proves that it is really this person: passkeys, one-time codes, recovery codes.
+"""Accounts, sign-ins, what proves that it is really this person (passkeys, one-time codes, recovery codes), and views.
 
 Rows that open a door carry a seal (:mod:`review_ui.seals`): who can write the database and does not hold the
 master secret can break them, but not make one that counts.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.covered import Uncovered
 from core.database import Base, now
 
 
@@ -123,3 +124,26 @@ class ChallengeRow(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ViewRow(Base):
+    """What one account's player has played of one sealed asset. One row for both, however often the page is opened."""
+
+    __tablename__ = "views"
+    __ledger__ = Uncovered(
+        "a browser's word: the approval that is made of it states its manner, and is signed and committed"
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), index=True)
+    sealed_sha256: Mapped[str] = mapped_column(String(64))
+    ranges: Mapped[list[Any]] = mapped_column(
+        default=list, info={"personal": "what a reviewer played, and when"}
+    )
+    ahead: Mapped[float] = mapped_column(default=0.0)  # seconds of video that it may be ahead of our clock
+    opened_at: Mapped[datetime] = mapped_column(default=now)
+    reported_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (UniqueConstraint("account_id", "sealed_sha256"),)
