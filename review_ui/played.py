@@ -24,10 +24,13 @@ from core.models import Finding
 from pipeline.seen import Manner, Range, manner_of, merge, seconds_of, spans_of
 from pipeline.states import State
 from pipeline.tables import RenderRow
-from review_ui.tables import SLACK, AccountRow, ViewRow
+from review_ui.tables import AccountRow, ViewRow
 
 FASTEST = 2.0
 """New seconds of video for each second of the clock, at most."""
+
+SLACK = 1.0
+"""Seconds that an account may be ahead of that, in all: a report's way through the network is not always as long."""
 
 LONGEST_GAP = 60.0
 """Seconds between two reports that count. The player reports every two; an hour of silence is not an hour played."""
@@ -65,7 +68,9 @@ class Missing:
         }
 
 
-def what_is_missing(duration: float | None, findings: Iterable[Finding], ranges: Sequence[Range]) -> Missing:
+def what_is_missing(
+    duration: float | None, findings: Iterable[Finding], ranges: Sequence[Range]
+) -> Missing:
     """What a decision made now would be recorded as, and what is not played yet."""
     spans = spans_of(findings)
     manner, missing = manner_of(ranges, duration, spans)
@@ -199,9 +204,7 @@ def _inside(sent: Sequence[Range], render: RenderRow) -> list[Range]:
     )
     if not good:
         raise InputError(
-            "these are no seconds of this video",
-            where="ranges",
-            next_step="reload the page and play it again",
+            "these are no seconds of this video", where="ranges", next_step="reload the page and play it again"
         )
     return merge((t0, min(t1, length)) for t0, t1 in sent)
 
