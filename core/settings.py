@@ -47,6 +47,11 @@ class WebSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8321, description="Port to listen on.")
+    origin: str = Field(
+        "",
+        description="Where people open the console, such as https://greenroom.brand.example: passkeys are bound to it. "
+        "Empty: the request's own host, except in production, where passkeys then do not work.",
+    )
     session_hours: float = Field(12.0, description="A sign-in lasts this long, hours.")
     upload_max_bytes: int = Field(300_000_000, description="Largest upload, bytes.")
     link_hours: float = Field(168.0, description="A delivery link lasts this long by default, hours.")
