@@ -16,7 +16,6 @@ from core.errors import GreenroomError, IntegrityError, NotFound
 from core.models import AssetRole
 from core.settings import get_settings
 from delivery.release import release
-from pipeline.review import reject
 from pipeline.tables import RenderRow
 from tests.delivery.releasing import assert_refused, force_approved, outside, signing_nothing
 from tests.kit.world import World
@@ -65,7 +64,7 @@ def test_release_refuses_a_render_without_any_approval(w: World):
 
 def test_release_refuses_when_an_approval_was_taken_away(w: World, approved: RenderRow):
     w.as_database_owner("DELETE FROM approvals WHERE render_id = ?", approved.id)
-    assert_refused(w, approved, NOT_COMPLETE)
+    assert_refused(w, approved, "the ledger knows other decisions", IntegrityError)
 
 
 def test_release_refuses_an_approval_by_the_maker_alone(w: World, approved: RenderRow):
@@ -121,15 +120,19 @@ def test_release_refuses_an_approval_that_the_risk_class_does_not_count(w: World
 def test_release_refuses_what_somebody_rejected(w: World):
     campaign = w.campaign(risk_class="high")
     render = w.approve(w.to_review(campaign=campaign))
-    reject(
-        render.id,
-        brand_id=w.brand_id,
-        reviewer_id=w.second_reviewer,
-        sealed_sha256=render.sealed_sha256 or "",
-        reason="a made-up reason",
-    )
+    w.reject(render, w.second_reviewer)
     w.as_database_owner("UPDATE campaigns SET risk_class = 'standard' WHERE id = ?", campaign.id)
     assert_refused(w, force_approved(w, render), NOT_COMPLETE)
+
+
+def test_release_refuses_when_a_rejection_was_taken_away(w: World):
+    """One approval is left, which would be enough for the class that the campaign has now."""
+    campaign = w.campaign(risk_class="high")
+    render = w.approve(w.to_review(campaign=campaign))
+    w.reject(render, w.second_reviewer)
+    w.as_database_owner("DELETE FROM approvals WHERE verdict = 'reject'")
+    w.as_database_owner("UPDATE campaigns SET risk_class = 'standard' WHERE id = ?", campaign.id)
+    assert_refused(w, force_approved(w, render), "the ledger knows other decisions", IntegrityError)
 
 
 COPY_OF_AN_APPROVAL = """

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import GreenroomError
+from core.errors import GreenroomError, IntegrityError
 from pipeline.tables import RenderRow
 from tests.delivery.releasing import assert_refused, before_the_commit, outside
 from tests.kit.world import World
@@ -35,7 +35,7 @@ def test_an_authority_that_is_narrowed_meanwhile_wins(w: World, approved: Render
 
 def test_an_approval_that_is_taken_away_meanwhile_is_missed(w: World, approved: RenderRow):
     with before_the_commit(lambda: w.as_database_owner("DELETE FROM approvals")):
-        assert_refused(w, approved, "approvals are not complete")
+        assert_refused(w, approved, "the ledger knows other decisions", IntegrityError)
 
 
 def test_a_recall_meanwhile_wins(w: World, approved: RenderRow):
