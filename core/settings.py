@@ -47,6 +47,11 @@ class WebSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8321, description="Port to listen on.")
+    origin: str = Field(
+        "",
+        description="Where people open the console, such as https://greenroom.brand.example: passkeys are bound to it. "
+        "Empty: the request's own host, except in production, where passkeys then do not work.",
+    )
     session_hours: float = Field(12.0, description="A sign-in lasts this long, hours.")
     upload_max_bytes: int = Field(300_000_000, description="Largest upload, bytes.")
     link_hours: float = Field(168.0, description="A delivery link lasts this long by default, hours.")
@@ -108,6 +113,11 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Secret that signs links and sessions. Empty: one is made in the home folder.",
     )
+    approval_keys: str = Field(
+        "",
+        description="Folder of the key that signs approvals: owned by the web application's user, its parents not "
+        "writable by the workers'. Empty: keys/approvals in the home folder.",
+    )
     timestamp_url: str = Field(
         "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
     )
@@ -148,6 +158,11 @@ class Settings(BaseSettings):
         folder = self.home / "keys"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+    @property
+    def approval_keys_dir(self) -> Path:
+        """The approvals key's folder; made by whoever signs first, never by whoever verifies."""
+        return Path(self.approval_keys) if self.approval_keys else self.home / "keys" / "approvals"
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import audit.tables
@@ -19,6 +20,8 @@ import provenance.tables
 import review_ui.tables
 from audit.ledger.adoption import adopt
 from core.database import engine
+from review_ui.seals import seal
+from review_ui.tables import AccountRow
 
 # Alembic sees the tables of these modules; a package with tables of its own is added here.
 TABLES = (core.tables, audit.tables, provenance.tables, pipeline.tables, delivery.tables, review_ui.tables)
@@ -41,6 +44,8 @@ def migrate() -> None:
         command.upgrade(config, "head")
         if before == {"0001"}:
             with Session(connection) as session:
+                for account in session.scalars(select(AccountRow)):
+                    seal(account)
                 adopt(session)
                 session.flush()
 

@@ -40,7 +40,7 @@ TRIGGERS: dict[str, str] = {
 """The triggers on SQLite, by name. Migrations and ``create_all`` install the same."""
 
 for _trigger in TRIGGERS.values():
-    event.listen(RenderRow.__table__, "after_create", DDL(_trigger).execute_if(dialect="sqlite"))
+    event.listen(RenderRow.__table__, "after_create", DDL(_trigger).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -1,45 +1,27 @@
-"""Accounts: made by an admin or the command line, passwords as argon2id, a lock after repeated failures.
+"""Accounts: made by an admin or the command line; who they are is checked against an argon2id hash.
 
-Sign-in answers the same, in the same time, for a wrong password and for an unknown name.
+The answer is the same, in the same time, for a wrong password, an unknown name, an account that rests and one that was
+disabled. Hashing happens outside any transaction; a right password writes nothing, a wrong one writes its count.
 """
 
 from __future__ import annotations
 
-import secrets
-from datetime import timedelta
-from functools import lru_cache
+from collections.abc import Sequence
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
-from core.canonical import digest_bytes
-from core.database import now, reading, transaction
-from core.errors import Conflict, Forbidden, InputError
+from core.database import Base, now, reading, transaction
+from core.errors import Conflict, Forbidden, InputError, IntegrityError, NotFound
 from core.ids import new_id
-from core.settings import get_settings
 from core.tables import BrandRow
+from review_ui.passwords import check_password, fits, hash_password
+from review_ui.rates import try_once, went_wrong
 from review_ui.roles import RIGHTS, check_role
+from review_ui.seals import intact, seal
+from review_ui.strikes import resting, strike
 from review_ui.tables import AccountRow, SignInRow
-
-SHORTEST_PASSWORD = 12
-_FAILURES_BEFORE_LOCK = 8
-_LOCK = timedelta(minutes=15)
-
-
-@lru_cache(maxsize=1)
-def _hasher() -> PasswordHasher:
-    # In tests a light hash keeps sign-ins fast; everywhere else argon2-cffi's defaults (RFC 9106) hold.
-    if get_settings().environment == "test":
-        return PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
-    return PasswordHasher()
-
-
-@lru_cache(maxsize=1)
-def _nobody() -> str:
-    """A hash that no password fits: an unknown name costs the same time as a wrong password."""
-    return _hasher().hash(secrets.token_hex(32))
 
 
 def create_account(*, brand_id: str, email: str, role: str, password: str) -> AccountRow:
@@ -49,11 +31,9 @@ def create_account(*, brand_id: str, email: str, role: str, password: str) -> Ac
         InputError: an unknown role or brand, a short password, no e-mail address.
         Conflict: the address has an account already.
     """
-    address = email.strip().lower()
-    if role not in RIGHTS:
-        raise InputError(f"there is no role '{role}'", next_step=f"choose one of {', '.join(RIGHTS)}")
-    if len(password) < SHORTEST_PASSWORD or len(password) > 200:
-        raise InputError(f"a password has {SHORTEST_PASSWORD} to 200 characters", next_step="choose another")
+    address = normal(email)
+    known_role(role)
+    check_password(password)
     if address.count("@") != 1 or len(address) > 254:
         raise InputError("this is no e-mail address", where="email", next_step="correct it")
     row = AccountRow(
@@ -61,8 +41,9 @@ def create_account(*, brand_id: str, email: str, role: str, password: str) -> Ac
         brand_id=brand_id,
         email=address,
         role=role,
-        password_hash=_hasher().hash(password),
+        password_hash=hash_password(password),
     )
+    seal(row)
     with transaction() as session:
         if session.get(BrandRow, brand_id) is None:
             raise InputError("there is no such brand", where=brand_id, next_step="check the id")
@@ -78,61 +59,127 @@ def list_accounts() -> list[AccountRow]:
         return list(session.scalars(select(AccountRow).order_by(AccountRow.created_at)))
 
 
+def find_account(email: str) -> AccountRow:
+    """The account of an address. Raises NotFound."""
+    with reading() as session:
+        row = session.scalar(select(AccountRow).where(AccountRow.email == normal(email)))
+    if row is None:
+        raise NotFound("no account has this address", next_step="`greenroom user list` shows them")
+    return row
+
+
 def require(account: AccountRow, right: str) -> None:
-    """Raises Forbidden unless the account's role has the right."""
+    """Raises Forbidden unless the account stands and its role has the right."""
     check_role(account.role, right)
+    if not stands(account):
+        raise Forbidden(
+            "this account may not act any more",
+            where=account.id,
+            next_step="use another account; `greenroom user enable` lets a disabled one act again",
+            code="account_disabled",
+        )
 
 
-def sign_in(email: str, password: str) -> tuple[str, AccountRow]:
-    """A fresh session token (never stored in clear) and its account. Raises Forbidden, with one text for all."""
-    refused = Forbidden(
+def authenticate(email: str, password: str, *, address: str = "") -> AccountRow:
+    """The account behind an e-mail address and a password; writes nothing when they are right.
+
+    Args:
+        address: the network address that asks; it is counted, and kept in memory only.
+
+    Raises:
+        Forbidden: with one text for every reason.
+        TooManyTries: asked too often from this address or for this name.
+    """
+    name = normal(email)[:254]
+    try_once(address, name)
+    with reading() as session:
+        account = session.scalar(select(AccountRow).where(AccountRow.email == name))
+    right = fits(account.password_hash if account else None, password)
+    if account is not None and right and stands(account) and not resting(account, now()):
+        return account
+    if not right:
+        went_wrong(address, name)
+    if account is not None and not right:
+        count_wrong_answer(account.id)
+    raise refusal()
+
+
+def count_wrong_answer(account_id: str) -> None:
+    """One more wrong answer to this account's door; while it rests nothing is written."""
+    with transaction() as session:
+        row = session.get_one(AccountRow, account_id, with_for_update=True)
+        if not resting(row, now()):
+            strike(row, now())
+
+
+def refusal() -> Forbidden:
+    """The one answer to everybody who may not come in."""
+    return Forbidden(
         "the e-mail address or the password is wrong",
         next_step="try again; after several failures the account rests for 15 minutes",
         code="sign_in_refused",
     )
-    with transaction() as session:
-        account = session.scalar(select(AccountRow).where(AccountRow.email == email.strip().lower()[:254]))
-        fits = _fits(account.password_hash if account else _nobody(), password[:200])
-        locked = account is not None and account.locked_until is not None and account.locked_until > now()
-        token = ""
-        if account is not None and fits and not locked:
-            account.failures, account.locked_until = 0, None
-            token = secrets.token_urlsafe(32)
-            session.add(
-                SignInRow(
-                    token_sha256=digest_bytes(token.encode()),
-                    account_id=account.id,
-                    csrf=secrets.token_urlsafe(24),
-                    expires_at=now() + timedelta(hours=get_settings().web.session_hours),
-                )
-            )
-        elif account is not None and not locked:
-            account.failures += 1
-            if account.failures >= _FAILURES_BEFORE_LOCK:
-                account.failures, account.locked_until = 0, now() + _LOCK
-    if account is None or not token:
-        raise refused
-    return token, account
 
 
-def signed_in(token: str) -> tuple[AccountRow, SignInRow] | None:
-    """The account behind a session token, or None when there is none or it is over."""
-    with reading() as session:
-        row = session.get(SignInRow, digest_bytes(token.encode()))
-        account = session.get(AccountRow, row.account_id) if row and row.expires_at > now() else None
-    return (account, row) if account is not None and row is not None else None
+def stands(account: AccountRow) -> bool:
+    """Whether the account may act at all: not disabled, and written by us alone."""
+    return account.disabled_at is None and intact(account)
 
 
-def sign_out(token: str) -> None:
-    """End a session; an unknown token is no error."""
-    with transaction() as session:
-        row = session.get(SignInRow, digest_bytes(token.encode()))
-        if row is not None:
-            session.delete(row)
+def standing_word(account: AccountRow) -> str:
+    """``active``, ``disabled``, or ``altered``: its row was written by somebody else, so it opens nothing."""
+    if not intact(account):
+        return "altered"
+    return "disabled" if account.disabled_at is not None else "active"
 
 
-def _fits(stored: str, password: str) -> bool:
-    try:
-        return _hasher().verify(stored, password)
-    except (VerificationError, InvalidHashError):
-        return False
+def own(session: Session, account_id: str) -> AccountRow:
+    """The account's row, to be changed in this transaction. Raises IntegrityError for one that others wrote."""
+    row = session.get(AccountRow, account_id, with_for_update=True)
+    if row is None:
+        raise NotFound("there is no such account", where=account_id, next_step="`greenroom user list`")
+    if not intact(row):
+        raise IntegrityError(
+            "this account's row was changed in the database, not through Greenroom",
+            where=account_id,
+            next_step="see what `greenroom ledger verify` says, restore the row, or make a new account",
+            code="account_altered",
+        )
+    return row
+
+
+def standing(session: Session, account_id: str) -> AccountRow:
+    """As :func:`own`, for an account that acts on itself. Raises Forbidden when it is disabled."""
+    row = own(session, account_id)
+    if row.disabled_at is not None:
+        raise refusal()
+    return row
+
+
+def record_change(
+    session: Session, account: AccountRow, kind: str, *, actor: str | None = None, rows: Sequence[Base] = ()
+) -> None:
+    """Seal the row as it is now and say on the ledger what changed about it: never what it was or is.
+
+    Args:
+        rows: the account's passkeys and secrets that changed with it.
+    """
+    seal(account)
+    facts = {"kind": kind, "role": account.role, "actor": actor}
+    append(session, Event.USER_CHANGED, account.id, facts, rows=[account, *rows])
+
+
+def end_sign_ins(session: Session, account_id: str, *, but: str = "") -> None:
+    """End the account's sessions, all but the one whose stored token this is."""
+    session.execute(delete(SignInRow).where(SignInRow.account_id == account_id, SignInRow.token_hmac != but))
+
+
+def known_role(role: str) -> None:
+    """Raises InputError for a word that is no role."""
+    if role not in RIGHTS:
+        raise InputError(f"there is no role '{role}'", next_step=f"choose one of {', '.join(RIGHTS)}")
+
+
+def normal(email: str) -> str:
+    """An address as it is stored."""
+    return email.strip().lower()

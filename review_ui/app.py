@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from core.errors import GreenroomError, InputError, NotFound
 from review_ui import api
-from review_ui.pages import campaigns, console, public, signin
+from review_ui.pages import account, authorities, campaigns, console, player, public, signin
+from review_ui.rates import retry_headers
 from review_ui.rendering import page
 from review_ui.security import SignInNeeded, Walls
+from review_ui.sessions import forget_expired
 
 STATIC = Path(__file__).parent / "static"
+FORGET_SECONDS = 600.0
+
+log = logging.getLogger("greenroom.web")
 
 
 def make_app() -> FastAPI:
@@ -28,11 +38,12 @@ def make_app() -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,  # the bundled viewers load scripts from elsewhere
         redoc_url=None,
+        lifespan=_housekeeping,
     )
     app.add_middleware(Walls, answer=_on_error)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
-    for module in (signin, console, campaigns, public):
+    for module in (signin, account, console, player, campaigns, authorities, public):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -40,15 +51,39 @@ def make_app() -> FastAPI:
     return app
 
 
+@asynccontextmanager
+async def _housekeeping(_app: FastAPI) -> AsyncIterator[None]:
+    """While the application runs, sessions and challenges that are over are deleted beside the requests."""
+    task = asyncio.create_task(_forget_now_and_then())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _forget_now_and_then() -> None:
+    while True:
+        await asyncio.sleep(FORGET_SECONDS)
+        try:
+            await run_in_threadpool(forget_expired)
+        except Exception:  # the next round tries again; no request may suffer
+            log.exception("expired sign-ins could not be deleted")
+
+
 async def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GreenroomError)
-    if request.url.path.startswith("/api/"):
-        headers = {"www-authenticate": "Basic"} if isinstance(error, SignInNeeded) else None
+    headers = retry_headers(error)
+    is_api = request.url.path.startswith("/api/")
+    if is_api or request.headers.get("accept") == "application/json":
+        if is_api and isinstance(error, SignInNeeded):
+            headers["www-authenticate"] = "Basic"
         return JSONResponse({"error": error.as_dict()}, status_code=error.http_status, headers=headers)
     if isinstance(error, SignInNeeded):
         target = request.url.path if request.method == "GET" else "/"
         return RedirectResponse(f"/sign-in?next={target}", status_code=303)
-    return page(request, "problem.html", status=error.http_status, problem=error)
+    answer = page(request, "problem.html", status=error.http_status, problem=error)
+    answer.headers.update(headers)
+    return answer
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

@@ -10,8 +10,11 @@ from audit.models import Approval, Receipt
 from core.database import reading
 from core.gates import GateSet, load_gate_set
 from core.models import Finding
+from pipeline import review
 from pipeline.findings import findings_of, receipts_of
 from pipeline.models import CLEARNESS_UNIT
+from pipeline.standing import Standing, standing_of
+from pipeline.states import State
 from pipeline.tables import CampaignRow, RenderRow
 
 # Gates whose curve is of another measure than their score: its name and unit.
@@ -35,6 +38,8 @@ class Evidence:
 
     Attributes:
         timeline: data of the evidence player: duration, findings with seconds, curves by gate.
+        rule: what the decision table asks of an approval.
+        standing: whether a released render may be served now, and why not; None before a release.
     """
 
     campaign: CampaignRow | None
@@ -44,6 +49,8 @@ class Evidence:
     gate_set: GateSet
     script: list[Piece]
     timeline: dict[str, Any]
+    rule: review.Rule = review.STRICTEST
+    standing: Standing | None = None
 
     def informs(self, gate: str) -> bool:
         """Is the gate for information only? One that today's gate set does not know is not: its verdict counted."""
@@ -58,6 +65,8 @@ def evidence_of(render: RenderRow) -> Evidence:
     with reading() as session:
         campaign = session.get(CampaignRow, render.campaign_id)
         approvals = approvals_for(session, render.sealed_sha256) if render.sealed_sha256 else []
+        rule = review.rule_of(session, render)
+        standing = standing_of(session, render) if render.state == State.RELEASED else None
     gate_set = load_gate_set(campaign.gate_set if campaign else "standard")
     return Evidence(
         campaign=campaign,
@@ -67,6 +76,8 @@ def evidence_of(render: RenderRow) -> Evidence:
         gate_set=gate_set,
         script=marked_script(render.script or "", findings),
         timeline=_timeline(render, receipts, findings),
+        rule=rule,
+        standing=standing,
     )
 
 

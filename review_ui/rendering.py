@@ -46,4 +46,9 @@ def _words(value: str | None) -> str:
     return (value or "").replace("_", " ")
 
 
-_TEMPLATES.filters.update(data=_data, seconds=_seconds, words=_words)
+def _sentence(text: str) -> str:
+    """Words of the house as one sentence: a capital first and a full stop, and nothing else is changed."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
+_TEMPLATES.filters.update(data=_data, seconds=_seconds, words=_words, sentence=_sentence)

@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import Forbidden, GreenroomError
 from core.settings import get_settings
-from review_ui.accounts import require, sign_in, signed_in
+from review_ui.accounts import authenticate
+from review_ui.roles import check_role
+from review_ui.sessions import is_fresh, signed_in
 from review_ui.tables import AccountRow
 
 COOKIE = "greenroom_session"
@@ -49,14 +51,15 @@ class TooLarge(GreenroomError):
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who is signed in, and the token that their forms carry."""
+    """Who is signed in, the token that their forms carry, and whether they proved lately who they are."""
 
     account: AccountRow
     csrf: str
+    fresh: bool = False
 
     def may(self, right: str) -> bool:
         try:
-            require(self.account, right)
+            check_role(self.account.role, right)
         except Forbidden:
             return False
         return True
@@ -68,7 +71,7 @@ def visitor(request: Request) -> Visitor:
     if found is None:
         raise SignInNeeded("please sign in", next_step="sign in, and you come back to this page")
     account, session = found
-    return Visitor(account, session.csrf)
+    return Visitor(account, session.csrf, is_fresh(session))
 
 
 def form_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor:
@@ -81,21 +84,41 @@ def form_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor
     return found
 
 
+def fresh_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor:
+    """The visitor behind a form that changes the account itself. Raises Forbidden without a fresh proof."""
+    found = form_visitor(request, csrf)
+    if not found.fresh:
+        raise Forbidden(
+            "a change of your account needs a fresh proof that it is you",
+            next_step="go to your account page, confirm that it is you, and try again within ten minutes",
+            code="confirm_first",
+        )
+    return found
+
+
+def address_of(request: Request) -> str:
+    """The network address that asks, for counting tries; never stored."""
+    return request.client.host if request.client else ""
+
+
 _basic = HTTPBasic(auto_error=False, description="An account's e-mail address and password.")
 
 
 def api_account(
     request: Request, credentials: Annotated[HTTPBasicCredentials | None, Depends(_basic)]
 ) -> AccountRow:
-    """The account behind an API call, by HTTP Basic. Cookies do not count: another site could send them."""
+    """The account behind an API call, by HTTP Basic. Cookies do not count: another site could send them.
+
+    Nothing is written: a call opens no session.
+    """
     if credentials is None:
         raise SignInNeeded("this call needs an account", next_step="send HTTP Basic credentials")
-    _, account = sign_in(credentials.username, credentials.password)
-    return account
+    return authenticate(credentials.username, credentials.password, address=address_of(request))
 
 
 Signed = Annotated[Visitor, Depends(visitor)]
 Sent = Annotated[Visitor, Depends(form_visitor)]
+Fresh = Annotated[Visitor, Depends(fresh_visitor)]
 ApiAccount = Annotated[AccountRow, Depends(api_account)]
 
 

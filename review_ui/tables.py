@@ -1,43 +1,182 @@
-"""Accounts and sign-ins."""
+"""Accounts, sign-ins, and what proves that it is really this person: passkeys, one-time codes, recovery codes.
+
+Rows that open a door carry a seal (:mod:`review_ui.seals`): who can write the database and does not hold the
+master secret can break them, but not make one that counts.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.covered import Covered, Uncovered
+from core.covered import Covered, Uncovered, new_salt
 from core.database import Base, now
 
+_STRIKES = {
+    "failures": "wrong answers of late",
+    "failed_at": "as the failures",
+    "locked_until": "as the failures",
+}
 
-class AccountRow(Base):
+
+class Strikes:
+    """Wrong answers, counted in the row: how many of late, when the last one came, how long the door rests."""
+
+    failures: Mapped[int] = mapped_column(default=0)
+    failed_at: Mapped[datetime | None] = mapped_column()
+    locked_until: Mapped[datetime | None] = mapped_column()
+
+
+class Sealed:
+    """A row whose ``__sealed__`` columns are authenticated under the master secret."""
+
+    __sealed__: ClassVar[tuple[str, ...]]
+    __tablename__: str
+
+    seal: Mapped[str] = mapped_column(String(64), default="")
+
+
+class AccountRow(Strikes, Sealed, Base):
     """A person who works with Greenroom for one brand. Its id is the pseudonym that ledger and approvals carry."""
 
     __tablename__ = "accounts"
     __ledger__ = Covered(
-        committed=("id", "brand_id", "email", "role", "password_hash", "created_at"),
-        free={"failures": "x", "locked_until": "x"},
-    )
+        committed=(
+            "id", "brand_id", "email", "role", "password_hash", "disabled_at", "salt", "created_at", "seal",
+        ),
+        free=_STRIKES,
+    )  # fmt: skip
+    __sealed__ = ("id", "brand_id", "email", "role", "password_hash", "disabled_at")
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
     email: Mapped[str] = mapped_column(String(254), unique=True, info={"personal": "sign-in name"})
     role: Mapped[str] = mapped_column(String(20))
     password_hash: Mapped[str] = mapped_column(String(200), info={"personal": "argon2id hash"})
-    failures: Mapped[int] = mapped_column(default=0)
-    locked_until: Mapped[datetime | None] = mapped_column()
+    disabled_at: Mapped[datetime | None] = mapped_column()
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class SignInRow(Base):
-    """A signed-in browser: the cookie's token is stored hashed."""
+class SignInRow(Sealed, Base):
+    """A signed-in browser. The cookie's token is stored as an HMAC; nothing else about the browser is kept."""
 
     __tablename__ = "sign_ins"
-    __ledger__ = Uncovered("x")
+    __ledger__ = Uncovered("sealed under the master secret, and over after some hours")
+    __sealed__ = ("token_hmac", "account_id", "csrf", "expires_at", "fresh_until")
 
-    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_hmac: Mapped[str] = mapped_column(String(64), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
     csrf: Mapped[str] = mapped_column(String(64))
-    expires_at: Mapped[datetime] = mapped_column()
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    fresh_until: Mapped[datetime | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class PasskeyRow(Sealed, Base):
+    """A WebAuthn credential. One that is removed stays as a row, because past decisions were made with it."""
+
+    __tablename__ = "passkeys"
+    __ledger__ = Covered(
+        committed=(
+            "id", "account_id", "name", "credential_id", "public_key", "origin", "removed_at", "salt", "created_at",
+            "seal",
+        ),
+        free={
+            "sign_count": "the authenticator's own counter; a wrong one refuses the next proof",
+            "last_used_at": "shown to its owner",
+        },
+    )  # fmt: skip
+    __sealed__ = ("id", "account_id", "credential_id", "public_key", "origin", "removed_at")
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    name: Mapped[str] = mapped_column(String(60), info={"personal": "what its owner calls it"})
+    credential_id: Mapped[str] = mapped_column(Text, unique=True)  # base64url, up to 1023 bytes
+    public_key: Mapped[str] = mapped_column(Text)  # base64url of the COSE key
+    origin: Mapped[str] = mapped_column(String(300))
+    sign_count: Mapped[int] = mapped_column(default=0)
+    last_used_at: Mapped[datetime | None] = mapped_column()
+    removed_at: Mapped[datetime | None] = mapped_column()
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class TotpRow(Strikes, Sealed, Base):
+    """The secret behind one-time codes (RFC 6238), encrypted; it counts once a first code was confirmed."""
+
+    __tablename__ = "totp_secrets"
+    __ledger__ = Covered(
+        committed=("id", "account_id", "secret", "confirmed_at", "removed_at", "created_at", "seal"),
+        free={
+            **_STRIKES,
+            "last_step": "the newest code that was used; a wrong one refuses codes or allows one again",
+        },
+    )
+    __sealed__ = ("id", "account_id", "secret", "confirmed_at", "removed_at")
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    secret: Mapped[str] = mapped_column(String(200))  # AES-256-GCM under a derived key, base64
+    last_step: Mapped[int] = mapped_column(default=0)
+    confirmed_at: Mapped[datetime | None] = mapped_column()
+    removed_at: Mapped[datetime | None] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class RecoveryCodeRow(Base):
+    """A recovery code that was not used yet, as an HMAC; a used one is gone."""
+
+    __tablename__ = "recovery_codes"
+    __ledger__ = Uncovered(
+        "HMACs under the master secret: a row cannot be made for a code, and a code approves nothing"
+    )
+
+    code_hmac: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ChallengeRow(Base):
+    """A WebAuthn challenge that waits for its answer: one use, five minutes.
+
+    Its key is an HMAC over challenge, account, purpose and subject: it is found only for what it was asked for.
+    """
+
+    __tablename__ = "challenges"
+    __ledger__ = Uncovered("HMACs under the master secret, over after minutes")
+
+    binding: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+SLACK = 1.0
+"""Seconds that an account may be ahead of that, in all: a report's way through the network is not always as long."""
+
+
+class ViewRow(Base):
+    """What one account's player has played of one sealed asset. One row for both, however often the page is opened."""
+
+    __tablename__ = "views"
+    __ledger__ = Uncovered(
+        "a browser's word: the approval that is made of it states its manner, and is signed and committed"
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), index=True)
+    sealed_sha256: Mapped[str] = mapped_column(String(64))
+    ranges: Mapped[list[Any]] = mapped_column(
+        default=list, info={"personal": "what a reviewer played, and when"}
+    )
+    ahead: Mapped[float] = mapped_column(default=SLACK)  # what is left of the slack, in seconds of video
+    opened_at: Mapped[datetime] = mapped_column(default=now)
+    reported_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (UniqueConstraint("account_id", "sealed_sha256"),)

@@ -76,9 +76,10 @@ def _signed(table: type[Any]) -> Callable[[Any], Any] | None:
     # Here, because these modules stand on the ledger's entries.
     from audit import approvals, authority_reading, receipts
 
-    return {
+    checks: dict[str, Callable[[Any], Any]] = {
         "approvals": approvals.verified,
         "receipts": receipts.verified,
         "authorities": authority_reading.verified,
         "authority_status": authority_reading.verified_status,
-    }.get(table.__tablename__)
+    }
+    return checks.get(table.__tablename__)

@@ -8,15 +8,19 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from core.blobs import blobs
+from core.database import now
 from core.errors import InputError, NotFound
-from delivery.links import make_link
+from delivery import links
 from delivery.recall import recall
 from delivery.release import release
 from pipeline import review
 from pipeline.service import get_render, list_renders, retry
 from pipeline.states import State
+from review_ui import factors
 from review_ui.accounts import require
 from review_ui.evidence import evidence_of
+from review_ui.pages.player import ranges_of_form
+from review_ui.played import coverage, report_with_decision, what_is_missing
 from review_ui.rendering import page
 from review_ui.security import Sent, Signed
 
@@ -45,19 +49,25 @@ def queue(request: Request, visitor: Signed, view: str = "review") -> Response:
 
 @router.get("/renders/{render_id}")
 def one(request: Request, visitor: Signed, render_id: str) -> Response:
+    """The page of one render. Looking at it makes and changes nothing."""
     require(visitor.account, "view")
     row = get_render(render_id, brand_id=visitor.account.brand_id)
-    link = None
-    if row.state == State.RELEASED:
-        link = f"/v/{make_link(row.id, brand_id=row.brand_id)}"
+    evidence = evidence_of(row)
+    is_maker = row.maker_id == visitor.account.id
+    decides = row.state == State.IN_REVIEW and visitor.may("review") and not is_maker
+    played = coverage(visitor.account.id, row.sealed_sha256 or "") if decides else []
+    shown = links.list_links(row.id, brand_id=row.brand_id) if visitor.may("release") else []
     return page(
         request,
         "render.html",
         visitor=visitor,
         row=row,
-        evidence=evidence_of(row),
-        link=link,
-        is_maker=row.maker_id == visitor.account.id,
+        evidence=evidence,
+        links=[(link, f"/v/{links.token_of(link)}") for link in shown],
+        missing=what_is_missing(row.seconds, evidence.findings, played) if decides else None,
+        holds=factors.has_factor(visitor.account) if decides else None,
+        is_maker=is_maker,
+        now=now(),
     )
 
 
@@ -80,14 +90,29 @@ def approve(
     render_id: str,
     asset: Annotated[str, Form()],
     note: Annotated[str, Form(max_length=2000)] = "",
+    played: Annotated[str, Form(max_length=8000)] = "",
+    passkey: Annotated[str, Form(max_length=20_000)] = "",
+    totp: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
+    """Whether it was seen follows from what the player reported; whether that is enough says ``pipeline.review``."""
     require(visitor.account, "review")
+    account = visitor.account
+    report_with_decision(render_id, ranges_of_form(played), account=account)
+    factor = factors.prove(
+        account,
+        purpose="approve",
+        subject=factors.decision_subject(render_id, asset, "approve"),
+        passkey_json=passkey,
+        totp=totp,
+    )
     review.approve(
         render_id,
-        brand_id=visitor.account.brand_id,
-        reviewer_id=visitor.account.id,
+        brand_id=account.brand_id,
+        reviewer_id=account.id,
         sealed_sha256=asset,
         note=note,
+        played=coverage(account.id, asset),
+        factor=factor,
     )
     return _back(render_id)
 
@@ -98,6 +123,7 @@ def reject(
     render_id: str,
     asset: Annotated[str, Form()],
     note: Annotated[str, Form(max_length=2000)] = "",
+    played: Annotated[str, Form(max_length=8000)] = "",
 ) -> Response:
     require(visitor.account, "review")
     if not note.strip():
@@ -106,12 +132,15 @@ def reject(
             where="reason",
             next_step="go back, say in a sentence what is wrong, and reject again",
         )
+    account = visitor.account
+    report_with_decision(render_id, ranges_of_form(played), account=account)
     review.reject(
         render_id,
-        brand_id=visitor.account.brand_id,
-        reviewer_id=visitor.account.id,
+        brand_id=account.brand_id,
+        reviewer_id=account.id,
         sealed_sha256=asset,
         reason=note,
+        played=coverage(account.id, asset),
     )
     return _back(render_id)
 
@@ -124,9 +153,23 @@ def release_it(visitor: Sent, render_id: str) -> Response:
 
 
 @router.post("/renders/{render_id}/recall")
-def recall_it(visitor: Sent, render_id: str, note: Annotated[str, Form(max_length=2000)] = "") -> Response:
+def recall_it(visitor: Sent, render_id: str, why: Annotated[str, Form(max_length=2000)] = "") -> Response:
     require(visitor.account, "release")
-    recall(render_id, brand_id=visitor.account.brand_id, actor_id=visitor.account.id, reason=note)
+    recall(render_id, brand_id=visitor.account.brand_id, actor_id=visitor.account.id, reason=why)
+    return _back(render_id)
+
+
+@router.post("/renders/{render_id}/links")
+def make_link(visitor: Sent, render_id: str) -> Response:
+    require(visitor.account, "release")
+    links.make_link(render_id, brand_id=visitor.account.brand_id, made_by=visitor.account.id)
+    return _back(render_id)
+
+
+@router.post("/renders/{render_id}/links/{link_id}/revoke")
+def revoke_link(visitor: Sent, render_id: str, link_id: str) -> Response:
+    require(visitor.account, "release")
+    links.revoke_link(link_id, brand_id=visitor.account.brand_id, actor_id=visitor.account.id)
     return _back(render_id)
 
 

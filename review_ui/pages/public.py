@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, UploadFile
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 
-from core.errors import GreenroomError
-from delivery.links import open_link
+from core.errors import GreenroomError, NotFound
+from delivery.links import open_link, still_serves
 from review_ui.child import run_child
 from review_ui.rendering import page
+from review_ui.serving import NO_STORE, GuardedFile
 from review_ui.uploads import kept
 
 router = APIRouter()
+
+# Why a link that was good leads nowhere now: what it says, and the status. Everything else is one answer.
+TAKEN_BACK = {
+    "link_withdrawn": "This video was withdrawn by the person who appears in it.",
+    "link_recalled": "This video was recalled by its publisher.",
+}
 
 
 @router.get("/verify")
@@ -32,12 +39,24 @@ async def answer(request: Request, file: UploadFile | None = None) -> Response:
 
 @router.get("/v/{token}")
 def watch(request: Request, token: str) -> Response:
-    render, _ = open_link(token)
-    return page(request, "watch.html", token=token, seconds=render.seconds)
+    """The page around a released video. Neither it nor its refusal is kept by any cache."""
+    try:
+        render, _ = open_link(token)
+    except NotFound as gone:
+        said = TAKEN_BACK.get(gone.code)
+        shown = page(request, "gone.html", status=410 if said else 404, said=said)
+    else:
+        shown = page(request, "watch.html", token=token, seconds=render.seconds)
+    shown.headers.update(NO_STORE)
+    return shown
 
 
 @router.get("/v/{token}/video.mp4")
 def video(token: str) -> Response:
-    """The published file, range requests included; 404 the moment it is not released any more."""
-    _, path = open_link(token)
-    return FileResponse(path, media_type="video/mp4", headers={"cache-control": "private, max-age=60"})
+    """The published file, range requests included, for as long as it may be served."""
+    try:
+        _, path = open_link(token)
+    except NotFound as gone:
+        status = 410 if gone.code in TAKEN_BACK else 404
+        return Response("There is no video here.", status, NO_STORE, "text/plain")
+    return GuardedFile(path, may_serve=lambda: still_serves(token))

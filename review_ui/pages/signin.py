@@ -1,4 +1,4 @@
-"""Sign in, sign out."""
+"""Sign in, sign out, and the way back in for somebody who lost the device with the passkey."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from core.errors import Forbidden
 from core.settings import get_settings
-from review_ui.accounts import sign_in, sign_out
+from review_ui.factors.recovery import recover
+from review_ui.rates import TooManyTries, retry_headers
 from review_ui.rendering import page
-from review_ui.security import COOKIE, Sent
+from review_ui.security import COOKIE, Sent, address_of
+from review_ui.sessions import open_session, sign_in, sign_out
 
 router = APIRouter()
 
@@ -29,10 +31,41 @@ def enter(
     target: Annotated[str, Form()] = "/",
 ) -> Response:
     try:
-        token, _ = sign_in(email, password)
-    except Forbidden as problem:
-        return page(request, "sign_in.html", status=403, target=_local(target), problem=problem, email=email)
-    answer = RedirectResponse(_local(target), status_code=303)
+        token, _ = sign_in(email, password, address=address_of(request))
+    except (Forbidden, TooManyTries) as problem:
+        return _again(request, "sign_in.html", problem, target=_local(target), email=email)
+    return _inside(request, token, _local(target))
+
+
+@router.get("/recover")
+def show_recovery(request: Request) -> Response:
+    return page(request, "recover.html", problem=None, email="")
+
+
+@router.post("/recover")
+def enter_anew(
+    request: Request,
+    email: Annotated[str, Form(max_length=254)],
+    password: Annotated[str, Form(max_length=200)],
+    code: Annotated[str, Form(max_length=60)],
+) -> Response:
+    try:
+        token = open_session(recover(email, password, code, address=address_of(request)))
+    except (Forbidden, TooManyTries) as problem:
+        return _again(request, "recover.html", problem, email=email)
+    return _inside(request, token, "/account")
+
+
+@router.post("/sign-out")
+def leave(request: Request, _visitor: Sent) -> Response:
+    sign_out(request.cookies.get(COOKIE, ""))
+    answer = RedirectResponse("/sign-in", status_code=303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+def _inside(request: Request, token: str, target: str) -> Response:
+    answer = RedirectResponse(target, status_code=303)
     answer.set_cookie(
         COOKIE,
         token,
@@ -44,11 +77,9 @@ def enter(
     return answer
 
 
-@router.post("/sign-out")
-def leave(request: Request, _visitor: Sent) -> Response:
-    sign_out(request.cookies.get(COOKIE, ""))
-    answer = RedirectResponse("/sign-in", status_code=303)
-    answer.delete_cookie(COOKIE)
+def _again(request: Request, template: str, problem: Forbidden | TooManyTries, **values: str) -> Response:
+    answer = page(request, template, status=problem.http_status, problem=problem, **values)
+    answer.headers.update(retry_headers(problem))
     return answer
 
 

@@ -1,5 +1,8 @@
 // The evidence player: a video and stacked lanes under one time cursor. Click or drag a lane to seek; with the
-// player focused: J and L go back and forward, K and space play and pause, comma and full stop step one frame.
+// player focused: J and L go back and forward, K and space play and pause, comma and full stop step one frame, N goes to
+// what is not played yet. Where a reviewer decides, the first lane shows what was played and what is missing for `seen`.
+
+import { Played } from "./played.js";
 
 const LANE = 46, LEFT = 104, WIDTH = 1000, FRAME = 1 / 25;
 
@@ -21,6 +24,7 @@ class EvidencePlayer extends HTMLElement {
     this.clock = document.createElement("p");
     this.clock.className = "clock";
     this.append(this.clock);
+    if (data.reporting) this.report(data.reporting);
     this.video.addEventListener("timeupdate", () => this.show());
     this.video.addEventListener("seeked", () => this.show());
     this.addEventListener("keydown", (event) => this.key(event));
@@ -33,6 +37,7 @@ class EvidencePlayer extends HTMLElement {
 
   draw(data) {
     const lanes = [["findings", (y) => this.findings(data.findings, y)]];
+    if (data.reporting) lanes.unshift(["played", (y) => this.playedLane(y)]);
     for (const curve of data.curves) lanes.push([curve.gate.replaceAll("_", " "), (y) => this.curve(curve, y)]);
     if (data.words.length) lanes.push(["heard", (y) => this.words(data.words, y)]);
     const height = lanes.length * LANE + 20;
@@ -57,6 +62,51 @@ class EvidencePlayer extends HTMLElement {
     this.svg.addEventListener("pointerdown", (event) => { this.svg.setPointerCapture(event.pointerId); drag(event); });
     this.svg.addEventListener("pointermove", (event) => { if (event.buttons) drag(event); });
     this.append(this.svg);
+  }
+
+  playedLane(y) {
+    this.playedAt = y;
+    this.played = shape("g", { role: "presentation" });
+    this.svg.append(this.played);
+  }
+
+  // Tells the server what is played, and shows what it counted.
+  report({ views, csrf, state }) {
+    this.note = document.createElement("p");
+    this.note.className = "note";
+    this.note.setAttribute("role", "status");
+    this.append(this.note);
+    const played = new Played(this.video, { views, csrf, duration: this.duration,
+      told: (counted) => this.counted(counted),
+      stopped: (words) => { this.stopped = `${words} Reload the page.`; this.remark(); } });
+    for (const name of ["play", "volumechange", "ratechange"]) this.video.addEventListener(name, () => this.remark());
+    document.querySelector("form[data-decision]")?.addEventListener("formdata",
+      (event) => event.formData.set("played", played.untold()));
+    document.querySelector("[data-play-missing]")?.addEventListener("click", () => { this.next(); this.video.play(); });
+    this.counted(state);
+  }
+
+  counted(state) {
+    this.missing = state.missing;
+    this.played.replaceChildren();
+    const draw = (kind, [from, to], inset) => this.played.append(shape("rect", { class: kind, x: this.x(from),
+      width: Math.max(1, this.x(to) - this.x(from)), y: this.playedAt + inset, height: LANE - 2 * inset }));
+    for (const range of state.missing) draw("missing", range, 10);
+    for (const range of state.played) draw("played", range, 16);
+    document.dispatchEvent(new CustomEvent("greenroom:played", { detail: state }));
+  }
+
+  remark() {
+    const video = this.video, silent = video.muted || video.volume === 0;
+    this.note.textContent = this.stopped ?? (silent ? "The sound is off: these seconds do not count as played."
+      : video.playbackRate > 2 ? "Faster than twice does not count as played." : "");
+  }
+
+  // To the next second that is missing, from here on and then from the start.
+  next() {
+    const at = this.video.currentTime;
+    const range = this.missing?.find(([, to]) => to > at + 0.2) ?? this.missing?.[0];
+    if (range) this.seek(range[0] > at || range[1] <= at + 0.2 ? range[0] : at);
   }
 
   findings(list, y) {
@@ -95,13 +145,14 @@ class EvidencePlayer extends HTMLElement {
   show() {
     const t = this.video.currentTime;
     this.cursor.setAttribute("x1", this.x(t)); this.cursor.setAttribute("x2", this.x(t));
-    this.clock.textContent = `${t.toFixed(2)} s of ${this.duration.toFixed(2)} s. Keys: J K L, comma and full stop for one frame.`;
+    this.clock.textContent = `${t.toFixed(2)} s of ${this.duration.toFixed(2)} s. Keys: J K L, comma and full stop for one frame${this.missing ? ", N for what is missing" : ""}.`;
   }
 
   key(event) {
     if (event.target !== this || event.ctrlKey || event.metaKey || event.altKey) return;
     const go = { j: -5, l: 5, ArrowLeft: -1, ArrowRight: 1, ",": -FRAME, ".": FRAME }[event.key];
     if (go !== undefined) this.seek(this.video.currentTime + go);
+    else if (event.key === "n") this.next();
     else if (event.key === "k" || event.key === " ") this.video.paused ? this.video.play() : this.video.pause();
     else return;
     event.preventDefault();

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -10,17 +11,24 @@ from typing import Any, get_args
 import pytest
 from starlette.requests import Request
 
+from audit.models import Factor
 from core.gates import load_gate_set
 from core.models import Finding, GateDecision, GateResult, Span, Verdict
 from pipeline.models import CLEARNESS_UNIT
+from pipeline.review import RULES
+from pipeline.standing import Standing
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from provenance.models import Problem, Release, VerifyReport, VerifyVerdict
 from review_ui.evidence import Evidence, _timeline, marked_script
+from review_ui.factors import Factors, decision_subject
+from review_ui.played import what_is_missing
 from review_ui.rendering import page
+from review_ui.roles import RIGHTS
 from review_ui.security import Visitor
 
 SHA = "ab" * 32
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 REASONS = (
     None,
     {},
@@ -99,6 +107,11 @@ def evidence_for(render: Any, receipts: list[Any], findings: list[Finding], camp
     )
 
 
+def render_html(render: Any, evidence: Evidence, **values: Any) -> str:
+    usual = {"links": [], "missing": None, "holds": None, "is_maker": False, "now": NOW}
+    return html("render.html", row=render, evidence=evidence, **(usual | values))
+
+
 @pytest.mark.parametrize("state", State)
 def test_the_page_of_a_render_in_every_state(state: State) -> None:
     for reason, (receipts, findings), seconds in product(
@@ -110,8 +123,109 @@ def test_the_page_of_a_render_in_every_state(state: State) -> None:
         for verdict in (None, *Verdict):
             render.verdict = verdict
             evidence = evidence_for(render, receipts, findings)
-            text = html("render.html", row=render, evidence=evidence, link="/v/token", is_maker=False)
+            text = render_html(render, evidence)
             assert "rnd_12345678" in text
+
+
+def in_review(risk: str, played: list[tuple[float, float]], holds: Factors = Factors(), **values: Any) -> str:
+    """The page of a flagged video for a reviewer, whose player reported these seconds."""
+    flagged = Finding(code="c", severity="review", message="It is late.", spans=(Span(t0=10.0, t1=12.0),))
+    render = row(state="in_review", seconds=100.0, sealed_sha256=SHA, **values)
+    evidence = replace(evidence_for(render, [], [flagged]), rule=RULES[risk])
+    return render_html(render, evidence, missing=what_is_missing(100.0, [flagged], played), holds=holds)
+
+
+def test_the_page_says_beforehand_how_a_decision_will_be_recorded() -> None:
+    not_yet = in_review("standard", [(0.0, 10.0), (12.0, 100.0)])
+    assert '<p data-when="seen" hidden>' in not_yet and '<p data-when="decided" >' in not_yet
+    assert '<strong data-count="with_finding">2</strong> s with a finding not played yet.' in not_yet
+    seen = in_review("standard", [(0.0, 100.0)])
+    assert '<p data-when="seen" >' in seen and '<p data-when="decided" hidden>' in seen
+
+
+def test_only_a_reviewer_who_may_decide_is_reported_on() -> None:
+    render = row(state="in_review", seconds=100.0, sealed_sha256=SHA)
+    assert '"reporting": null' in render_html(render, evidence_for(render, [], []), is_maker=True)
+    assert f'"views": "/renders/{render.id}/views"' in in_review("standard", [])
+
+
+def test_high_risk_asks_for_what_the_account_has() -> None:
+    text = in_review("high", [])
+    assert "needs to be seen" in text and "2 people" in text and 'href="/account"' in text
+    assert "data-passkey-purpose" not in text and 'name="totp"' not in text
+    text = in_review("high", [], Factors(passkey=True))
+    assert f'data-passkey-subject="{decision_subject("rnd_12345678", SHA, "approve")}"' in text
+    assert 'name="passkey"' in text and 'name="totp"' not in text and "/static/passkey.js" in text
+    text = in_review("high", [], Factors(totp=True))
+    assert "data-passkey-purpose" not in text and 'name="totp"' in text
+    text = in_review("standard", [], Factors(passkey=True, totp=True))
+    assert "passkey" not in text and "totp" not in text and "needs to be seen" not in text
+
+
+@pytest.mark.parametrize("manner", ["seen", "decided", "sampled", "a_manner_of_another_time"])
+@pytest.mark.parametrize("factor", get_args(Factor))
+def test_a_decision_says_how_it_came_about(manner: str, factor: str) -> None:
+    made = SimpleNamespace(
+        verdict="approve", reviewer_id="usr_12345678", reason="", manner=manner, factor=factor
+    )
+    render = row(state="approved", sealed_sha256=SHA)
+    text = render_html(render, replace(evidence_for(render, [], []), approvals=[made]))
+    assert ("as the player reported" in text) is (manner == "seen")
+    assert ("Confirmed with" in text) is (factor != "none")
+
+
+STANDINGS = [
+    None,
+    Standing("released", serves=True, links=True),
+    Standing(
+        "released",
+        serves=True,
+        links=False,
+        code="authority_suspended",
+        sentence="the authority is suspended",
+    ),
+    Standing(
+        "withdrawn", serves=False, links=False, code="withdrawn", sentence="the person has taken it back"
+    ),
+]
+
+
+@pytest.mark.parametrize("standing", STANDINGS)
+def test_a_released_video_lists_its_links_and_whether_it_is_served(standing: Standing | None) -> None:
+    def link(**values: Any) -> Any:
+        usual = {"id": "lnk_1", "created_at": NOW, "expires_at": NOW + timedelta(hours=1), "revoked_at": None}
+        return SimpleNamespace(**(usual | values))
+
+    listed = [
+        (link(), "/v/good"),
+        (link(revoked_at=NOW), "/v/revoked"),
+        (link(expires_at=NOW - timedelta(hours=1)), "/v/over"),
+    ]
+    render = row(state="released", sealed_sha256=SHA, published_sha256=SHA)
+    evidence = replace(evidence_for(render, [], []), standing=standing)
+    text = render_html(render, evidence, links=listed)
+    assert "/v/good" in text and "/v/revoked" not in text and "/v/over" not in text
+    assert text.count("/revoke") == 1
+    may = standing is None or standing.links
+    assert ("Make a link" in text) is may
+    assert standing is None or not standing.sentence or standing.sentence[1:] in text
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+@pytest.mark.parametrize("state", ["approved", "released"])
+def test_who_may_release_may_take_back(role: str, state: str) -> None:
+    render = row(state=state, sealed_sha256=SHA, published_sha256=SHA)
+    text = render_html(render, evidence_for(render, [], []), role=role)
+    assert ("/recall" in text) is ("release" in RIGHTS[role])
+
+
+@pytest.mark.parametrize(
+    "code, words", [("recalled", "Recalled by its publisher."), ("withdrawn", "Withdrawn by the person")]
+)
+def test_a_video_that_was_taken_back_says_by_whom(code: str, words: str) -> None:
+    render = row(state="recalled", reason={"code": code, "message": "It was wrong."})
+    text = render_html(render, evidence_for(render, [], []))
+    assert words in text and "It was wrong." in text
 
 
 def test_the_queue_with_rows_that_lack_parts() -> None:
@@ -136,9 +250,36 @@ def test_the_lip_sync_lane_is_clearness_and_says_its_unit() -> None:
 @pytest.mark.parametrize("verdict", get_args(VerifyVerdict))
 def test_the_public_answer_in_every_shape(verdict: Any) -> None:
     problems = (Problem("a", "A."), Problem("b", "B.", 1.0), Problem("c", "C.", 1.0, 2.0))
-    for release, found, facts in product(
-        get_args(Release), ((), problems), ({}, {"present": False, "ours": None, "gates": [], "approval": {}})
-    ):
+    shapes: tuple[dict[str, Any], ...] = (
+        {},
+        {"present": False, "ours": None, "gates": [], "approval": {}},
+        {"present": True, "approval": {"sha256": None, "manner": None}},
+    )
+    for release, found, facts in product(get_args(Release), ((), problems), shapes):
         report = VerifyReport(verdict, "It is.", False, release, facts, facts, {}, found).as_dict()
         text = html("verify.html", visitor=None, report=report, problem=None)
         assert f'data-verdict="{verdict}"' in text and " to )" not in text
+
+
+@pytest.mark.parametrize(
+    "manner, words",
+    [
+        ("seen", "as the reviewer&#39;s player reported it"),
+        ("decided", "did not report"),
+        ("sampled", "sampling plan"),
+    ],
+)
+def test_the_public_answer_says_how_the_video_was_approved(manner: str, words: str) -> None:
+    credential = {"present": True, "approval": {"sha256": SHA, "manner": manner}}
+    report = VerifyReport("intact", "It is.", True, "released", credential, {}, {}, ()).as_dict()
+    assert words in html("verify.html", visitor=None, report=report, problem=None).replace("'", "&#39;")
+
+
+@pytest.mark.parametrize(
+    "verdict, words",
+    [("withdrawn", "Withdrawn by the person who appears in it"), ("recalled", "Recalled by its publisher")],
+)
+def test_the_public_answer_says_who_took_a_video_back(verdict: Any, words: str) -> None:
+    report = VerifyReport(verdict, "It is.", False, verdict, {}, {}, {}, ()).as_dict()
+    text = html("verify.html", visitor=None, report=report, problem=None)
+    assert words in text and 'class="verdict bad"' in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from review_ui.app import make_app
 from review_ui.pages.signin import _local
 from review_ui.rendering import _data
 
-PUBLIC = {"/sign-in", "/verify", "/v/{token}", "/v/{token}/video.mp4", "/api/v1/verify"}
+PUBLIC = {"/sign-in", "/recover", "/verify", "/v/{token}", "/v/{token}/video.mp4", "/api/v1/verify"}
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_every_route_but_the_public_ones_is_closed_to_strangers(client: TestClie
     closed = [(method, path) for method, path in routes() if path not in PUBLIC]
     assert len(closed) > 8
     for method, path in closed:
-        answer = client.request(method, path.format(render_id="rnd_1", campaign_id="cmp_1"))
+        answer = client.request(method, re.sub(r"\{\w+\}", "any_1", path))
         assert answer.status_code in (303, 401, 422), (method, path, answer.status_code)
         if answer.status_code == 303:
             assert answer.headers["location"].startswith("/sign-in")

@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["render_id"], ["renders.id"], name=op.f("fk_links_render_id_renders")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_links")),
     )
+    _accounts(moment)
     op.create_index(op.f("ix_links_brand_id"), "links", ["brand_id"])
     op.create_index(op.f("ix_links_render_id"), "links", ["render_id"])
     _fill()
@@ -52,10 +53,106 @@ def upgrade() -> None:
         _guard()
 
 
+def _accounts(moment: core.database.UtcDateTime) -> None:
+    op.add_column("accounts", sa.Column("disabled_at", moment, nullable=True))
+    op.add_column("accounts", sa.Column("failed_at", moment, nullable=True))
+    op.add_column("accounts", sa.Column("salt", sa.String(length=32), nullable=False, server_default=""))
+    op.add_column("accounts", sa.Column("seal", sa.String(length=64), nullable=False, server_default=""))
+    # Sessions end with the upgrade: theirs were digests that a database owner could make.
+    op.drop_table("sign_ins")
+    op.create_table(
+        "sign_ins",
+        sa.Column("token_hmac", sa.String(length=64), nullable=False),
+        *_of_account("sign_ins", moment),
+        sa.Column("csrf", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", moment, nullable=False),
+        sa.Column("fresh_until", moment, nullable=True),
+        sa.Column("seal", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("token_hmac", name=op.f("pk_sign_ins")),
+    )
+    op.create_table(
+        "challenges",
+        sa.Column("binding", sa.String(length=64), nullable=False),
+        *_of_account("challenges", moment),
+        sa.Column("expires_at", moment, nullable=False),
+        sa.PrimaryKeyConstraint("binding", name=op.f("pk_challenges")),
+    )
+    op.create_table(
+        "passkeys",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        *_of_account("passkeys", moment),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("credential_id", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=False),
+        sa.Column("origin", sa.String(length=300), nullable=False),
+        sa.Column("sign_count", sa.Integer(), nullable=False),
+        sa.Column("last_used_at", moment, nullable=True),
+        sa.Column("removed_at", moment, nullable=True),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.Column("seal", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkeys")),
+        sa.UniqueConstraint("credential_id", name=op.f("uq_passkeys_credential_id")),
+    )
+    op.create_table(
+        "totp_secrets",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        *_of_account("totp_secrets", moment),
+        sa.Column("secret", sa.String(length=200), nullable=False),
+        sa.Column("last_step", sa.Integer(), nullable=False),
+        sa.Column("confirmed_at", moment, nullable=True),
+        sa.Column("removed_at", moment, nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failed_at", moment, nullable=True),
+        sa.Column("locked_until", moment, nullable=True),
+        sa.Column("seal", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_totp_secrets")),
+    )
+    op.create_table(
+        "recovery_codes",
+        sa.Column("code_hmac", sa.String(length=64), nullable=False),
+        *_of_account("recovery_codes", moment),
+        sa.PrimaryKeyConstraint("code_hmac", name=op.f("pk_recovery_codes")),
+    )
+    op.create_table(
+        "views",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("account_id", sa.String(length=40), nullable=False),
+        sa.Column("render_id", sa.String(length=40), nullable=False),
+        sa.Column("sealed_sha256", sa.String(length=64), nullable=False),
+        sa.Column("ranges", sa.JSON(), nullable=False),
+        sa.Column("ahead", sa.Double(), nullable=False),
+        sa.Column("opened_at", moment, nullable=False),
+        sa.Column("reported_at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_views_account_id_accounts")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_views_brand_id_brands")),
+        sa.ForeignKeyConstraint(["render_id"], ["renders.id"], name=op.f("fk_views_render_id_renders")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_views")),
+        sa.UniqueConstraint("account_id", "sealed_sha256", name=op.f("uq_views_account_id")),
+    )
+    for table in ("sign_ins", "challenges", "passkeys", "totp_secrets", "recovery_codes", "views"):
+        op.create_index(op.f(f"ix_{table}_account_id"), table, ["account_id"])
+    for table in ("sign_ins", "challenges"):
+        op.create_index(op.f(f"ix_{table}_expires_at"), table, ["expires_at"])
+    for column in ("brand_id", "render_id"):
+        op.create_index(op.f(f"ix_views_{column}"), "views", [column])
+
+
+def _of_account(table: str, moment: core.database.UtcDateTime) -> list[sa.schema.SchemaItem]:
+    """What every table of an account's things has; a fresh object each time, as SQLAlchemy wants."""
+    return [
+        sa.Column("account_id", sa.String(length=40), nullable=False),
+        sa.Column("created_at", moment, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f(f"fk_{table}_account_id_accounts")
+        ),
+    ]
+
+
 def _fill() -> None:
     """Salts, the last day of each authority, and NULL where JSON's null was stored (IS NULL never matched it)."""
     connection = op.get_bind()
-    for name in ("personas", "renders"):
+    for name in ("accounts", "personas", "renders"):
         rows = sa.table(name, sa.column("id"), sa.column("salt"))
         for (key,) in connection.execute(sa.select(rows.c.id)).all():
             connection.execute(rows.update().where(rows.c.id == key).values(salt=secrets.token_hex(16)))

@@ -1,0 +1,186 @@
+"""A decision in the console: what the player reported goes into it, and what is not enough is refused in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from audit.approvals import approvals_for
+from audit.models import Approval
+from core.database import reading, transaction
+from pipeline.tables import CampaignRow, RenderRow
+from review_ui import factors, played
+from review_ui.tables import AccountRow
+from tests.review_ui.conftest import SEALED, MakeAccount, MakeRender
+
+Wait = Callable[[float], None]
+SignIn = Callable[[AccountRow], str]
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Wait:
+    """The clock of played seconds, moved by hand."""
+    moment = [datetime(2026, 1, 1, tzinfo=UTC)]
+    monkeypatch.setattr(played, "now", lambda: moment[0])
+
+    def forward(seconds: float) -> None:
+        moment[0] += timedelta(seconds=seconds)
+
+    return forward
+
+
+class Reviewer:
+    """A signed-in browser on the page of one render."""
+
+    def __init__(self, client: TestClient, csrf: str, render: RenderRow):
+        self.client, self.csrf, self.at = client, csrf, f"/renders/{render.id}"
+
+    def script(self, path: str, content: Any = None, csrf: str | None = None) -> Any:
+        headers = {"x-csrf-token": self.csrf if csrf is None else csrf, "accept": "application/json"}
+        return self.client.post(f"{self.at}{path}", json=content, headers=headers)
+
+    def decide(self, verdict: str = "approve", **fields: str) -> Any:
+        sent = {"csrf": self.csrf, "asset": SEALED, **fields}
+        return self.client.post(f"{self.at}/{verdict}", data=sent)
+
+
+@pytest.fixture
+def render(make_render: MakeRender) -> RenderRow:
+    return make_render()
+
+
+@pytest.fixture
+def reviewer(client: TestClient, account: AccountRow, signed: SignIn, render: RenderRow) -> Reviewer:
+    return Reviewer(client, signed(account), render)
+
+
+def decisions() -> list[Approval]:
+    with reading() as session:
+        return approvals_for(session, SEALED)
+
+
+def test_an_approval_with_nothing_played_is_decided(reviewer: Reviewer):
+    assert reviewer.decide().status_code == 303
+    assert [(one.manner, one.factor) for one in decisions()] == [("decided", "none")]
+
+
+def test_an_approval_after_the_player_reported_all_of_it_is_seen(reviewer: Reviewer, wait: Wait):
+    view = reviewer.script("/views").json()["view"]
+    for start in range(0, 100, 20):
+        wait(20.0)
+        answer = reviewer.script(f"/views/{view}/played", {"ranges": [[start, start + 20]]})
+        assert answer.status_code == 200
+    assert answer.json()["manner"] == "seen" and answer.json()["missing"] == []
+    assert 'data-when="seen" >' in reviewer.client.get(reviewer.at).text
+    assert reviewer.decide().status_code == 303
+    assert [one.manner for one in decisions()] == ["seen"]
+
+
+def test_what_was_not_told_yet_arrives_with_the_decision(reviewer: Reviewer, wait: Wait):
+    reviewer.script("/views")
+    wait(50.0)
+    assert reviewer.decide(played=json.dumps([[0, 100]])).status_code == 303
+    assert [one.manner for one in decisions()] == ["seen"]
+
+
+def test_the_form_is_held_to_the_clock_too(reviewer: Reviewer, wait: Wait):
+    reviewer.script("/views")
+    wait(10.0)
+    assert reviewer.decide(played=json.dumps([[0, 100]])).status_code == 303
+    assert [one.manner for one in decisions()] == ["decided"]
+
+
+@pytest.mark.parametrize("odd", ["{", "[[0]]", '[["a", 1]]', "[[0, NaN]]", "[[0, 1000]]", "7"])
+def test_a_report_that_is_none_is_refused(reviewer: Reviewer, wait: Wait, odd: str):
+    view = reviewer.script("/views").json()["view"]
+    wait(10.0)
+    assert reviewer.decide(played=odd).status_code == 422
+    headers = {"x-csrf-token": reviewer.csrf}
+    path = f"{reviewer.at}/views/{view}/played"
+    assert reviewer.client.post(path, content=f'{{"ranges": {odd}}}', headers=headers).status_code == 422
+    assert decisions() == []
+
+
+def test_a_report_is_short(reviewer: Reviewer):
+    view = reviewer.script("/views").json()["view"]
+    long = {"ranges": [], "more": "x" * 20_000}
+    assert reviewer.script(f"/views/{view}/played", long).status_code == 422
+
+
+def test_another_sites_report_is_refused(reviewer: Reviewer):
+    assert reviewer.script("/views", csrf="").status_code == 403
+    assert reviewer.script("/views/viw_1/played", {"ranges": []}, csrf="wrong").status_code == 403
+
+
+def test_who_may_not_decide_has_nothing_to_report(
+    client: TestClient, render: RenderRow, new_account: MakeAccount, signed: SignIn
+):
+    operator = Reviewer(client, signed(new_account("op", role="operator")), render)
+    assert operator.script("/views").status_code == 403
+
+
+def test_a_page_that_is_looked_at_makes_nothing(reviewer: Reviewer):
+    with reading() as session:
+        before = [session.query(table).count() for table in (RenderRow, played.ViewRow)]
+    assert reviewer.client.get(reviewer.at).status_code == 200
+    with reading() as session:
+        assert [session.query(table).count() for table in (RenderRow, played.ViewRow)] == before
+
+
+@pytest.fixture
+def high_risk(reviewer: Reviewer) -> Reviewer:
+    with transaction() as session:
+        row = session.get_one(CampaignRow, "cmp_1")
+        values = {column.key: getattr(row, column.key) for column in CampaignRow.__table__.columns}
+        session.add(CampaignRow(**(values | {"id": "cmp_high", "risk_class": "high"})))
+        session.flush()
+        session.get_one(RenderRow, reviewer.at.rsplit("/", 1)[1]).campaign_id = "cmp_high"
+    return reviewer
+
+
+def test_high_risk_is_refused_without_a_factor_and_says_what_to_do(high_risk: Reviewer):
+    answer = high_risk.decide()
+    assert answer.status_code == 403 and "passkey" in answer.text
+    assert decisions() == []
+
+
+def test_high_risk_is_refused_when_it_was_not_seen(high_risk: Reviewer, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(factors, "prove", lambda *_, **__: "passkey")
+    answer = high_risk.decide()
+    assert answer.status_code == 403 and "must be seen" in answer.text
+    assert decisions() == []
+
+
+def test_high_risk_takes_what_was_proven_for_this_very_decision(
+    high_risk: Reviewer, wait: Wait, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[Any] = []
+
+    def prove(_account: AccountRow, **values: str) -> str:
+        asked.append(values)
+        return "totp"
+
+    monkeypatch.setattr(factors, "prove", prove)
+    high_risk.script("/views")
+    wait(50.0)
+    answer = high_risk.decide(played="[[0, 100]]", passkey="{}", totp="123456")
+    assert answer.status_code == 303
+    subject = factors.decision_subject(high_risk.at.rsplit("/", 1)[1], SEALED, "approve")
+    assert asked == [{"purpose": "approve", "subject": subject, "passkey_json": "{}", "totp": "123456"}]
+    assert [(one.manner, one.factor) for one in decisions()] == [("seen", "totp")]
+
+
+def test_a_code_that_does_not_hold_approves_nothing(high_risk: Reviewer):
+    assert high_risk.decide(totp="123456").status_code == 403
+    assert decisions() == []
+
+
+def test_a_rejection_needs_a_reason_and_no_factor(high_risk: Reviewer):
+    assert high_risk.decide("reject").status_code == 422
+    assert high_risk.decide("reject", note="The lips are late.").status_code == 303
+    assert [(one.verdict, one.factor) for one in decisions()] == [("reject", "none")]
