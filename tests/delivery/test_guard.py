@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +20,13 @@ from sqlalchemy.orm import Session
 from core.database import VOUCHES, engine, reading, transaction
 from core.errors import IntegrityError
 from core.ids import new_id
+from greenroom.database import migrate
 from pipeline.guard import REFUSAL, TRIGGERS, release_transaction
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from tests.kit.workers import as_owner, stored
 from tests.kit.world import World
+from tests.kit.world import world as open_world
 
 RENDERS = RenderRow.__table__
 DIGEST = "ab" * 32
@@ -218,6 +221,13 @@ def test_what_is_flushed_at_the_end_of_it_counts_as_inside(world: World):
 
 
 # The owner of the database file can take the triggers away; the release then refuses
+
+
+def test_a_home_that_was_migrated_has_the_same_triggers(tmp_path: Path):
+    with open_world(tmp_path / "home", signer="recorded", make_tables=migrate) as w:
+        assert w.released().state == State.RELEASED
+        with pytest.raises(DBAPIError, match=REFUSAL), transaction() as session:
+            session.execute(text("UPDATE renders SET published_sha256 = 'ab'"))
 
 
 @pytest.mark.parametrize("name", TRIGGERS)
