@@ -15,8 +15,8 @@ from core.tables import BrandRow
 from pipeline.tables import RenderRow
 from review_ui import played
 from review_ui.accounts import create_account
-from review_ui.played import MOST_RANGES, ViewRow, coverage, open_view, report, what_is_missing
-from review_ui.tables import AccountRow
+from review_ui.played import MOST_RANGES, coverage, open_view, report, what_is_missing
+from review_ui.tables import AccountRow, ViewRow
 from tests.review_ui.conftest import PASSWORD, SEALED, MakeAccount, MakeRender
 
 Wait = Callable[[float], None]
