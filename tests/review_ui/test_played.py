@@ -112,7 +112,7 @@ def test_reports_of_one_moment_share_what_there_is(
 ):
     renders = [make_render(sealed_sha256=f"{number:064x}") for number in range(10)]
     views = [open_view(render.id, account=reviewer) for render in renders]
-    for render, view in zip(renders, views, strict=True):
+    for render, view in reversed(list(zip(renders, views, strict=True))):
         report(render.id, view, [(0.0, 100.0)], account=reviewer)
     assert sum(t1 - t0 for n in range(10) for t0, t1 in coverage(reviewer.id, f"{n:064x}")) <= 1.0
 
