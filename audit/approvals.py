@@ -19,7 +19,7 @@ from audit.errors import AlreadyDecided, ForgedApproval, MakerMayNotApprove
 from audit.events import Event
 from audit.ledger.entries import append, timestamp
 from audit.models import Approval, Decision, Factor, Manner
-from audit.tables import ApprovalRow
+from audit.tables import ApprovalRow, LedgerEntryRow
 from core.canonical import canonical_json
 from core.database import now
 from core.errors import InputError
@@ -132,15 +132,38 @@ def record(
     return approval
 
 
-def approvals_for(session: Session, sealed_sha256: str) -> list[Approval]:
+def approvals_for(session: Session, sealed_sha256: str, *, render_id: str | None = None) -> list[Approval]:
     """Every signed decision over a sealed asset, oldest first.
 
-    A decision from before decisions were signed is left out: nothing is released on it. Raises
-    :class:`ForgedApproval` (an IntegrityError) for a row that is not what was signed.
+    A decision from before decisions were signed is left out: nothing is released on it.
+
+    Args:
+        render_id: whose asset it is: decisions are then missed even where every row is gone.
+
+    Raises:
+        ForgedApproval: a row is not what was signed, or the ledger knows other decisions than the rows: one was
+            taken away, or put there.
     """
     query = select(ApprovalRow).where(ApprovalRow.sealed_sha256 == sealed_sha256)
     rows = session.scalars(query.order_by(ApprovalRow.created_at, ApprovalRow.id)).all()
-    return [verified(row) for row in rows if row.document is not None]
+    found = [verified(row) for row in rows if row.document is not None]
+    known = _known_to_the_ledger(session, sealed_sha256, {row.render_id for row in rows} | {render_id or ""})
+    if known != {row.id for row in rows}:
+        raise ForgedApproval(
+            "the ledger knows other decisions over this asset than the database",
+            where=sealed_sha256[:12],
+            next_step="run `greenroom ledger verify`; nothing is released on these decisions",
+        )
+    return found
+
+
+def _known_to_the_ledger(session: Session, sealed_sha256: str, renders: set[str]) -> set[str]:
+    entries = session.scalars(
+        select(LedgerEntryRow.facts).where(
+            LedgerEntryRow.subject.in_(renders), LedgerEntryRow.event == Event.APPROVAL_RECORDED.value
+        )
+    )
+    return {str(facts.get("approval_id")) for facts in entries if facts.get("sealed_sha256") == sealed_sha256}
 
 
 def verified(row: ApprovalRow) -> Approval:

@@ -27,13 +27,13 @@ def get_authority(session: Session, authority_id: str) -> Authority:
     row = session.get(AuthorityRow, authority_id)
     if row is None:
         raise NotFound("there is no such authority", where=authority_id)
-    document = _verified(row)
+    document = verified(row)
     statuses = session.scalars(
         select(AuthorityStatusRow)
         .where(AuthorityStatusRow.authority_id == authority_id)
         .order_by(AuthorityStatusRow.ordinal)
     ).all()
-    history = tuple(_verified_status(status) for status in statuses)
+    history = tuple(verified_status(status) for status in statuses)
     if not history or [status.ordinal for status in statuses] != list(range(1, len(statuses) + 1)):
         raise ForgedAuthority("the status history of the authority has a gap", where=authority_id)
     superseded_by = session.scalar(select(AuthorityRow.id).where(AuthorityRow.supersedes == authority_id))
@@ -93,7 +93,8 @@ def status_bytes(row: AuthorityStatusRow) -> bytes:
     )
 
 
-def _verified(row: AuthorityRow) -> AuthorityDocument:
+def verified(row: AuthorityRow) -> AuthorityDocument:
+    """What a version says, its signature checked. Raises :class:`ForgedAuthority`."""
     signature = keys.Signature(row.key_id, row.signature)
     if not keys.verify(keys.RECEIPTS, signature, canonical_json(row.document)):
         raise ForgedAuthority("the authority is not what was signed", where=row.id)
@@ -113,7 +114,8 @@ def _verified(row: AuthorityRow) -> AuthorityDocument:
     return document
 
 
-def _verified_status(row: AuthorityStatusRow) -> StatusChange:
+def verified_status(row: AuthorityStatusRow) -> StatusChange:
+    """What a status says, its signature checked. Raises :class:`ForgedAuthority`."""
     if not keys.verify(keys.RECEIPTS, keys.Signature(row.key_id, row.signature), status_bytes(row)):
         raise ForgedAuthority("a status of the authority is not what was signed", where=row.authority_id)
     return StatusChange(

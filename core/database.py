@@ -20,6 +20,7 @@ from sqlalchemy.types import JSON
 
 from core.covered import Covered, Uncovered
 from core.errors import DatabaseBusy
+from core.heartbeat import quiet
 from core.settings import get_settings
 
 BUSY_SECONDS = 30.0
@@ -83,6 +84,14 @@ class Base(DeclarativeBase):
 def now() -> datetime:
     """The wall clock, aware UTC. Leases use the database's clock instead."""
     return datetime.now(UTC)
+
+
+def moment_of(text: str) -> datetime:
+    """An RFC 3339 time as an aware datetime. Raises ValueError for one without a time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a time zone")
+    return moment.astimezone(UTC)
 
 
 VOUCHES = "greenroom_vouches"
@@ -151,12 +160,12 @@ def engine() -> Engine:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """One transaction: committed when the block ends, rolled back when it raises.
+    """One transaction: committed when the block ends, rolled back when it raises. Nobody beats inside it.
 
     Raises:
         DatabaseBusy: somebody else held the write lock for too long; nothing was changed.
     """
-    with Session(engine(), expire_on_commit=False) as session, session.begin():
+    with quiet(), Session(engine(), expire_on_commit=False) as session, session.begin():
         yield session
 
 

@@ -50,6 +50,16 @@ def beat() -> None:
 
 
 @contextmanager
+def quiet() -> Iterator[None]:
+    """No beats while the block runs: a callback that writes would wait for the transaction that is open here."""
+    token = _PULSE.set(None)
+    try:
+        yield
+    finally:
+        _PULSE.reset(token)
+
+
+@contextmanager
 def beating(callback: Callable[[], None]) -> Iterator[None]:
     """While the block runs, each :func:`beat` in this thread calls ``callback``; the innermost block's counts.
 

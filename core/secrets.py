@@ -1,7 +1,8 @@
 """Keys derived from one master secret, each for one purpose (HKDF-SHA256, RFC 5869).
 
 The master secret comes from ``GREENROOM_MASTER_SECRET``, or is made once in the home folder with mode 0600.
-It signs links and sessions and keys the invisible mark: losing it makes old marks unreadable.
+It signs links and sessions and keys the invisible mark: losing it makes old marks unreadable. In production it has to
+be set: a home that came back without its file would silently make another one (``delivery/parts.py`` refuses that).
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from core.settings import get_settings
+from core.errors import GreenroomError
+from core.settings import Settings, get_settings
+
+LEAST_BYTES = 32
+LEAST_KINDS = 8  # different characters: "aaaa..." is long and no secret; 32 hex digits have about fourteen
+
+
+class SecretProblem(GreenroomError):
+    """The master secret's file cannot be used as it is (cut short, readable by others)."""
+
+    code = "master_secret"
 
 
 def derived_key(purpose: str) -> bytes:
@@ -23,14 +34,38 @@ def derived_key(purpose: str) -> bytes:
     )
 
 
+def master_secret_file(settings: Settings) -> Path:
+    """Where the secret lies that was made here; nothing is made by asking."""
+    return settings.home / "keys" / "master-secret"
+
+
+def weak(secret: bytes) -> bool:
+    """Whether a secret is too short or too plain to sign links with."""
+    return len(secret) < LEAST_BYTES or len(set(secret)) < LEAST_KINDS
+
+
 def _master_secret() -> bytes:
-    configured = get_settings().master_secret.get_secret_value()
-    if configured:
+    settings = get_settings()
+    configured = settings.master_secret.get_secret_value()
+    if configured.strip():
         return configured.encode()
-    path = get_settings().keys_dir / "master-secret"
+    path = master_secret_file(settings)
     if not path.exists():
-        _create_once(path)
-    return path.read_bytes()
+        _create_once(settings.keys_dir / path.name)
+    if path.stat().st_mode & 0o077:
+        raise SecretProblem(
+            "the master secret can be read by others than its owner",
+            where=str(path),
+            next_step="run chmod 600 on it; if others use this machine, count it as known and set a new one",
+        )
+    secret = path.read_bytes()
+    if weak(secret):
+        raise SecretProblem(
+            "the master secret's file is not what was written there",
+            where=str(path),
+            next_step="restore it from the backup: without it no old mark can be read and no link opens",
+        )
+    return secret
 
 
 def _create_once(path: Path) -> None:

@@ -113,6 +113,11 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Secret that signs links and sessions. Empty: one is made in the home folder.",
     )
+    approval_keys: str = Field(
+        "",
+        description="Folder of the key that signs approvals: owned by the web application's user, its parents not "
+        "writable by the workers'. Empty: keys/approvals in the home folder.",
+    )
     timestamp_url: str = Field(
         "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
     )
@@ -153,6 +158,11 @@ class Settings(BaseSettings):
         folder = self.home / "keys"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+    @property
+    def approval_keys_dir(self) -> Path:
+        """The approvals key's folder; made by whoever signs first, never by whoever verifies."""
+        return Path(self.approval_keys) if self.approval_keys else self.home / "keys" / "approvals"
 
 
 @lru_cache(maxsize=1)

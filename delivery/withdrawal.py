@@ -197,7 +197,7 @@ def _renders(session: Session, authority_id: str, which: Any, *, limit: int) -> 
     return session.scalars(select(RenderRow).where(under, which).order_by(RenderRow.id).limit(limit)).all()
 
 
-def _campaigns(authority_id: str) -> Select[tuple[str]]:
+def _campaigns(authority_id: str) -> Select[str]:
     record = select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id).scalar_subquery()
     versions = select(AuthorityRow.id).where(AuthorityRow.record_id == record)
     personas = select(PersonaRow.id).where(PersonaRow.authority_id.in_(versions))

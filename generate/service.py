@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.canonical import digest_file
+from core.canonical import digest_file_once
 from core.labels import LabelProfile, draw_label
 from core.media.encode import VideoWriter
 from core.media.essence import essence
@@ -85,7 +85,7 @@ def make_candidate(
         path=out,
         seconds=seconds,
         frames=count,
-        sha256=digest_file(out),
+        sha256=digest_file_once(out),
         essence=essence(out).sha256,
         engine=lipsync.engine,
         voice=speech.voice,

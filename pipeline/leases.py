@@ -119,8 +119,12 @@ class Claim:
                 update(RenderRow)
                 .where(*self._ours())
                 .values(
-                    **{**FREE, "attempts": max(0, tries), "waits": waits},
-                    **{"retry_at": database_seconds(session) + pause},
+                    **{
+                        **FREE,
+                        "attempts": max(0, tries),
+                        "waits": waits,
+                        "retry_at": database_seconds(session) + pause,
+                    }
                 )
                 .execution_options(synchronize_session=False)
             )

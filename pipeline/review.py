@@ -18,7 +18,7 @@ from pipeline.errors import AuthorityInvalid
 from pipeline.findings import findings_in, receipts_in
 from pipeline.life import move
 from pipeline.ownership import owned
-from pipeline.seen import manner_of
+from pipeline.seen import manner_of, spans_of
 from pipeline.states import State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.uses import covered, valid_authority
@@ -109,7 +109,7 @@ def approvers(session: Session, row: RenderRow, rule: Rule) -> dict[str, Approva
 
     Raises ForgedApproval when one of the decisions is not what was signed.
     """
-    decisions = approvals_for(session, row.sealed_sha256 or "")
+    decisions = approvals_for(session, row.sealed_sha256 or "", render_id=row.id)
     if any(decision.verdict == "reject" for decision in decisions):
         return {}
     return {
@@ -163,13 +163,7 @@ def _record(
 
 
 def _manner(session: Session, row: RenderRow, played: Ranges) -> Manner:
-    spans = [
-        (span.t0, span.t1 if span.t1 is not None else span.t0)
-        for finding in findings_in(session, row)
-        for span in finding.spans
-        if span.t0 is not None
-    ]
-    return manner_of(played, row.seconds or 0.0, spans)[0]
+    return manner_of(played, row.seconds or 0.0, spans_of(findings_in(session, row)))[0]
 
 
 def _check_rule(row: RenderRow, rule: Rule, manner: Manner, factor: Factor) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import c2pa
 
-from core.canonical import digest_file
+from core.canonical import digest_file_once
 from core.heartbeat import beat
 from core.media.essence import essence, media_boxes
 from provenance.errors import (
@@ -56,13 +56,16 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
     urn = _new_urn()
     parent_type = _media_type(facts.parent) if facts.parent is not None else None
     stated = (
-        PARENT | {"description": f"SHA-256 {digest_file(facts.parent)}"} if facts.parent is not None else None
+        PARENT | {"description": f"SHA-256 {digest_file_once(facts.parent)}"}
+        if facts.parent is not None
+        else None
     )
+    boxes = media_boxes(asset)
     manifest = sealed_manifest(
         urn,
         facts,
         stated_parent=stated if parent_type is None else None,
-        ftyp_sha256=media_boxes(asset).get("ftyp", ""),
+        ftyp_sha256=boxes.get("ftyp", ""),
         demonstration=_demonstration(facts.environment, signer),
     )
 
@@ -89,12 +92,12 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
     try:
         digest = essence(out).sha256
         # Equal boxes are an equal essence, and cheaper to prove; a container whose boxes move is read again.
-        if media_boxes(out) != media_boxes(asset) and digest != essence(asset).sha256:
+        if media_boxes(out) != boxes and digest != essence(asset).sha256:
             raise SigningError("sealing changed the media", where=asset.name)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
-    return Credential(out, urn, store, digest_file(out), digest)
+    return Credential(out, urn, store, digest_file_once(out), digest)
 
 
 def publish(
@@ -128,7 +131,7 @@ def publish(
     except BaseException:
         out.unlink(missing_ok=True)
         raise
-    return Credential(out, urn, store, digest_file(out), digest)
+    return Credential(out, urn, store, digest_file_once(out), digest)
 
 
 def _media_type(path: Path) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 from provenance.errors import ProvenanceError
 from provenance.models import (
@@ -18,6 +18,7 @@ from provenance.models import (
     LABEL_ASSERTION,
     SOFT_BINDING,
     ApprovalFacts,
+    Manner,
     SealFacts,
 )
 
@@ -104,7 +105,15 @@ def _actions(facts: SealFacts) -> list[dict[str, Any]]:
 
 
 def published_manifest(urn: str, approval: ApprovalFacts, *, demonstration: bool) -> dict[str, Any]:
-    """The definition of the UPDATE manifest that names the approval."""
+    """The definition of the UPDATE manifest that names the approval.
+
+    Raises:
+        ProvenanceError: a manner that has no meaning: the credential would say more than was decided.
+    """
+    if approval.manner not in get_args(Manner):
+        raise ProvenanceError(
+            "an approval is seen, decided or sampled", where="ApprovalFacts.manner", next_step="decide again"
+        )
     actions: list[dict[str, Any]] = [
         {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}},
         {"action": "c2pa.published"},

@@ -18,7 +18,8 @@ LABEL_ASSERTION = "com.greenroom.label"
 CONTAINER_ASSERTION = "com.greenroom.container"
 """Digest of the type box, which the standard's hard binding leaves out."""
 
-Release = Literal["released", "recalled", "unreleased", "unknown_offline"]
+Release = Literal["released", "recalled", "withdrawn", "unreleased", "unknown_offline"]
+Manner = Literal["seen", "decided", "sampled"]
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,14 @@ class ApprovalFacts:
 
     Attributes:
         approval_sha256: digest of the approval record; the reviewer stays behind it.
-        manner: the asset was seen in full, or listed under a sampling plan.
+        manner: what the player reported of the least that one of the approvals rests on: ``seen`` when nearly every
+            second and every one with a finding was played, ``decided`` otherwise; ``sampled`` under a sampling plan.
         approvals: how many people approved.
         environment: demo, test or production.
     """
 
     approval_sha256: str
-    manner: Literal["seen", "sampled"]
+    manner: Manner
     approvals: int = 1
     environment: str = "demo"
 
@@ -116,12 +118,16 @@ class Credential:
 
 @dataclass(frozen=True)
 class RegistryEntry:
-    """What the registry knows of one asset of ours; ``asset_sha256`` is the published file, or the sealed one."""
+    """What the registry knows of one asset of ours; ``asset_sha256`` is the published file, or the sealed one.
+
+    ``release`` is where it stands now: ``withdrawn`` when the person took back what allowed it, ``recalled`` when the
+    publisher took back the video.
+    """
 
     asset_sha256: str
     essence: str
     mark_id: int | None
-    release: Literal["released", "recalled", "unreleased"]
+    release: Literal["released", "recalled", "withdrawn", "unreleased"]
     fingerprint: Fingerprint | None = None
     campaign: str = ""
 
@@ -196,6 +202,7 @@ class Agreement:
 
 VerifyVerdict = Literal[
     "unreadable",
+    "withdrawn",
     "recalled",
     "credential_mark_disagree",
     "tampered",

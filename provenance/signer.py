@@ -8,6 +8,7 @@ stay valid through their timestamps.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -17,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from core.settings import Settings, get_settings
+from provenance.chain import anchor_faults, chain_faults
 from provenance.errors import PkiError
 from provenance.pki import development_pki
-from provenance.timestamp import timestamp_url
+from provenance.timestamp import timestamp_url, timestamp_url_fault
 
 
 @runtime_checkable
@@ -42,7 +44,7 @@ class Signer(Protocol):
 
     @property
     def development(self) -> bool:
-        """True when the certificate or the clock is a demonstration's; the credential then says so."""
+        """True unless certificate and clock are proven to be production's; the credential then says "demonstration"."""
         ...
 
     def sign(self, data: bytes) -> bytes:
@@ -57,11 +59,14 @@ class FileSigner:
     key: ec.EllipticCurvePrivateKey
     chain: str
     timestamp_url: str
-    development: bool = False
+    development: bool = True
 
     @staticmethod
-    def load(key: Path, chain: Path, *, timestamp_url: str, development: bool = False) -> FileSigner:
+    def load(key: Path, chain: Path, *, timestamp_url: str, development: bool = True) -> FileSigner:
         """Read and cross-check both files.
+
+        Args:
+            development: whether credentials say "demonstration"; :func:`signer_of` decides it from the chain.
 
         Raises:
             PkiError: unreadable, not P-256, or the key does not belong to the chain's leaf.
@@ -103,7 +108,28 @@ def signer_of(settings: Settings | None = None) -> Signer:
             Path(settings.signing_key),
             Path(settings.signing_chain),
             timestamp_url=timestamp_url(settings),
-            development=not settings.timestamp_url,
+            development=not proven(settings, datetime.now(UTC)),
         )
     pki = development_pki(settings)
     return FileSigner.load(pki.key, pki.chain, timestamp_url=timestamp_url(settings), development=True)
+
+
+def proven(settings: Settings, now: datetime) -> bool:
+    """Whether certificate and clock of these settings are production's, as far as certificates can say.
+
+    Decided from the chain, never from a URL being set: a private authority is not a production one because somebody
+    named a timestamp server.
+    """
+    if not settings.signing_key or timestamp_url_fault(settings.timestamp_url):
+        return False
+    anchors = read_pem(settings.signing_anchors)
+    chain = read_pem(settings.signing_chain)
+    return not [*chain_faults(chain, anchors, now=now), *anchor_faults(anchors, now=now)]
+
+
+def read_pem(path: str) -> bytes:
+    """The bytes of a PEM file that a setting names; empty when none is named or it cannot be read."""
+    try:
+        return Path(path).read_bytes() if path else b""
+    except OSError:
+        return b""

@@ -6,8 +6,10 @@ Why a credential has one: a signature made while the certificate was valid stays
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
+import socket
 import threading
 import warnings
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from asn1crypto import algos, cms, core, tsp
 from asn1crypto import x509 as asn1_x509
@@ -28,6 +31,15 @@ from provenance.errors import PkiError
 from provenance.pki import Pki, development_pki
 
 POLICY = "1.3.6.1.4.1.62558.99999.1"  # a made-up policy: no promise is behind a demonstration's clock
+LOCAL_NAMES = (
+    "localhost",
+    "local",
+    "internal",
+    "lan",
+    "test",
+    "invalid",
+    "home.arpa",
+)  # RFC 6761, 6762, 8375
 LARGEST_REQUEST = 8192  # bytes; a real request is about 60
 
 
@@ -196,3 +208,34 @@ def timestamp_url(settings: Settings | None = None) -> str:
     if settings.timestamp_url:
         return settings.timestamp_url
     return _development_timestamps(development_pki(settings).folder, os.getpid()).url
+
+
+def timestamp_url_fault(url: str) -> str:
+    """Why this cannot be a production timestamp authority, in words; empty when nothing speaks against it.
+
+    Told from the address alone. A public name that resolves to a private address is not noticed, nor is whoever
+    answers there: their certificate is, when the reader asks for a timestamp under the signing anchors.
+    """
+    if not url.strip():
+        return "no timestamp authority is set"
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:
+        host, parts = "", urlsplit("")
+    if parts.scheme not in ("http", "https") or not host:
+        return "the timestamp authority's address is no http or https URL"
+    return "the timestamp authority is on this machine or in a private network" if _local(host) else ""
+
+
+def _local(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        try:
+            # "127.1", "0x7f000001" and "2130706433" are addresses too, as every client reads them.
+            address = ipaddress.ip_address(socket.inet_aton(host))
+        except OSError:
+            return "." not in host or any(f".{host}".endswith(f".{name}") for name in LOCAL_NAMES)
+    mapped = getattr(address, "ipv4_mapped", None)
+    return not (mapped or address).is_global

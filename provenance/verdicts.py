@@ -6,6 +6,7 @@ from provenance.models import VerifyVerdict
 
 ORDER: tuple[VerifyVerdict, ...] = (
     "unreadable",
+    "withdrawn",
     "recalled",
     "credential_mark_disagree",
     "tampered",
@@ -18,7 +19,8 @@ ORDER: tuple[VerifyVerdict, ...] = (
 
 SENTENCES: dict[VerifyVerdict, str] = {
     "unreadable": "This file cannot be read, so nothing can be said about it.",
-    "recalled": "This video was made here and has been withdrawn by its publisher. Do not rely on it.",
+    "withdrawn": "This video was made here and has been withdrawn by the person who appears in it. Do not rely on it.",
+    "recalled": "This video was made here and has been recalled by its publisher. Do not rely on it.",
     "credential_mark_disagree": "The credential in this file and the mark in its picture name different videos. "
     "Do not rely on it.",
     "tampered": "This file was changed after it was signed, or a part of it comes from one of our videos and the "

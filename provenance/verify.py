@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from core.canonical import digest_file
+from core.canonical import digest_file_once
 from core.errors import MediaError
 from core.media.models import Presentation
 from core.media.reading import read
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from provenance.fingerprint import Fingerprint
     from provenance.mark import MarkReading
 
-MOSTLY = 0.5  # share of seconds that makes a file recognisable as (part of) a recalled asset
+MOSTLY = 0.5  # share of seconds that makes a file recognisable as (part of) an asset that was taken back
+TAKEN_BACK: tuple[Literal["withdrawn", "recalled"], ...] = ("withdrawn", "recalled")
 MOST_DIFFERENCES = 100
 DIFFERS = {
     "picture": "The picture differs from the released video.",
@@ -190,7 +191,7 @@ def _mark(case: _Case, registry: Registry | None, senses: Senses) -> None:
 
 def _identify(case: _Case, registry: Registry) -> None:
     """Which asset of ours this is, or claims to be."""
-    digest = digest_file(case.path)
+    digest = digest_file_once(case.path)
     trusted = case.judgement.state == "trusted"
     if case.mark_id is not None and registry.find_mark(case.mark_id) is None and not trusted:
         case.mark_id = None  # a mark that the registry does not know is no mark
@@ -239,12 +240,12 @@ def _holding(case: _Case, registry: Registry | None) -> set[VerifyVerdict]:
     found: set[VerifyVerdict] = set()
     if case.crashed or case.kind == "broken" or (case.kind == "image" and judgement.state == "unreadable"):
         return {"unreadable"}
-    recognised = entry is not None and (case.proven or (copy is not None and copy.share >= MOSTLY))
-    if recognised and entry is not None and entry.release == "recalled":
-        found.add("recalled")
+    faithful = copy is not None and copy.agrees
+    recognised = case.proven or faithful or (copy is not None and copy.share >= MOSTLY)
+    if recognised and entry is not None:
+        found |= {verdict for verdict in TAKEN_BACK if entry.release == verdict}
     if _disagree(case):
         found.add("credential_mark_disagree")
-    faithful = copy is not None and copy.agrees
     if judgement.altered or (copy is not None and not copy.agrees):
         found.add("tampered")
     if case.not_compared and (trusted or entry is not None):
@@ -286,7 +287,7 @@ def _disagree(case: _Case) -> bool:
     return whole and case.mark_id is not None and case.mark_id not in judgement.mark_ids
 
 
-def _release(case: _Case) -> Literal["released", "recalled", "unreleased"]:
+def _release(case: _Case) -> Literal["released", "recalled", "withdrawn", "unreleased"]:
     """Of this file: only the published bytes, or a faithful copy, are released."""
     if case.entry is None:
         return "unreleased"
@@ -297,7 +298,7 @@ def _report(case: _Case, registry: Registry | None) -> VerifyReport:
     verdict = first_that_holds(_holding(case, registry))
     release: Release = "unknown_offline"
     if registry is not None:
-        ours = verdict in ("recalled", "intact", "reencoded_copy")
+        ours = verdict in (*TAKEN_BACK, "intact", "reencoded_copy")
         release = _release(case) if ours else "unreleased"
     if verdict == "credential_mark_disagree":
         case.problems.append(
@@ -305,7 +306,7 @@ def _report(case: _Case, registry: Registry | None) -> VerifyReport:
                 "credential_mark_disagree", "The credential does not name the mark that the picture carries."
             )
         )
-    trusted = verdict in ("unreleased", "intact", "reencoded_copy")
+    trusted = verdict in ("unreleased", "intact", "reencoded_copy") and release not in TAKEN_BACK
     sentence = SENTENCES[verdict]
     if verdict == "intact" and registry is None:
         sentence = INTACT_OFFLINE

@@ -6,11 +6,13 @@ disabled. Hashing happens outside any transaction; a right password writes nothi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
-from core.database import now, reading, transaction
+from core.database import Base, now, reading, transaction
 from core.errors import Conflict, Forbidden, InputError, IntegrityError, NotFound
 from core.ids import new_id
 from core.tables import BrandRow
@@ -47,9 +49,7 @@ def create_account(*, brand_id: str, email: str, role: str, password: str) -> Ac
             raise InputError("there is no such brand", where=brand_id, next_step="check the id")
         if session.scalar(select(AccountRow).where(AccountRow.email == address)):
             raise Conflict("this address has an account already", where="email", next_step="sign in")
-        session.add(row)
-        session.flush()
-        append(session, Event.USER_CREATED, row.id, {"role": role, "brand_id": brand_id})
+        append(session, Event.USER_CREATED, row.id, {"role": role, "brand_id": brand_id}, rows=[row])
     return row
 
 
@@ -156,20 +156,22 @@ def standing(session: Session, account_id: str) -> AccountRow:
     return row
 
 
-def record_change(session: Session, account: AccountRow, kind: str, *, actor: str | None = None) -> None:
-    """Seal the row as it is now and say on the ledger what changed about it: never what it was or is."""
+def record_change(
+    session: Session, account: AccountRow, kind: str, *, actor: str | None = None, rows: Sequence[Base] = ()
+) -> None:
+    """Seal the row as it is now and say on the ledger what changed about it: never what it was or is.
+
+    Args:
+        rows: the account's passkeys and secrets that changed with it.
+    """
     seal(account)
-    session.flush()
-    append(
-        session, Event.USER_CHANGED, account.id, {"kind": kind, "role": account.role, "actor": actor}
-    )  # rows=[account]
+    facts = {"kind": kind, "role": account.role, "actor": actor}
+    append(session, Event.USER_CHANGED, account.id, facts, rows=[account, *rows])
 
 
 def end_sign_ins(session: Session, account_id: str, *, but: str = "") -> None:
     """End the account's sessions, all but the one whose stored token this is."""
-    session.execute(
-        delete(SignInRow).where(SignInRow.account_id == account_id, SignInRow.token_hmac != but)
-    )
+    session.execute(delete(SignInRow).where(SignInRow.account_id == account_id, SignInRow.token_hmac != but))
 
 
 def known_role(role: str) -> None:

@@ -21,9 +21,7 @@ def set_role(account_id: str, role: str, *, actor: str | None = None) -> Account
     return row
 
 
-def set_password(
-    account_id: str, password: str, *, keep: str = "", actor: str | None = None
-) -> AccountRow:
+def set_password(account_id: str, password: str, *, keep: str = "", actor: str | None = None) -> AccountRow:
     """Another password; every session ends but the one whose stored token is ``keep``."""
     check_password(password)
     fresh_hash = hash_password(password)

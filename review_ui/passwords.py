@@ -22,7 +22,7 @@ _ROOM = threading.BoundedSemaphore(10)
 
 
 def check_password(password: str) -> None:
-    """Raises InputError for one that is too short or too long. It asks for no mixture of signs: length is what counts."""
+    """Raises InputError for one that is too short or too long. No mixture of signs is asked for: length counts."""
     if not SHORTEST <= len(password) <= LONGEST:
         raise InputError(f"a password has {SHORTEST} to {LONGEST} characters", next_step="choose another")
 

@@ -68,9 +68,7 @@ class Missing:
         }
 
 
-def what_is_missing(
-    duration: float | None, findings: Iterable[Finding], ranges: Sequence[Range]
-) -> Missing:
+def what_is_missing(duration: float | None, findings: Iterable[Finding], ranges: Sequence[Range]) -> Missing:
     """What a decision made now would be recorded as, and what is not played yet."""
     spans = spans_of(findings)
     manner, missing = manner_of(ranges, duration, spans)
@@ -203,7 +201,9 @@ def _inside(sent: Sequence[Range], render: RenderRow) -> list[Range]:
     )
     if not good:
         raise InputError(
-            "these are no seconds of this video", where="ranges", next_step="reload the page and play it again"
+            "these are no seconds of this video",
+            where="ranges",
+            next_step="reload the page and play it again",
         )
     return merge((t0, min(t1, length)) for t0, t1 in sent)
 

@@ -1,8 +1,8 @@
 """Who may do what: one matrix. A test tries every role against every route.
 
 ``view`` sees the brand's rooms, ``make`` asks for videos, ``review`` decides over them, ``release`` lets them out and
-recalls them, ``audit`` reads the record and withdraws authorities, ``administer`` is kept for accounts. One's own account
-needs no right.
+recalls them, ``audit`` reads the record and withdraws authorities, ``administer`` is kept for accounts. One's own
+account needs no right.
 """
 
 from __future__ import annotations

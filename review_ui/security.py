@@ -85,7 +85,7 @@ def form_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor
 
 
 def fresh_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor:
-    """The visitor behind a form that changes the account itself. Raises Forbidden unless they proved lately who they are."""
+    """The visitor behind a form that changes the account itself. Raises Forbidden without a fresh proof."""
     found = form_visitor(request, csrf)
     if not found.fresh:
         raise Forbidden(

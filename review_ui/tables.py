@@ -1,4 +1,4 @@
-"""Accounts, sign-ins, what proves that it is really this person (passkeys, one-time codes, recovery codes), and views.
+"""Accounts, sign-ins, and what proves that it is really this person: passkeys, one-time codes, recovery codes.
 
 Rows that open a door carry a seal (:mod:`review_ui.seals`): who can write the database and does not hold the
 master secret can break them, but not make one that counts.
@@ -6,19 +6,20 @@ master secret can break them, but not make one that counts.
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.covered import Uncovered
+from core.covered import Covered, Uncovered, new_salt
 from core.database import Base, now
 
-
-def new_salt() -> str:
-    return secrets.token_hex(16)
+_STRIKES = {
+    "failures": "wrong answers of late",
+    "failed_at": "as the failures",
+    "locked_until": "as the failures",
+}
 
 
 class Strikes:
@@ -33,7 +34,7 @@ class Sealed:
     """A row whose ``__sealed__`` columns are authenticated under the master secret."""
 
     __sealed__: ClassVar[tuple[str, ...]]
-    __tablename__: ClassVar[str]
+    __tablename__: str
 
     seal: Mapped[str] = mapped_column(String(64), default="")
 
@@ -42,6 +43,12 @@ class AccountRow(Strikes, Sealed, Base):
     """A person who works with Greenroom for one brand. Its id is the pseudonym that ledger and approvals carry."""
 
     __tablename__ = "accounts"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "email", "role", "password_hash", "disabled_at", "salt", "created_at", "seal",
+        ),
+        free=_STRIKES,
+    )  # fmt: skip
     __sealed__ = ("id", "brand_id", "email", "role", "password_hash", "disabled_at")
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -58,6 +65,7 @@ class SignInRow(Sealed, Base):
     """A signed-in browser. The cookie's token is stored as an HMAC; nothing else about the browser is kept."""
 
     __tablename__ = "sign_ins"
+    __ledger__ = Uncovered("sealed under the master secret, and over after some hours")
     __sealed__ = ("token_hmac", "account_id", "csrf", "expires_at", "fresh_until")
 
     token_hmac: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -72,6 +80,16 @@ class PasskeyRow(Sealed, Base):
     """A WebAuthn credential. One that is removed stays as a row, because past decisions were made with it."""
 
     __tablename__ = "passkeys"
+    __ledger__ = Covered(
+        committed=(
+            "id", "account_id", "name", "credential_id", "public_key", "origin", "removed_at", "salt", "created_at",
+            "seal",
+        ),
+        free={
+            "sign_count": "the authenticator's own counter; a wrong one refuses the next proof",
+            "last_used_at": "shown to its owner",
+        },
+    )  # fmt: skip
     __sealed__ = ("id", "account_id", "credential_id", "public_key", "origin", "removed_at")
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -91,6 +109,13 @@ class TotpRow(Strikes, Sealed, Base):
     """The secret behind one-time codes (RFC 6238), encrypted; it counts once a first code was confirmed."""
 
     __tablename__ = "totp_secrets"
+    __ledger__ = Covered(
+        committed=("id", "account_id", "secret", "confirmed_at", "removed_at", "created_at", "seal"),
+        free={
+            **_STRIKES,
+            "last_step": "the newest code that was used; a wrong one refuses codes or allows one again",
+        },
+    )
     __sealed__ = ("id", "account_id", "secret", "confirmed_at", "removed_at")
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -106,6 +131,9 @@ class RecoveryCodeRow(Base):
     """A recovery code that was not used yet, as an HMAC; a used one is gone."""
 
     __tablename__ = "recovery_codes"
+    __ledger__ = Uncovered(
+        "HMACs under the master secret: a row cannot be made for a code, and a code approves nothing"
+    )
 
     code_hmac: Mapped[str] = mapped_column(String(64), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
@@ -119,6 +147,7 @@ class ChallengeRow(Base):
     """
 
     __tablename__ = "challenges"
+    __ledger__ = Uncovered("HMACs under the master secret, over after minutes")
 
     binding: Mapped[str] = mapped_column(String(64), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)

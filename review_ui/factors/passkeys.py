@@ -84,7 +84,9 @@ def enrol(account: AccountRow, *, name: str, origin: str, answer: str) -> Passke
     """
     label = " ".join(name.split())
     if not 1 <= len(label) <= 60 or not label.isprintable():
-        raise InputError("a passkey has a name of 1 to 60 characters", where="name", next_step="name the device")
+        raise InputError(
+            "a passkey has a name of 1 to 60 characters", where="name", next_step="name the device"
+        )
     credential, challenge = _read_registration(answer)
     use_up(challenge, account.id, "enrol", origin)
     verified = _verified_registration(credential, challenge, origin)
@@ -103,7 +105,7 @@ def enrol(account: AccountRow, *, name: str, origin: str, answer: str) -> Passke
         if session.scalar(select(PasskeyRow.id).where(PasskeyRow.credential_id == row.credential_id)):
             raise Conflict("this passkey is known already", next_step="use another device")
         session.add(row)
-        record_change(session, who, "passkey_added", actor=who.id)  # rows=[who, row]
+        record_change(session, who, "passkey_added", actor=who.id, rows=[row])
     return row
 
 
@@ -116,7 +118,7 @@ def remove(account: AccountRow, passkey_id: str) -> None:
             raise NotFound("there is no such passkey", where=passkey_id, next_step="reload the page")
         row.removed_at = now()
         seal(row)
-        record_change(session, who, "passkey_removed", actor=who.id)  # rows=[who, row]
+        record_change(session, who, "passkey_removed", actor=who.id, rows=[row])
 
 
 def begin_proof(account: AccountRow, purpose: str, subject: str, origin: str) -> dict[str, Any]:
@@ -157,7 +159,7 @@ def check_proof(account_id: str, purpose: str, subject: str, answer: str) -> Non
         log.warning("the counter of passkey %s went back: it may have been copied", row.id)
         raise _refused(account_id, "the passkey's counter went back, so it may have been copied")
     with transaction() as session:
-        standing(session, account_id)
+        standing(session, account_id)  # the caller's row may be older than a `user disable`
         moved = session.execute(
             update(PasskeyRow)
             .where(
@@ -239,9 +241,13 @@ def _descriptors(rows: list[PasskeyRow]) -> list[PublicKeyCredentialDescriptor]:
 
 
 def _unreadable() -> InputError:
-    return InputError("the passkey's answer cannot be read", where="passkey", next_step="reload the page and try again")
+    return InputError(
+        "the passkey's answer cannot be read", where="passkey", next_step="reload the page and try again"
+    )
 
 
 def _refused(account_id: str, what: str) -> Forbidden:
     went_wrong("", f"factor {account_id}")
-    return Forbidden(what, next_step="reload the page and try again, or use a one-time code", code="passkey_refused")
+    return Forbidden(
+        what, next_step="reload the page and try again, or use a one-time code", code="passkey_refused"
+    )

@@ -73,8 +73,8 @@ def recover(email: str, password: str, code: str, *, address: str = "") -> Accou
         )
         right = used.rowcount == 1  # type: ignore[attr-defined]
         if right:
-            _drop_factors(session, account.id)
-            record_change(session, who, "recovered", actor=who.id)
+            dropped = _drop_factors(session, account.id)
+            record_change(session, who, "recovered", actor=who.id, rows=dropped)
     if not right:
         went_wrong(address, normal(email))
         count_wrong_answer(account.id)
@@ -86,20 +86,26 @@ def drop_factors(account_id: str, *, actor: str | None = None) -> None:
     """An administrator's way where the codes are lost too: factors, codes and sessions go, the password stays."""
     with transaction() as session:
         who = own(session, account_id)
-        _drop_factors(session, account_id)
+        dropped = _drop_factors(session, account_id)
         session.execute(delete(RecoveryCodeRow).where(RecoveryCodeRow.account_id == account_id))
-        record_change(session, who, "factors_removed", actor=actor)
+        record_change(session, who, "factors_removed", actor=actor, rows=dropped)
 
 
-def _drop_factors(session: Session, account_id: str) -> None:
-    for table in (PasskeyRow, TotpRow):
-        for row in session.scalars(
-            select(table).where(table.account_id == account_id, table.removed_at.is_(None))
-        ):
-            row.removed_at = now()
-            seal(row)  # removed counts for nothing, whoever wrote the row before
+def _drop_factors(session: Session, account_id: str) -> list[PasskeyRow | TotpRow]:
+    rows: list[PasskeyRow | TotpRow] = [
+        *session.scalars(
+            select(PasskeyRow).where(PasskeyRow.account_id == account_id, PasskeyRow.removed_at.is_(None))
+        ),
+        *session.scalars(
+            select(TotpRow).where(TotpRow.account_id == account_id, TotpRow.removed_at.is_(None))
+        ),
+    ]
+    for row in rows:
+        row.removed_at = now()
+        seal(row)  # removed counts for nothing, whoever wrote the row before
     session.execute(delete(ChallengeRow).where(ChallengeRow.account_id == account_id))
     end_sign_ins(session, account_id)
+    return rows
 
 
 def _code() -> str:

@@ -12,7 +12,7 @@ import pyotp
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pyotp.exceptions import OTPVerificationError
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.database import now, reading, transaction
@@ -40,13 +40,16 @@ def begin_enrolment(account: AccountRow) -> tuple[str, str]:
         who = standing(session, account.id)
         if totp_of(session, account.id) is not None:
             raise Conflict("one-time codes are set up already", next_step="remove them first")
-        session.execute(
-            delete(TotpRow).where(TotpRow.account_id == account.id, TotpRow.confirmed_at.is_(None))
-        )
+        before = _waiting(session, account.id)
+        if before is not None:
+            before.removed_at = now()
+            seal(before)
         row = TotpRow(id=new_id("otp"), account_id=account.id)
         row.secret = _encrypted(row, secret)
         seal(row)
-        session.add(row)
+        record_change(
+            session, who, "totp_begun", actor=who.id, rows=[row] if before is None else [before, row]
+        )
     return secret, pyotp.TOTP(secret).provisioning_uri(name=who.email, issuer_name="Greenroom")
 
 
@@ -64,7 +67,7 @@ def confirm(account: AccountRow, code: str) -> None:
             row.confirmed_at, row.last_step = now(), step
             forgive(row)
             seal(row)
-            record_change(session, who, "totp_added", actor=who.id)  # rows=[who, row]
+            record_change(session, who, "totp_added", actor=who.id, rows=[row])
     if step is None:
         raise _refused(account.id)
 
@@ -84,13 +87,13 @@ def remove(account: AccountRow) -> None:
             raise NotFound("no one-time codes are set up", next_step="reload the page")
         row.removed_at = now()
         seal(row)
-        record_change(session, who, "totp_removed", actor=who.id)  # rows=[who, row]
+        record_change(session, who, "totp_removed", actor=who.id, rows=[row])
 
 
 def check(account_id: str, code: str) -> None:
     """The code fits now and was not used before. Raises Forbidden; wrong ones are counted."""
     with transaction() as session:
-        standing(session, account_id)
+        standing(session, account_id)  # the caller's row may be older than a `user disable`
         row = totp_of(session, account_id)
         if row is None:
             raise Forbidden(

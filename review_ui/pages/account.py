@@ -1,4 +1,4 @@
-"""One's own account: passkeys, one-time codes, recovery codes, the password. Every role has one; nobody sees another's."""
+"""One's own account: passkeys, one-time and recovery codes, the password. Every role has it; nobody sees another's."""
 
 from __future__ import annotations
 

@@ -42,7 +42,15 @@ def index(request: Request, visitor: Signed, done: str = "") -> Response:
     personas = list_personas(brand_id=visitor.account.brand_id)
     with reading() as session:
         entries = [_entry(session, persona) for persona in personas]
-    return page(request, "authorities.html", visitor=visitor, entries=entries, done=done, effects=EFFECTS, reached=reached)
+    return page(
+        request,
+        "authorities.html",
+        visitor=visitor,
+        entries=entries,
+        done=done,
+        effects=EFFECTS,
+        reached=reached,
+    )
 
 
 @router.post("/authorities/{authority_id}/suspend")

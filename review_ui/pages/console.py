@@ -226,6 +226,4 @@ def revoke_link(request: Request, visitor: Sent, render_id: str, link_id: str) -
 @router.post("/renders/{render_id}/retry")
 def retry_it(request: Request, visitor: Sent, render_id: str) -> Response:
     require(visitor.account, "make")
-    return _act(
-        request, visitor, render_id, lambda: retry(render_id, brand_id=visitor.account.brand_id)
-    )
+    return _act(request, visitor, render_id, lambda: retry(render_id, brand_id=visitor.account.brand_id))

@@ -21,6 +21,7 @@ from core.tables import BrandRow
 ESSENCE = "e5" * 32
 GATE_SET = "9a" * 32
 SEALED = "5e" * 32
+SHOWN = "50" * 32
 
 # Obviously made up: nobody of this name gave any consent.
 CONSENT = Consent(
@@ -70,7 +71,7 @@ def decision(gate: str = "technical", verdict: Verdict = Verdict.PASS, score: fl
 def brand(home: Path) -> str:
     brand_id = new_id("brd")
     with transaction() as session:
-        session.add(BrandRow(id=brand_id, name="Example Brand"))
+        append(session, Event.BRAND_CREATED, brand_id, rows=[BrandRow(id=brand_id, name="Example Brand")])
     return brand_id
 
 
@@ -127,6 +128,8 @@ def record(brand: str, make_authority: Callable[..., Authority]) -> Record:
             reviewer_id="usr_reviewer",
             maker_id="usr_maker",
             verdict="reject",
+            essence=ESSENCE,
+            shown_sha256=SHOWN,
             reason="the label is too small",
         )
         entries = [append_one(session, i) for i in range(300)]

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from audit import approvals
+from audit import approvals, keys
 from audit.errors import AlreadyDecided, ForgedApproval, Immutable, MakerMayNotApprove
+from audit.ledger import Event, append, verify_ledger
 from audit.models import Approval
 from audit.tables import ApprovalRow, LedgerEntryRow
 from core.database import engine, reading, transaction
 from core.errors import InputError
-from tests.audit.conftest import SEALED
+from tests.audit.conftest import ESSENCE, SEALED, SHOWN
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -25,6 +26,8 @@ def decide(**changes: Any) -> Approval:
         "reviewer_id": "usr_reviewer",
         "maker_id": "usr_maker",
         "verdict": "approve",
+        "essence": ESSENCE,
+        "shown_sha256": SHOWN,
     }
     with transaction() as session:
         return approvals.record(session, **{**values, **changes})
@@ -55,6 +58,8 @@ def test_a_transaction_that_rolls_back_leaves_neither_decision_nor_entry() -> No
             reviewer_id="usr_reviewer",
             maker_id="usr_maker",
             verdict="approve",
+            essence=ESSENCE,
+            shown_sha256=SHOWN,
         )
         raise RuntimeError
     with reading() as session:
@@ -86,9 +91,12 @@ def test_two_reviewers_may_decide_over_one_asset() -> None:
     [
         ({"verdict": "reject"}, "rejection needs a reason"),
         ({"verdict": "reject", "reason": " \n"}, "rejection needs a reason"),
-        ({"verdict": "maybe"}, "approve or reject"),
-        ({"manner": "glanced"}, "seen or sampled"),
+        ({"verdict": "maybe"}, "not complete"),
+        ({"manner": "glanced"}, "not complete"),
+        ({"factor": "a promise"}, "not complete"),
+        ({"shown_sha256": "50"}, "not complete"),
         ({"sealed_sha256": "5e"}, "by SHA-256"),
+        ({"essence": ""}, "by SHA-256"),
         ({"reviewer_id": ""}, "names its reviewer"),
         ({"maker_id": ""}, "names its reviewer"),
     ],
@@ -100,22 +108,54 @@ def test_an_incomplete_decision_is_refused(changes: dict[str, str], message: str
 
 
 @pytest.mark.parametrize(
-    "statement",
+    ("statement", "why"),
     [
-        "UPDATE approvals SET verdict = 'approve'",
-        "UPDATE approvals SET sealed_sha256 = '{other}'",
-        "UPDATE approvals SET reviewer_id = 'usr_other'",
-        "UPDATE approvals SET render_id = 'rnd_2'",
-        "DELETE FROM ledger_entries",
+        ("UPDATE approvals SET verdict = 'approve'", "columns differ"),
+        ("UPDATE approvals SET sealed_sha256 = '{other}'", "columns differ"),
+        ("UPDATE approvals SET reviewer_id = 'usr_other'", "columns differ"),
+        ("UPDATE approvals SET render_id = 'rnd_2'", "columns differ"),
+        ("UPDATE approvals SET manner = 'seen'", "columns differ"),
+        ("UPDATE approvals SET created_at = '2020-01-01 00:00:00.000000'", "columns differ"),
+        ("UPDATE approvals SET document = replace(document, 'reject', 'approve')", "not signed"),
+        ("UPDATE approvals SET signature = replace(signature, 'a', 'b')", "not signed"),
+        ("DELETE FROM ledger_entries", "knows other decisions"),
     ],
 )
-def test_a_decision_changed_behind_our_back_is_not_read(statement: str) -> None:
+def test_a_decision_changed_behind_our_back_is_not_read(statement: str, why: str) -> None:
     decide(verdict="reject", reason="the label is too small")
     other = "0f" * 32
     with engine().begin() as connection:
         assert connection.exec_driver_sql(statement.format(other=other)).rowcount == 1
-    with pytest.raises(ForgedApproval, match="not what the ledger says"):
+    with pytest.raises(ForgedApproval, match=why):
         read(other if "other}" in statement else SEALED)
+
+
+def test_a_decision_that_was_taken_away_is_missed() -> None:
+    decide(verdict="reject", reason="the label is too small")
+    decide(reviewer_id="usr_second")
+    with engine().begin() as connection:
+        connection.exec_driver_sql("DELETE FROM approvals WHERE verdict = 'reject'")
+    with pytest.raises(ForgedApproval, match="knows other decisions"), reading() as session:
+        approvals.approvals_for(session, SEALED, render_id="rnd_1")
+
+
+def test_a_decision_that_somebody_writes_into_the_database_is_none() -> None:
+    """Row and ledger entry, as the product writes them, and no key: a signature of another key does not help."""
+    decide(reviewer_id="usr_second")
+    document = '{"type":"greenroom.approval.v1"}'
+    signature = keys.sign(keys.RECEIPTS, document.encode())
+    with transaction() as session:
+        first = session.scalars(select(ApprovalRow)).one()
+        columns = {name: getattr(first, name) for name in ApprovalRow.__ledger__.committed}
+        forged = ApprovalRow(
+            **(columns | {"id": "apr_forged", "reviewer_id": "usr_x", "document": document}),
+        )
+        forged.key_id, forged.signature = signature.key_id, signature.value
+        facts = {"approval_id": "apr_forged", "sealed_sha256": SEALED}
+        append(session, Event.APPROVAL_RECORDED, "rnd_1", facts, rows=[forged])
+    with pytest.raises(ForgedApproval, match="not signed"):
+        read()
+    assert [problem.where for problem in verify_ledger().problems] == ["approvals/apr_forged"]
 
 
 def test_a_decision_is_never_edited() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from audit import keys
 from audit.errors import KeyProblem
+from core.settings import get_settings
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -65,6 +69,139 @@ def test_a_key_that_others_can_read_is_not_used(home: Path) -> None:
     (home / "keys" / "ledger" / f"{key_id}.pem").chmod(0o644)
     with pytest.raises(KeyProblem, match="read by others"):
         keys.private_key("ledger")
+
+
+def test_a_chmod_while_running_is_noticed(home: Path) -> None:
+    """A key that was loaded once is not kept past a change of its file's rights."""
+    signature = keys.sign("receipts", b"data")
+    private = home / "keys" / "receipts" / f"{signature.key_id}.pem"
+    private.chmod(0o640)
+    with pytest.raises(KeyProblem, match="read by others"):
+        keys.sign("receipts", b"data")
+    private.chmod(0o600)
+    assert keys.sign("receipts", b"data") == signature
+
+
+def test_a_key_that_was_put_in_anothers_place_is_noticed(home: Path) -> None:
+    signature = keys.sign("receipts", b"data")
+    other = keys.sign("ledger", b"data")
+    receipts, ledger = home / "keys" / "receipts", home / "keys" / "ledger"
+    (receipts / f"{signature.key_id}.pub").write_bytes((ledger / f"{other.key_id}.pub").read_bytes())
+    assert not keys.verify("receipts", signature, b"data")
+
+
+def test_a_rotation_by_another_process_is_noticed(home: Path) -> None:
+    before = keys.sign("approvals", b"data")
+    pid = os.fork()
+    if pid == 0:  # a process of its own
+        keys.rotate("approvals")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    after = keys.sign("approvals", b"data")
+    assert after.key_id != before.key_id
+    assert keys.verify("approvals", before, b"data") and keys.verify("approvals", after, b"data")
+
+
+@pytest.mark.parametrize("what", ["pem", "current"])
+def test_a_damaged_key_says_what_to_do(home: Path, what: str) -> None:
+    key_id = keys.current_key_id("ledger")
+    path = home / "keys" / "ledger" / ("current" if what == "current" else f"{key_id}.pem")
+    path.write_bytes(b"../../etc/passwd")
+    with pytest.raises(KeyProblem) as problem:
+        keys.private_key("ledger")
+    assert "pki rotate ledger" in problem.value.next_step
+
+
+# approvals: signed where people decide, verified by everybody ------------------------------------------------------
+
+
+@contextmanager
+def another_user(*secrets: Path) -> Iterator[None]:
+    """What a process of another user may do. Without the right to become one, the files are taken from this user."""
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+        return
+    modes = [(path, path.stat().st_mode) for path in secrets]
+    for path, _ in modes:
+        path.chmod(0o000 if path.is_file() else 0o555)
+    try:
+        yield
+    finally:
+        for path, mode in modes:
+            path.chmod(mode)
+
+
+@pytest.fixture
+def approval_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own, which another user can reach."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    monkeypatch.setenv("GREENROOM_APPROVAL_KEYS", str(tmp_path / "approval-keys"))
+    get_settings.cache_clear()
+    return tmp_path / "approval-keys"
+
+
+def test_everybody_may_read_the_public_half_and_only_the_owner_the_private(approval_keys: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        signature = keys.sign(keys.APPROVALS, b"a decision")
+    finally:
+        os.umask(before)
+    rights = {path.name: path.stat().st_mode & 0o777 for path in approval_keys.iterdir()}
+    assert approval_keys.stat().st_mode & 0o777 == 0o755
+    assert rights[f"{signature.key_id}.pem"] == 0o600
+    assert rights[f"{signature.key_id}.pub"] == rights["current"] == 0o644
+
+
+def test_another_user_verifies_and_cannot_sign(approval_keys: Path) -> None:
+    signature = keys.sign(keys.APPROVALS, b"a decision")
+    private = approval_keys / f"{signature.key_id}.pem"
+    with another_user(private, approval_keys):
+        assert keys.verify(keys.APPROVALS, signature, b"a decision")
+        assert not keys.verify(keys.APPROVALS, signature, b"another decision")
+        for attempt in (
+            lambda: keys.sign(keys.APPROVALS, b"a forged decision"),
+            lambda: keys.rotate(keys.APPROVALS),
+        ):
+            with pytest.raises(KeyProblem, match="may not use the approvals key") as problem:
+                attempt()
+            assert "workers only verify" in problem.value.next_step
+
+
+def test_a_machine_with_the_public_halves_alone_verifies_and_cannot_sign(approval_keys: Path) -> None:
+    signature = keys.sign(keys.APPROVALS, b"a decision")
+    (approval_keys / f"{signature.key_id}.pem").unlink()
+    assert keys.verify(keys.APPROVALS, signature, b"a decision")
+    with pytest.raises(KeyProblem, match="may not use the approvals key"):
+        keys.sign(keys.APPROVALS, b"a forged decision")
+
+
+def test_verifying_makes_no_key(approval_keys: Path, home: Path) -> None:
+    for name in keys.NAMES:
+        assert not keys.verify(name, keys.Signature("ab" * 8, "cd" * 64), b"data")
+        assert keys.known_key_id(name) is None and keys.key_ids(name) == []
+    assert not approval_keys.exists() and list((home / "keys").iterdir()) == []
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_a_public_half_that_others_could_have_put_there_proves_nothing(
+    approval_keys: Path, what: str
+) -> None:
+    signature = keys.sign(keys.APPROVALS, b"a decision")
+    path = approval_keys if what == "folder" else approval_keys / f"{signature.key_id}.pub"
+    path.chmod(0o777 if what == "folder" else 0o666)
+    with pytest.raises(KeyProblem, match="others than the owner"):
+        keys.verify(keys.APPROVALS, signature, b"a decision")
+
+
+def test_by_default_the_approvals_key_lies_beside_the_others(home: Path) -> None:
+    signature = keys.sign(keys.APPROVALS, b"a decision")
+    assert (home / "keys" / "approvals" / f"{signature.key_id}.pem").is_file()
+    assert not keys.verify(keys.RECEIPTS, signature, b"a decision")
 
 
 def test_a_name_that_is_a_path_is_refused() -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 import core.database
 from core.database import Base, engine, reading, transaction
 from core.errors import DatabaseBusy
+from core.heartbeat import beat, beating
 from core.tables import BrandRow
 from tests.conftest import import_tables
 
@@ -91,3 +92,17 @@ def test_a_row_that_was_given_none_is_found_by_is_null(home: Path) -> None:
         facts.create(session.connection())
         session.execute(facts.insert(), [{"id": 1, "facts": None}, {"id": 2, "facts": {}}])
         assert session.scalars(select(facts.c.id).where(facts.c.facts.is_(None))).all() == [1]
+
+
+def test_a_beat_that_writes_does_not_wait_for_our_own_transaction(impatient: Path) -> None:
+    def renew() -> None:
+        with transaction() as other:
+            other.add(BrandRow(id="renewed", name="B"))
+
+    with beating(renew):
+        with transaction() as session:
+            session.add(BrandRow(id="b", name="B"))
+            beat()  # a digest inside a transaction, say
+        beat()
+    with reading() as session:
+        assert sorted(session.scalars(select(BrandRow.id))) == ["b", "renewed"]

@@ -29,6 +29,7 @@ def test_the_document() -> None:
         ("Conflict", "conflict", 409),
         ("Forbidden", "forbidden", 403),
         ("IntegrityError", "integrity", 500),
+        ("DatabaseBusy", "database_busy", 503),
     ],
 )
 def test_codes_and_statuses_are_stable(kind: str, code: str, status: int) -> None:
@@ -40,3 +41,8 @@ def test_codes_and_statuses_are_stable(kind: str, code: str, status: int) -> Non
 def test_a_code_of_its_own_stays_with_the_one_error() -> None:
     GreenroomError("x", code="special")
     assert GreenroomError("y").code == "greenroom_error"
+
+
+def test_only_what_says_so_is_worth_the_same_try_later() -> None:
+    assert not GreenroomError("it broke").retryable
+    assert errors.DatabaseBusy("it is locked").retryable

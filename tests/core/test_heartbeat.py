@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from core.errors import Conflict
-from core.heartbeat import beat, beating
+from core.heartbeat import beat, beating, quiet
 
 
 class Lost(Conflict):
@@ -95,3 +95,12 @@ def test_another_thread_does_not_beat_for_us() -> None:
         thread.start()
         thread.join()
     assert beats == []
+
+
+def test_in_a_quiet_block_nobody_beats() -> None:
+    beats = []
+    with beating(lambda: beats.append(1)):
+        with quiet():
+            beat()
+        beat()
+    assert len(beats) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.heartbeat import beat
 from core.models import GateResult
 from detect.errors import Abstain
 
@@ -66,3 +67,24 @@ class Impostor(Counting):
 
     def result(self, subject) -> GateResult:
         return GateResult(gate="counting", version="1", score=1.0, unit="frames")
+
+
+class BeatsWhileAnswering(Counting):
+    """Long work at the end, as a recogniser's is."""
+
+    name = "beats_while_answering"
+
+    def result(self, subject) -> GateResult:
+        try:
+            beat()
+        except Exception as error:
+            raise Abstain("somebody made an answer of it") from error
+        return super().result(subject)
+
+
+class BeatsWhileSeeing(Counting):
+    name = "beats_while_seeing"
+
+    def see(self, frame, face) -> None:
+        super().see(frame, face)
+        beat()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sys
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.errors import MediaError
+from core.errors import Conflict, MediaError
 from core.gates import GateEntry, GateSet, Threshold, load_gate_set
+from core.heartbeat import beating
 from core.media.encode import VideoWriter
 from core.models import Brief, Verdict
 from detect import registry
@@ -18,6 +20,7 @@ from detect.service import examine
 from tests.media_catalogue import tracks
 
 OURS = ["counting", "breaks_while_seeing", "breaks_while_answering", "abstains", "says_nothing", "impostor"]
+OURS += ["beats_while_seeing", "beats_while_answering"]
 CLASSES = {"cannot_be_made": "CannotBeMade"}
 BRIEF = Brief(script=None, language="en", persona=None, label_profile="default", mark_id=None)
 
@@ -200,3 +203,30 @@ def test_a_file_that_is_no_video_is_the_callers_error(tmp_path: Path) -> None:
 def test_the_same_bytes_give_the_same_decisions(plain: Path) -> None:
     first, second = (examine(plain, brief=BRIEF, gate_set=gate_set("one_face", "mark")) for _ in range(2))
     assert first.decisions == second.decisions
+
+
+class Lost(Conflict):
+    """As a pipeline's lost lease."""
+
+
+@pytest.mark.parametrize("gate", ["beats_while_seeing", "beats_while_answering"])
+def test_a_lost_lease_ends_the_examination_and_is_no_abstention(plain: Path, gate: str) -> None:
+    """The lease is lost at the first beat inside the gate itself."""
+    inside = "tests/detect/gates.py"
+
+    def lost() -> None:
+        frame = sys._getframe()
+        while frame is not None:
+            if frame.f_code.co_filename.endswith(inside):
+                raise Lost("no longer ours")
+            frame = frame.f_back
+
+    with pytest.raises(Lost), beating(lost):
+        decide(plain, gate_set(gate, "counting"))
+
+
+def test_an_examination_beats_at_each_picture_and_each_gate(plain: Path) -> None:
+    beats = []
+    with beating(lambda: beats.append(1)):
+        decide(plain, gate_set("counting", "one_face"))
+    assert len(beats) >= 12 + 2

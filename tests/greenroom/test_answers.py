@@ -16,12 +16,14 @@ import pytest
 
 from audit.ledger.verify import LedgerReport
 from audit.models import AuthorityStatus, Effect
+from audit.rotation import Rotation
 from audit.standing import SENTENCES as SENTENCES_OF_STATES
 from core.database import now
 from core.errors import GreenroomError, InputError, MediaError
 from core.gates import decide, load_gate_set
 from core.models import Finding, GateResult, Span, Verdict
 from core.weights import WeightState
+from delivery.parts import Fault
 from greenroom.cli import COMMANDS, build_parser, main
 from greenroom.commands import analyze, render
 from greenroom.demo.report import Report
@@ -338,6 +340,23 @@ def test_what_is_made_is_named(
     assert told[1]["id"] == "usr_1"
 
 
+def test_changes_of_an_account_say_how_it_stands(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENROOM_PASSWORD", "correct horse battery")
+    account = SimpleNamespace(id="usr_1", email="a@b.example", role="admin")
+    for words, name in (
+        ("role a@b.example admin", "changes.set_role"),
+        ("password a@b.example", "changes.set_password"),
+        ("disable a@b.example", "changes.disable"),
+        ("enable a@b.example", "changes.enable"),
+        ("forget-factors a@b.example", "factors.recovery.drop_factors"),
+    ):
+        replaced = {"review_ui.accounts.find_account": account, f"review_ui.{name}": account}
+        text, told, _ = run(f"user {words}", {**replaced, "review_ui.accounts.standing_word": "active"})
+        assert told["standing"] == "active" and text.endswith("active\n")
+
+
 def test_authorities_in_every_status(run: Callable[..., Any], home: Path) -> None:
     document = SimpleNamespace(model_dump=lambda mode: {"id": "aut_1", "scope": None}, version=2)
     for status, state, effect in product(AuthorityStatus, SENTENCES_OF_STATES, Effect):
@@ -362,7 +381,9 @@ def test_links_in_every_state(run: Callable[..., Any]) -> None:
     assert run("link list rnd_1", {"delivery.links.list_links": []})[:2] == ("no links\n", [])
     moment = now()
     rows = [
-        SimpleNamespace(id="lnk_1", made_by="usr_1", created_at=moment, expires_at=expires, revoked_at=revoked)
+        SimpleNamespace(
+            id="lnk_1", made_by="usr_1", created_at=moment, expires_at=expires, revoked_at=revoked
+        )
         for expires, revoked in product((moment + timedelta(1), moment - timedelta(1)), (None, moment))
     ]
     replaced = {"delivery.links.list_links": rows, "delivery.links.token_of": "token"}
@@ -386,6 +407,15 @@ def test_the_ledger_whole_and_broken(run: Callable[..., Any]) -> None:
 def test_keys(run: Callable[..., Any], home: Path, recwarn: pytest.WarningsRecorder) -> None:
     assert run("pki init", {})[1]["development"] is True
     assert "BEGIN CERTIFICATE" in run("pki anchors", {})[1]["anchors"]
+    for old in ("ab" * 8, None):
+        made = Rotation("approvals", old, "cd" * 8)
+        text, told, _ = run("pki rotate approvals", {"audit.rotation.rotate": made})
+        assert told == {"name": "approvals", "old": old, "new": "cd" * 8} and "cd" * 8 in text
+    for found in ([], [Fault("timestamp_unset", "no clock", "GREENROOM_TIMESTAMP_URL")]):
+        text, told, code = run("pki check", {"delivery.parts.faults": found})
+        assert told["fit"] is not bool(found) and code == len(found)
+        assert [fault["code"] for fault in told["faults"]] == [fault.code for fault in found]
+        assert told["cautions"][0]["code"] == "approvals_key_missing" and "approvals_key_missing" in text
 
 
 @pytest.mark.parametrize(
@@ -435,8 +465,9 @@ TESTED = {
     "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",
     "watermark embed", "watermark detect", "policy check", "persona list", "persona add", "authority show",
     "authority revoke", "authority suspend", "authority resume", "authority supersede", "link make", "link list",
-    "link revoke", "campaign list", "campaign create", "ledger verify", "pki init", "pki anchors", "user list",
-    "user add", "models list", "models pull", "models verify", "demo", "up",
+    "link revoke", "campaign list", "campaign create", "ledger verify", "pki init", "pki anchors", "pki rotate",
+    "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
+    "user forget-factors", "models list", "models pull", "models verify", "demo", "up",
 }  # fmt: skip
 
 

@@ -13,7 +13,6 @@ from delivery.links import open_link
 from greenroom.cli import main
 from pipeline.states import State
 from review_ui.tables import AccountRow
-from tests.kit.fixtures import world  # noqa: F401
 from tests.kit.world import World
 
 Run = Callable[..., tuple[int, Any]]
@@ -37,7 +36,9 @@ def run(world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 def test_a_withdrawal_with_its_effect_and_what_follows(world: World, run: Run):
     render = world.released()
     _, made = run("operator", "link", "make", render.id)
-    code, told = run("legal", "authority", "revoke", world.authority.id, "--reason", "Asked.", "--effect", "recall")
+    code, told = run(
+        "legal", "authority", "revoke", world.authority.id, "--reason", "Asked.", "--effect", "recall"
+    )
     assert code == 0 and (told["status"], told["effect"]) == ("revoked", "recall")
     assert told["meaning"] == "1 released video is taken back, 0 in the making stop."
     with pytest.raises(Exception, match="withdrawn by the person"):

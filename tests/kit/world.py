@@ -5,7 +5,6 @@ Read the package's docstring first: recorded results stand in for every model.
 
 from __future__ import annotations
 
-import inspect
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -13,17 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from audit.authorities import get_authority, set_status
+from audit.authorities import set_status
 from audit.ledger import LedgerReport, sequence_pending, verify_ledger
 from audit.models import Authority, Scope
-from core.database import reading, transaction
+from audit.standing import authority_standing
+from core.database import VOUCHES, reading, transaction
 from core.ids import new_id
 from delivery.recall import recall
 from delivery.release import release
-from pipeline.review import approve
+from pipeline.leases import LONGEST_WAIT
+from pipeline.review import approve, reject
 from pipeline.runner import advance
 from pipeline.service import CampaignSpec, create_brand, create_campaign, get_render, request_render
-from pipeline.states import State
+from pipeline.states import WAITING, State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from provenance.models import VerifyReport
 from provenance.verify import verify
@@ -74,7 +75,7 @@ class World:
     def authority_of(self, persona: PersonaRow) -> Authority:
         with reading() as session:
             row = session.get_one(PersonaRow, persona.id)
-            return get_authority(session, row.authority_id)
+            return authority_standing(session, row.authority_id).authority
 
     def add_persona(self, kind: Literal["provenance", "consent"] = "provenance", **scope: Any) -> PersonaRow:
         """A further persona; ``scope`` changes single limits of its authority."""
@@ -121,11 +122,15 @@ class World:
         return row
 
     def advance(self, render: RenderRow | str) -> RenderRow:
-        """Run every stage that the render waits for."""
+        """Run every stage that the render waits for; pauses between tries pass at once."""
         render_id = _id(render)
         self.recorded.next = self._plans.get(render_id, Measures())
         advance(render_id)
-        return self.now_is(render_id)
+        while (row := self.now_is(render_id)).state in WAITING and row.retry_at is not None:
+            self.tick(LONGEST_WAIT)
+            if not advance(render_id):
+                break
+        return row
 
     def to_review(self, render: RenderRow | str | None = None, **asked: Any) -> RenderRow:
         """A render that a person may decide over; a new one where none is given."""
@@ -137,13 +142,24 @@ class World:
         """One person's approval of what is in review: played from end to end, with a passkey, unless said otherwise."""
         row = self.now_is(render)
         usual = {"played": ((0.0, row.seconds or 0.0),), "factor": "passkey"}
-        known = inspect.signature(approve).parameters
         approve(
             row.id,
             brand_id=self.brand_id,
             reviewer_id=reviewer or self.reviewer,
             sealed_sha256=row.sealed_sha256 or "",
-            **{name: value for name, value in usual.items() if name in known} | more,
+            **usual | more,
+        )
+        return self.now_is(row)
+
+    def reject(self, render: RenderRow | str, reviewer: str | None = None, **more: Any) -> RenderRow:
+        """One person's rejection, which is enough."""
+        row = self.now_is(render)
+        reject(
+            row.id,
+            brand_id=self.brand_id,
+            reviewer_id=reviewer or self.reviewer,
+            sealed_sha256=row.sealed_sha256 or "",
+            **{"reason": "a made-up reason"} | more,
         )
         return self.now_is(row)
 
@@ -206,8 +222,9 @@ class World:
         restore(self.home, saved)
 
     def as_database_owner(self, statement: str, *values: Any) -> int:
-        """One SQL statement past the product, as somebody with the database's password; how many rows it touched."""
+        """One SQL statement past the product and its triggers, as whoever owns the file; how many rows it touched."""
         with closing(sqlite3.connect(self.home / "greenroom.db", timeout=30)) as connection, connection:
+            connection.create_function(VOUCHES, 2, lambda *_: 1)
             return connection.execute(statement, values).rowcount
 
     # Looking

@@ -11,7 +11,8 @@ import pytest
 from core.database import reading, transaction
 from core.settings import get_settings
 from pipeline.errors import LeaseLost
-from pipeline.leases import claim, free_leases_of, owner_name, settle
+from pipeline.leases import claim, free_leases_of, owner_name
+from pipeline.life import move
 from pipeline.states import State
 from pipeline.tables import RenderRow
 
@@ -40,7 +41,7 @@ def test_eight_workers_at_once_get_one_lease(make_render: Callable[..., RenderRo
     assert len([lease for lease in taken if lease is not None]) == 1
 
 
-@pytest.mark.parametrize("state", [State.IN_REVIEW, State.RELEASED, State.BLOCKED, State.FAILED])
+@pytest.mark.parametrize("state", [State.IN_REVIEW, State.RECALLED, State.BLOCKED, State.FAILED])
 def test_a_render_that_waits_for_no_stage_is_not_claimed(make_render: Callable[..., RenderRow], state: State):
     assert claim(make_render(state=state).id) is None
 
@@ -54,9 +55,9 @@ def test_an_expired_lease_is_taken_over_and_the_late_worker_is_refused(
     heir = claim(render.id)
     assert late is not None and heir is not None and heir.fence == late.fence + 1
     with pytest.raises(LeaseLost), transaction() as session:
-        settle(session, late, state=State.SCRIPTED)
+        move(session, late.render_id, State.SCRIPTED, start=State.DRAFT, claim=late)
     with transaction() as session:
-        settle(session, heir, state=State.SCRIPTED)
+        move(session, heir.render_id, State.SCRIPTED, start=State.DRAFT, claim=heir)
     with reading() as session:
         assert session.get_one(RenderRow, render.id).state == State.SCRIPTED
 
@@ -88,7 +89,7 @@ def test_a_render_that_was_moved_meanwhile_does_not_take_the_result(make_render:
     with transaction() as session:
         session.get_one(RenderRow, lease.render_id).state = State.BLOCKED
     with pytest.raises(LeaseLost), transaction() as session:
-        settle(session, lease, state=State.SCRIPTED)
+        move(session, lease.render_id, State.SCRIPTED, start=State.DRAFT, claim=lease)
 
 
 def test_the_leases_of_a_dead_process_are_freed_at_once(make_render: Callable[..., RenderRow]):

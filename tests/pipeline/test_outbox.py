@@ -65,7 +65,7 @@ def test_an_approved_render_is_offered_to_release_until_it_is_released(make_rend
     render = make_render(state=State.APPROVED)
     broker = Broker()
     outbox.sweep(broker.send)
-    assert broker.sent == [(outbox.APPROVED, {"render_id": render.id})]
+    assert broker.sent == [(outbox.APPROVED, {"render_id": render.id, "kind": "io"})]
 
 
 def test_a_release_that_was_refused_waits_for_a_person(make_render: Callable[..., RenderRow]):

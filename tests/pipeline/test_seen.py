@@ -68,7 +68,9 @@ def test_findings_point_at_seconds_or_at_none() -> None:
 
 
 @given(ranges, ranges)
-def test_playing_more_never_makes_less(first: list[tuple[float, float]], more: list[tuple[float, float]]) -> None:
+def test_playing_more_never_makes_less(
+    first: list[tuple[float, float]], more: list[tuple[float, float]]
+) -> None:
     assert seconds_seen(first, 50.0) <= seconds_seen(first + more, 50.0)
 
 

@@ -175,6 +175,7 @@ def test_the_key_services_own_error_reaches_the_caller(studio: Studio, tmp_path:
     with pytest.raises(SigningError, match="signer failed") as caught:
         seal(studio.asset, tmp_path / "out.mp4", seal_facts(), broken)
     assert isinstance(caught.value.__cause__, ConnectionError)
+    assert caught.value.retryable
     assert list(tmp_path.iterdir()) == []
 
 

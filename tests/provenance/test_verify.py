@@ -93,6 +93,23 @@ def test_the_released_file_is_intact(studio: Studio, check: Check) -> None:
     assert report.watermark["id"] == f"{MARK_ID:010x}"
 
 
+@pytest.mark.parametrize("manner", ["seen", "decided", "sampled"])
+def test_the_credential_says_how_it_was_approved(
+    studio: Studio, check: Check, tmp_path: Path, manner: Any
+) -> None:
+    facts = ApprovalFacts("33" * 32, manner)
+    made = publish(studio.sealed.path, tmp_path / "p.mp4", facts, studio.signer, anchors=studio.anchors.own)
+    report = check(made.path, asset_sha256=made.sha256)
+    assert report.verdict == "intact" and report.credential["approval"]["manner"] == manner
+
+
+def test_a_manner_without_a_meaning_is_not_signed(studio: Studio, tmp_path: Path) -> None:
+    facts = ApprovalFacts("33" * 32, "watched twice")  # type: ignore[arg-type]
+    with pytest.raises(ProvenanceError, match="seen, decided or sampled"):
+        publish(studio.sealed.path, tmp_path / "p.mp4", facts, studio.signer)
+    assert not (tmp_path / "p.mp4").exists()
+
+
 def test_the_document_has_the_keys_that_people_script_against(studio: Studio, check: Check) -> None:
     document = check(studio.published.path).as_dict()
     assert {"verdict", "trusted", "release", "credential", "watermark", "system", "problems"} <= set(document)
@@ -137,20 +154,40 @@ def test_our_signature_without_a_place_in_the_registry_is_unreleased(studio: Stu
     assert (report.verdict, report.release) == ("unreleased", "unreleased")
 
 
-def test_a_recalled_video_is_recalled_in_every_form(studio: Studio, check: Check, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "taken_back, by", [("recalled", "recalled by its publisher"), ("withdrawn", "withdrawn by the person")]
+)
+def test_what_was_taken_back_is_so_in_every_form(
+    studio: Studio, check: Check, tmp_path: Path, taken_back: str, by: str
+) -> None:
+    """The released file, the sealed one, a re-encoded copy, a changed file, half of it: never trusted, and by whom."""
     copy = rewritten(studio.published.path, tmp_path / "copy.mp4")
     tampered = changed(studio.published.path, tmp_path / "tampered.mp4", b"mdat")
-    for path in (studio.published.path, studio.sealed.path, copy, tampered):
-        report = check(path, release="recalled")
-        assert (report.verdict, report.release, report.exit_code) == ("recalled", "recalled", 1), path
-    part = ToldSenses(MARK_ID, differing(Difference(1, 2, "picture"), share=0.5))
-    assert check(tampered, part, release="recalled").verdict == "recalled"
+    half = ToldSenses(MARK_ID, differing(Difference(1, 2, "picture"), share=0.5))
+    excerpt = ToldSenses(MARK_ID, Agreement(True, 0.2))
+    seen = [(path, None) for path in (studio.published.path, studio.sealed.path, copy, tampered)]
+    for path, senses in [*seen, (tampered, half), (copy, half), (copy, excerpt)]:
+        report = check(path, senses, release=taken_back)
+        assert (report.verdict, report.release) == (taken_back, taken_back), path
+        assert (report.trusted, report.exit_code) == (False, 1) and by in report.sentence
+        assert not report.answer_is_yes
 
 
-def test_a_recalled_mark_lifted_onto_another_picture_does_not_recall_it(check: Check, tmp_path: Path) -> None:
+@pytest.mark.parametrize("taken_back", ["recalled", "withdrawn"])
+def test_such_a_mark_lifted_onto_another_picture_says_nothing_of_it(
+    check: Check, tmp_path: Path, taken_back: str
+) -> None:
     other = write_clip(tmp_path / "other.mp4", seconds=1, seed=9)
     senses = ToldSenses(MARK_ID, differing(Difference(0, 1, "picture"), share=0.0))
-    assert check(other, senses, release="recalled").verdict == "tampered"
+    report = check(other, senses, release=taken_back)
+    assert (report.verdict, report.trusted, report.release) == ("tampered", False, "unreleased")
+
+
+def test_offline_nobody_knows_that_it_was_withdrawn(studio: Studio) -> None:
+    report = verify(
+        studio.published.path, registry=None, anchors=studio.anchors, senses=ToldSenses(mark_id=MARK_ID)
+    )
+    assert report.release == "unknown_offline" and report.exit_code == 1
 
 
 # tampered -----------------------------------------------------------------------------------------------------
@@ -422,6 +459,8 @@ def test_an_edit_that_hides_a_tampered_parent_is_found(studio: Studio, check: Ch
 def test_the_first_that_holds_in_the_architectures_order() -> None:
     assert first_that_holds(set()) == "nothing_found"
     assert first_that_holds({"intact", "tampered", "recalled"}) == "recalled"
+    assert first_that_holds({"recalled", "withdrawn"}) == "withdrawn"
+    assert first_that_holds({"withdrawn", "unreadable"}) == "unreadable"
     assert first_that_holds({"reencoded_copy", "unreleased"}) == "unreleased"
     assert set(SENTENCES) == set(ORDER)
     assert all(sentence.endswith(".") for sentence in SENTENCES.values())

@@ -21,6 +21,7 @@ from review_ui.rates import forget_all
 from review_ui.security import COOKIE
 from review_ui.sessions import sign_in
 from review_ui.tables import AccountRow
+from tests.kit.fixtures import real_world, world  # noqa: F401
 from tests.review_ui.authenticator import ORIGIN
 
 PASSWORD = "a rather long password"

@@ -16,7 +16,6 @@ from review_ui.authorities import EFFECTS, reach_of
 from review_ui.security import COOKIE
 from review_ui.sessions import sign_in
 from review_ui.tables import AccountRow
-from tests.kit.fixtures import world  # noqa: F401
 from tests.kit.world import PASSWORD, World
 
 

@@ -108,7 +108,15 @@ def evidence_for(render: Any, receipts: list[Any], findings: list[Finding], camp
 
 
 def render_html(render: Any, evidence: Evidence, **values: Any) -> str:
-    usual = {"links": [], "missing": None, "holds": None, "is_maker": False, "problem": None, "note": "", "now": NOW}
+    usual = {
+        "links": [],
+        "missing": None,
+        "holds": None,
+        "is_maker": False,
+        "problem": None,
+        "note": "",
+        "now": NOW,
+    }
     return html("render.html", row=render, evidence=evidence, **(usual | values))
 
 
@@ -177,8 +185,16 @@ def test_a_decision_says_how_it_came_about(manner: str, factor: str) -> None:
 STANDINGS = [
     None,
     Standing("released", serves=True, links=True),
-    Standing("released", serves=True, links=False, code="authority_suspended", sentence="the authority is suspended"),
-    Standing("withdrawn", serves=False, links=False, code="withdrawn", sentence="the person has taken it back"),
+    Standing(
+        "released",
+        serves=True,
+        links=False,
+        code="authority_suspended",
+        sentence="the authority is suspended",
+    ),
+    Standing(
+        "withdrawn", serves=False, links=False, code="withdrawn", sentence="the person has taken it back"
+    ),
 ]
 
 
@@ -255,7 +271,11 @@ def test_the_public_answer_in_every_shape(verdict: Any) -> None:
 
 @pytest.mark.parametrize(
     "manner, words",
-    [("seen", "as the reviewer&#39;s player reported it"), ("decided", "did not report"), ("sampled", "sampling plan")],
+    [
+        ("seen", "as the reviewer&#39;s player reported it"),
+        ("decided", "did not report"),
+        ("sampled", "sampling plan"),
+    ],
 )
 def test_the_public_answer_says_how_the_video_was_approved(manner: str, words: str) -> None:
     credential = {"present": True, "approval": {"sha256": SHA, "manner": manner}}

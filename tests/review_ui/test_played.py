@@ -58,7 +58,9 @@ def test_a_whole_video_that_was_played_in_a_moment_is_not_counted(
     view = open_view(render.id, account=reviewer)
     wait(4.0)
     assert report(render.id, view, [(0.0, 100.0)], account=reviewer) == [(0.0, 9.0)]  # 2 x 4 s and the slack
-    assert report(render.id, view, [(9.0, 100.0)], account=reviewer) == [(0.0, 9.0)]  # the slack is given once
+    assert report(render.id, view, [(9.0, 100.0)], account=reviewer) == [
+        (0.0, 9.0)
+    ]  # the slack is given once
 
 
 def test_twice_as_fast_counts_and_faster_does_not(render: RenderRow, reviewer: AccountRow, wait: Wait):
@@ -84,9 +86,7 @@ def test_seconds_that_are_known_already_cost_nothing(render: RenderRow, reviewer
     assert report(render.id, view, [(0.0, 24.0)], account=reviewer) == [(0.0, 24.0)]
 
 
-def test_an_hour_of_silence_is_not_an_hour_played(
-    make_render: MakeRender, reviewer: AccountRow, wait: Wait
-):
+def test_an_hour_of_silence_is_not_an_hour_played(make_render: MakeRender, reviewer: AccountRow, wait: Wait):
     render = make_render(seconds=600.0)
     view = open_view(render.id, account=reviewer)
     wait(3600.0)
@@ -154,9 +154,7 @@ def test_what_is_no_seconds_of_this_video_is_refused(
     assert coverage(reviewer.id, SEALED) == []
 
 
-def test_a_player_that_runs_a_little_over_the_end_is_cut(
-    render: RenderRow, reviewer: AccountRow, wait: Wait
-):
+def test_a_player_that_runs_a_little_over_the_end_is_cut(render: RenderRow, reviewer: AccountRow, wait: Wait):
     view = open_view(render.id, account=reviewer)
     wait(50.0)
     assert report(render.id, view, [(99.0, 100.04)], account=reviewer) == [(99.0, 100.0)]
@@ -218,7 +216,9 @@ def test_what_is_kept_of_a_view_is_bounded(
     view = open_view(render.id, account=reviewer)
     for start in range(0, 600, 40):
         wait(10.0)
-        report(render.id, view, [(start + 4.0 * n, start + 4.0 * n + 0.1) for n in range(10)], account=reviewer)
+        report(
+            render.id, view, [(start + 4.0 * n, start + 4.0 * n + 0.1) for n in range(10)], account=reviewer
+        )
     with reading() as session:
         assert len(session.get_one(ViewRow, view).ranges) == 20
 

@@ -1,0 +1,85 @@
+"""Rows against what the ledger committed to: of several commitments to one row the newest counts.
+
+Rows that say who decided, measured or agreed are signed as well, with keys that the database does not hold; their
+signatures are checked here too, so that a row which was inserted together with a ledger entry is still named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from audit.events import Event
+from audit.ledger.report import LedgerReport
+from audit.tables import LedgerEntryRow, commitment, row_name
+from core.errors import GreenroomError
+
+
+class Known(NamedTuple):
+    """What an entry says of a row."""
+
+    entry_id: str
+    event: str
+    commitment: str
+
+
+Commitments = dict[str, Known]
+
+
+def remember(entry: LedgerEntryRow, commitments: Commitments) -> None:
+    """Take an entry's commitments in; entries come in the order of the log, pending ones by id."""
+    facts = entry.facts if isinstance(entry.facts, dict) else {}
+    rows = facts.get("rows")
+    if isinstance(rows, dict):
+        commitments.update(
+            {str(name): Known(entry.entry_id, entry.event, str(value)) for name, value in rows.items()}
+        )
+    if "row" in facts and "commitment" in facts:  # the first version's entries spoke of one row
+        commitments[str(facts["row"])] = Known(entry.entry_id, entry.event, str(facts["commitment"]))
+
+
+def verify_rows(session: Session, table: type[Any], commitments: Commitments, report: LedgerReport) -> None:
+    """Every row of a covered table against its entry and its signature; takes each from ``commitments``."""
+    check = _signed(table)
+    try:
+        for row in session.scalars(select(table).execution_options(yield_per=500)):
+            report.rows += 1
+            name = row_name(row)
+            known = commitments.pop(name, None)
+            if known is None:
+                report.add("added", name, "no entry of the ledger speaks of this row")
+            elif commitment(row) != known.commitment:
+                report.add("changed", name, f"it is not what entry {known.entry_id} committed to")
+            elif check is not None and not _adopted_unsigned(row, known):
+                _verify_signature(check, row, name, report)
+    except (ValueError, TypeError, LookupError, SQLAlchemyError) as error:
+        report.add("changed", table.__tablename__, f"a row cannot be read ({type(error).__name__})")
+
+
+def _verify_signature(check: Callable[[Any], Any], row: Any, name: str, report: LedgerReport) -> None:
+    try:
+        check(row)
+    except GreenroomError as error:
+        report.add("unsigned", name, error.what)
+
+
+def _adopted_unsigned(row: Any, known: Known) -> bool:
+    """A decision from before decisions were signed, taken in under the marker that says so. No release counts it."""
+    return known.event == Event.ROWS_ADOPTED.value and getattr(row, "document", "") is None
+
+
+def _signed(table: type[Any]) -> Callable[[Any], Any] | None:
+    # Here, because these modules stand on the ledger's entries.
+    from audit import approvals, authority_reading, receipts
+
+    checks: dict[str, Callable[[Any], Any]] = {
+        "approvals": approvals.verified,
+        "receipts": receipts.verified,
+        "authorities": authority_reading.verified,
+        "authority_status": authority_reading.verified_status,
+    }
+    return checks.get(table.__tablename__)

@@ -1,0 +1,91 @@
+"""A rotation is in the ledger, old signatures hold, and a crash in the middle leaves one key that signs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from audit import keys, rotation
+from audit.errors import KeyProblem
+from audit.ledger import Event, append, sequence_pending, verify_ledger
+from audit.tables import LedgerEntryRow
+from core.database import reading, transaction
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+def entries() -> list[tuple[str, dict[str, str]]]:
+    with reading() as session:
+        rows = session.scalars(select(LedgerEntryRow).order_by(LedgerEntryRow.id))
+        return [(row.subject, row.facts) for row in rows if row.event == Event.KEY_ROTATED.value]
+
+
+@pytest.mark.parametrize("name", keys.NAMES)
+def test_the_old_key_verifies_the_new_one_signs_and_the_ledger_names_both(name: str) -> None:
+    before = keys.sign(name, b"data")
+    made = rotation.rotate(name, actor="usr_admin")
+    after = keys.sign(name, b"data")
+    assert (made.old, made.new) == (before.key_id, after.key_id)
+    assert keys.verify(name, before, b"data") and keys.verify(name, after, b"data")
+    assert entries() == [(before.key_id, {"kind": name, "key_id": after.key_id, "actor": "usr_admin"})]
+    sequence_pending()
+    assert verify_ledger().good
+
+
+def test_the_first_key_of_a_name_can_be_made_so(home: object) -> None:
+    made = rotation.rotate("approvals")
+    assert made.old is None and keys.sign("approvals", b"data").key_id == made.new
+    with reading() as session:
+        assert rotation.retired_by(session, made.new) is None
+
+
+def test_what_was_written_after_a_key_was_retired_can_be_told() -> None:
+    old = keys.sign("approvals", b"data").key_id
+    new = rotation.rotate("approvals").new
+    with transaction() as session:
+        append(session, Event.STATE_CHANGED, "rnd_later", {"state": "draft"})
+    with reading() as session:
+        retired = rotation.retired_by(session, old)
+        later = session.scalars(select(LedgerEntryRow).where(LedgerEntryRow.subject == "rnd_later")).one()
+        assert retired is not None and retired.id < later.id
+        assert rotation.retired_by(session, new) is None
+
+
+def test_nothing_signs_with_a_key_whose_entry_was_not_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = keys.sign("receipts", b"data").key_id
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr("audit.rotation.append", full)
+        rotation.rotate("receipts")
+    assert keys.sign("receipts", b"data").key_id == old and entries() == []
+
+
+def test_a_crash_after_the_entry_is_completed_by_running_it_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = keys.sign("receipts", b"data").key_id
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("audit.keys.make_current", crash)
+        rotation.rotate("receipts")
+    assert keys.sign("receipts", b"data").key_id == old
+    assert rotation.rotate("receipts").old == old
+    assert keys.sign("receipts", b"data").key_id != old
+
+
+def test_a_damaged_name_gets_a_key_again(home: Path) -> None:
+    keys.sign("receipts", b"data")
+    (home / "keys" / "receipts" / "current").write_text("no key id")
+    made = rotation.rotate("receipts")
+    assert made.old is None and keys.sign("receipts", b"data").key_id == made.new
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(KeyProblem, match="no signing key of this name"):
+        rotation.rotate("invoices")

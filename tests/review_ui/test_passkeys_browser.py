@@ -1,0 +1,149 @@
+"""A passkey in a real browser: enrolled on the account page, used to confirm, refused where it was not asked for.
+
+Chromium's virtual authenticator stands for the device; the application is served at localhost, as passkeys need a name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Page, expect, sync_playwright
+
+from review_ui.app import make_app
+from review_ui.factors import has_factor, prove
+from review_ui.factors.passkeys import list_passkeys
+from review_ui.tables import AccountRow
+from tests.review_ui.conftest import PASSWORD
+
+pytestmark = pytest.mark.browser
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture
+def address(home: Any) -> Iterator[str]:
+    """The application at a free port of localhost."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(make_app(), host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+    yield f"http://localhost:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@dataclass
+class Device:
+    """The virtual authenticator of a page."""
+
+    page: Page
+
+    def __post_init__(self) -> None:
+        self.session = self.page.context.new_cdp_session(self.page)
+        self.session.send("WebAuthn.enable")
+        self.name = self.session.send(
+            "WebAuthn.addVirtualAuthenticator",
+            {
+                "options": {
+                    "protocol": "ctap2",
+                    "transport": "internal",
+                    "hasResidentKey": True,
+                    "hasUserVerification": True,
+                    "isUserVerified": True,
+                    "automaticPresenceSimulation": True,
+                }
+            },
+        )["authenticatorId"]
+
+    def knows_the_person(self, yes: bool) -> None:
+        self.session.send("WebAuthn.setUserVerified", {"authenticatorId": self.name, "isUserVerified": yes})
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+        page.set_default_timeout(20_000)
+        yield page
+        browser.close()
+
+
+def sign_in(page: Page, address: str, account: AccountRow) -> None:
+    page.context.clear_cookies()
+    page.goto(f"{address}/sign-in?next=/account")
+    page.get_by_label("E-mail address").fill(account.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+
+
+def test_a_passkey_from_enrolment_to_removal(page: Page, address: str, account: AccountRow):
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda told: problems.append(told.text) if "Content Security" in told.text else None)
+    device = Device(page)
+    sign_in(page, address, account)
+    page.get_by_label("Name of the device").fill("Office laptop")
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_text("Office laptop")).to_be_visible()
+    key = list_passkeys(account)[0]
+    assert key.origin == address
+
+    sign_in(page, address, account)  # a new session: the password alone is not fresh any more
+    expect(page.get_by_role("button", name="Remove Office laptop")).to_have_count(0)
+    page.get_by_label("Password").fill(PASSWORD)
+    device.knows_the_person(False)
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("alert")).to_contain_text("No passkey was used")
+    device.knows_the_person(True)
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_role("button", name="Remove Office laptop").click()
+    expect(page.get_by_text("Office laptop")).to_have_count(0)
+    assert not has_factor(account) and problems == []
+
+
+def test_an_assertion_is_for_the_decision_that_the_page_shows(page: Page, address: str, account: AccountRow):
+    Device(page)
+    sign_in(page, address, account)
+    page.get_by_label("Name of the device").fill("Office laptop")
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_text("Office laptop")).to_be_visible()
+    sent: list[dict[str, str]] = []
+    # A form as the console has it, put into the page: what it would send is caught instead of sent.
+    page.expose_function("caught", sent.append)
+    page.evaluate(
+        """async () => {
+          const csrf = document.querySelector("[name=csrf]").value;
+          document.querySelector("main").innerHTML = `<form action="/renders/rnd_1/approve" method="post"
+            data-passkey-purpose="approve" data-passkey-subject="rnd_1:${"ab".repeat(32)}:approved">
+            <input type="hidden" name="csrf" value="${csrf}"><input type="hidden" name="passkey"><input name="totp">
+            <button>Approve</button><button formaction="/renders/rnd_1/reject">Reject</button></form>`;
+          await import("/static/passkey.js?again");
+          document.querySelector("main form").addEventListener("submit", (event) => {
+            if (event.defaultPrevented) return;
+            event.preventDefault();
+            caught(Object.fromEntries(new FormData(event.target)));
+          });
+        }"""
+    )
+    page.get_by_role("button", name="Reject").click()
+    page.get_by_role("button", name="Approve").click()
+    page.wait_for_function("document.querySelector('main form').elements.passkey.value")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    while len(sent) < 2:
+        page.wait_for_timeout(20)
+    assert sent[0]["passkey"] == ""  # a button with a way of its own asks for no passkey
+    subject = f"rnd_1:{'ab' * 32}:approved"
+    assert prove(account, purpose="approve", subject=subject, passkey_json=sent[1]["passkey"]) == "passkey"
