@@ -93,9 +93,8 @@ def under_a_leaf(case: Case) -> None:
 
 def under_what_is_no_authority(case: Case) -> None:
     """Its key usage says that it signs certificates; it is no authority all the same."""
-    between = case.at.authority.between
-    middle = issue("No authority", between, key_cert_sign=True)
-    case.at.sign_with(issue("Leaf", middle, purposes=CLAIMS), middle, between)
+    middle = issue("No authority", case.at.authority.root, key_cert_sign=True)
+    case.at.sign_with(issue("Leaf", middle, purposes=CLAIMS), middle)
 
 
 def other_leaf(**changes: Any) -> Break:
