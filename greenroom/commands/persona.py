@@ -1,4 +1,4 @@
-"""``greenroom persona list|add-sample`` and ``greenroom authority show|revoke``."""
+"""``greenroom persona list|add``."""
 
 from __future__ import annotations
 
@@ -24,15 +24,6 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     new.add_argument("--voice", default="hibari")
     add_actor_options(new)
 
-    authority = command(verbs, shared, "authority", "what allows a persona to be rendered", run_show)
-    verbs_of_authority = authority.add_subparsers(dest="action", required=True, metavar="ACTION")
-    show = command(verbs_of_authority, shared, "show", "one authority and its status", run_show)
-    revoke = command(verbs_of_authority, shared, "revoke", "withdraw it: nothing new is released", run_revoke)
-    for action in (show, revoke):
-        action.add_argument("authority_id")
-        add_actor_options(action)
-    revoke.add_argument("--reason", required=True)
-
 
 def run_list(args: argparse.Namespace) -> Answer:
     from pipeline.onboarding import list_personas
@@ -56,25 +47,3 @@ def run_add(args: argparse.Namespace) -> Answer:
     )
     document = {"persona": row.id, "authority": row.authority_id}
     return Answer(document, f"persona {row.id} under authority {row.authority_id}")
-
-
-def run_show(args: argparse.Namespace) -> Answer:
-    from audit.authorities import get_authority
-    from core.database import reading
-
-    actor(args, "audit")
-    with reading() as session:
-        authority = get_authority(session, args.authority_id)
-    document = authority.document.model_dump(mode="json") | {"status": authority.status.value}
-    return Answer(document, f"{args.authority_id}: {authority.status.value}")
-
-
-def run_revoke(args: argparse.Namespace) -> Answer:
-    from audit.authorities import set_status
-    from audit.models import AuthorityStatus
-    from core.database import transaction
-
-    who = actor(args, "audit")
-    with transaction() as session:
-        set_status(session, args.authority_id, AuthorityStatus.REVOKED, reason=args.reason, actor=who.id)
-    return Answer({"authority": args.authority_id, "status": "revoked"}, f"{args.authority_id} is revoked")

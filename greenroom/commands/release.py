@@ -11,10 +11,10 @@ from greenroom.output import Answer
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    parser = command(verbs, shared, "release", "release an approved render and print its link", run)
+    parser = command(verbs, shared, "release", "release an approved render and print a new link to it", run)
     parser.add_argument("render_id")
     add_actor_options(parser)
-    recall = command(verbs, shared, "recall", "take a released render back", run_recall)
+    recall = command(verbs, shared, "recall", "take a released or an approved render back", run_recall)
     recall.add_argument("render_id")
     recall.add_argument("--reason", required=True)
     add_actor_options(recall)
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> Answer:
 
     who = actor(args, "release")
     render = release(args.render_id, brand_id=who.brand_id, actor_id=who.id)
-    token = make_link(render.id, brand_id=who.brand_id)
+    token = make_link(render.id, brand_id=who.brand_id, made_by=who.id)
     document = {
         "render": render.id,
         "state": render.state,

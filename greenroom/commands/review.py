@@ -16,12 +16,18 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     queue = command(actions, shared, "list", "renders that wait for a person", run_list)
     add_actor_options(queue)
     approve = command(
-        actions, shared, "approve", "approve a sealed asset that you have seen in full", run_approve
+        actions,
+        shared,
+        "approve",
+        "approve a sealed asset; recorded as decided, since nothing was played here",
+        run_approve,
     )
     reject = command(actions, shared, "reject", "reject with a reason", run_reject)
     for action in (approve, reject):
         action.add_argument("render_id")
-        action.add_argument("--asset", required=True, metavar="SHA256", help="the sealed asset that you saw")
+        action.add_argument(
+            "--asset", required=True, metavar="SHA256", help="the sealed asset that you decide over"
+        )
         add_actor_options(action)
     reject.add_argument("--reason", required=True)
 
@@ -43,6 +49,7 @@ def run_list(args: argparse.Namespace) -> Answer:
 
 
 def run_approve(args: argparse.Namespace) -> Answer:
+    # High risk is refused here, with the reason: it has to be seen, and proven with a passkey, in the console.
     from pipeline.review import approve
 
     who = actor(args, "review")

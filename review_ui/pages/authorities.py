@@ -9,15 +9,14 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
-from audit.authorities import authorities_of, get_authority, set_status
+from audit.authorities import authorities_of
 from audit.models import Authority, AuthorityStatus, Effect
-from audit.standing import AuthorityStanding, authority_standing
-from core.database import reading, transaction
-from core.errors import GreenroomError, NotFound
+from core.database import reading
+from core.errors import GreenroomError
 from pipeline.onboarding import list_personas
 from pipeline.tables import PersonaRow
 from review_ui.accounts import require
-from review_ui.reach import EFFECTS, Reach, follows, reach_of, reached
+from review_ui.authorities import EFFECTS, Look, change, look, reached
 from review_ui.rendering import page
 from review_ui.security import Sent, Signed, Visitor
 
@@ -31,12 +30,9 @@ class Entry:
     """One persona's record, as the page shows it. ``problem``: it does not verify, so nothing in it is shown."""
 
     persona: PersonaRow
-    problem: GreenroomError | None = None
-    standing: AuthorityStanding | None = None
+    look: Look | None = None
     earlier: tuple[Authority, ...] = ()
-    reach: Reach = Reach()
-    reached: str = ""
-    follows: str = ""
+    problem: GreenroomError | None = None
 
 
 @router.get("/authorities")
@@ -46,7 +42,15 @@ def index(request: Request, visitor: Signed, done: str = "") -> Response:
     personas = list_personas(brand_id=visitor.account.brand_id)
     with reading() as session:
         entries = [_entry(session, persona) for persona in personas]
-    return page(request, "authorities.html", visitor=visitor, entries=entries, done=done, effects=EFFECTS)
+    return page(
+        request,
+        "authorities.html",
+        visitor=visitor,
+        entries=entries,
+        done=done,
+        effects=EFFECTS,
+        reached=reached,
+    )
 
 
 @router.post("/authorities/{authority_id}/suspend")
@@ -73,20 +77,15 @@ def _change(
     visitor: Visitor, authority_id: str, status: AuthorityStatus, reason: str, effect: Effect | None = None
 ) -> Response:
     require(visitor.account, "audit")
-    with transaction() as session:
-        if get_authority(session, authority_id).document.brand_id != visitor.account.brand_id:
-            raise NotFound("there is no such authority", where=authority_id, next_step="check the id")
-        set_status(session, authority_id, status, reason, visitor.account.id, effect=effect)
+    change(authority_id, status, reason, account=visitor.account, effect=effect)
     return RedirectResponse(f"/authorities?done={authority_id}#{authority_id}", status_code=303)
 
 
 def _entry(session: Session, persona: PersonaRow) -> Entry:
     try:
-        standing = authority_standing(session, persona.authority_id)
+        found = look(session, persona.authority_id, brand_id=persona.brand_id)
         versions = authorities_of(session, persona.id)
     except GreenroomError as problem:
         return Entry(persona, problem=problem)
-    current = standing.authority
-    reach = reach_of(session, current)
-    earlier = tuple(version for version in versions if version.id != current.id)
-    return Entry(persona, None, standing, earlier, reach, reached(reach), follows(current, reach))
+    current = found.standing.authority.id
+    return Entry(persona, found, tuple(version for version in versions if version.id != current))

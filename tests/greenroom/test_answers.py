@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from importlib import import_module
 from itertools import product
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Any, get_args
 import pytest
 
 from audit.ledger.verify import LedgerReport
-from audit.models import AuthorityStatus
+from audit.models import AuthorityStatus, Effect
 from audit.rotation import Rotation
+from audit.standing import SENTENCES as SENTENCES_OF_STATES
+from core.database import now
 from core.errors import GreenroomError, InputError, MediaError
 from core.gates import decide, load_gate_set
 from core.models import Finding, GateResult, Span, Verdict
@@ -33,6 +36,7 @@ from policy.models import PolicyReport
 from provenance.mark import MarkReading
 from provenance.models import Problem, Release, VerifyReport, VerifyVerdict
 from provenance.verdicts import SENTENCES
+from review_ui.authorities import Look, Reach
 from tests.shapes import shapes_of
 
 SHA = "ab" * 32
@@ -354,15 +358,40 @@ def test_changes_of_an_account_say_how_it_stands(
 
 
 def test_authorities_in_every_status(run: Callable[..., Any], home: Path) -> None:
-    document = SimpleNamespace(model_dump=lambda mode: {"id": "aut_1", "scope": None})
-    for status in AuthorityStatus:
-        authority = SimpleNamespace(document=document, status=status)
-        text, told, _ = run("authority show aut_1", {"audit.authorities.get_authority": authority})
-        assert told["status"] == status.value and status.value in text
-    assert (
-        run("authority revoke aut_1 --reason late", {"audit.authorities.set_status": None})[1]["status"]
-        == "revoked"
-    )
+    document = SimpleNamespace(model_dump=lambda mode: {"id": "aut_1", "scope": None}, version=2)
+    for status, state, effect in product(AuthorityStatus, SENTENCES_OF_STATES, Effect):
+        last = SimpleNamespace(status=status, effect=effect)
+        authority = SimpleNamespace(id="aut_1", document=document, status=status, history=(last,))
+        standing = SimpleNamespace(authority=authority, state=state, effect=effect)
+        found = Look(standing, Reach(1, 2, 3, 4))  # type: ignore[arg-type]
+        text, told, _ = run("authority show aut_1", {"review_ui.authorities.look": found})
+        assert text.startswith(f"aut_1: {state}\n") and told["meaning"] in text and told["meaning"]
+        assert (told["status"], told["state"], told["effect"]) == (status.value, state, effect.value)
+        assert told["videos"] == {"released": 1, "in_the_making": 2, "taken_back": 3, "stopped": 4}
+        for words in ("suspend aut_1", "resume aut_1", "revoke aut_1 --effect recall", "revoke aut_1"):
+            changed = run(f"authority {words} --reason late", {"review_ui.authorities.change": found})
+            assert changed[1] == told and changed[2] == 0
+    new = SimpleNamespace(id="aut_2", document=document)
+    told = run("authority supersede aut_1 a.yaml", {"pipeline.onboarding.supersede_authority": new})[1]
+    assert told == {"authority": "aut_2", "version": 2, "supersedes": "aut_1"}
+
+
+def test_links_in_every_state(run: Callable[..., Any]) -> None:
+    assert run("link make rnd_1 --hours 2", {"delivery.links.make_link": "token"})[1]["link"] == "/v/token"
+    assert run("link list rnd_1", {"delivery.links.list_links": []})[:2] == ("no links\n", [])
+    moment = now()
+    rows = [
+        SimpleNamespace(
+            id="lnk_1", made_by="usr_1", created_at=moment, expires_at=expires, revoked_at=revoked
+        )
+        for expires, revoked in product((moment + timedelta(1), moment - timedelta(1)), (None, moment))
+    ]
+    replaced = {"delivery.links.list_links": rows, "delivery.links.token_of": "token"}
+    text, told, _ = run("link list rnd_1", replaced)
+    assert [one["state"] for one in told] == ["open", "revoked", "ended", "revoked"]
+    assert len(text.splitlines()) == len(rows)
+    told = run("link revoke lnk_1", {"delivery.links.revoke_link": rows[1]})[1]
+    assert told == {"id": "lnk_1", "state": "revoked"}
 
 
 def test_the_ledger_whole_and_broken(run: Callable[..., Any]) -> None:
@@ -435,10 +464,10 @@ def test_errors_are_one_document(error: GreenroomError, capsys: pytest.CaptureFi
 TESTED = {
     "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",
     "watermark embed", "watermark detect", "policy check", "persona list", "persona add", "authority show",
-    "authority revoke", "campaign list", "campaign create", "ledger verify",
-    "pki init", "pki anchors", "pki rotate", "pki check", "user list",
-    "user add", "user role", "user password", "user disable", "user enable", "user forget-factors",
-    "models list", "models pull", "models verify", "demo", "up",
+    "authority revoke", "authority suspend", "authority resume", "authority supersede", "link make", "link list",
+    "link revoke", "campaign list", "campaign create", "ledger verify", "pki init", "pki anchors", "pki rotate",
+    "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
+    "user forget-factors", "models list", "models pull", "models verify", "demo", "up",
 }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from pipeline.runner import advance
 from pipeline.service import get_render
 from pipeline.states import State
 from provenance.verify import verify
-from review_ui.accounts import authenticate
+from review_ui.accounts import authenticate, list_accounts
 from tests.greenroom.old_home import OldHome, unpack
 from tests.kit.home import at_home
 
@@ -152,11 +152,8 @@ def test_a_decision_from_before_does_not_count_as_one_of_two(migrated: OldHome):
     with reading() as session:
         given = select(ApprovalRow.reviewer_id).where(ApprovalRow.render_id == render)
         decided = set(session.scalars(given))
-    other = next(
-        account["id"]
-        for name, account in migrated.contents["accounts"].items()
-        if "reviewer" in name and account["id"] not in decided
-    )
+    accounts = migrated.contents["accounts"]
+    other = next(accounts[name] for name in ("reviewer", "second_reviewer") if accounts[name] not in decided)
     seen = {"played": ((0.0, row.seconds or 0.0),), "factor": "passkey"}
     state = approve(render, brand_id=brand, reviewer_id=other, sealed_sha256=row.sealed_sha256 or "", **seen)
     assert state is State.IN_REVIEW
@@ -178,7 +175,7 @@ def test_accounts_sign_in_as_before_and_no_session_is_left(migrated: OldHome):
         assert connection.execute("SELECT count(*) FROM sign_ins").fetchone() == (0,)
         null = "SELECT count(*) FROM renders WHERE reason = 'null'"
         assert connection.execute(null).fetchone() == (0,)
-    account = migrated.contents["accounts"]["reviewer"]
-    assert authenticate(account["email"], migrated.contents["password"]).id == account["id"]
+    account = next(row for row in list_accounts() if row.id == migrated.contents["accounts"]["reviewer"])
+    assert authenticate(account.email, migrated.contents["password"]).id == account.id
     with pytest.raises(Forbidden):
-        authenticate(account["email"], "not the password")
+        authenticate(account.email, "not the password")

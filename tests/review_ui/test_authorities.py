@@ -12,11 +12,10 @@ from audit.models import AuthorityStatus, Effect
 from core.database import reading
 from delivery.withdrawal import on_authority_changed
 from review_ui.app import make_app
-from review_ui.reach import EFFECTS, reach_of
+from review_ui.authorities import EFFECTS, reach_of
 from review_ui.security import COOKIE
 from review_ui.sessions import sign_in
 from review_ui.tables import AccountRow
-from tests.kit.fixtures import world  # noqa: F401
 from tests.kit.world import PASSWORD, World
 
 

@@ -15,7 +15,6 @@ from review_ui.pages import public
 from review_ui.security import COOKIE
 from review_ui.serving import GuardedFile
 from review_ui.sessions import sign_in
-from tests.kit.fixtures import world  # noqa: F401
 from tests.kit.world import PASSWORD, World
 
 PERSON = "withdrawn by the person who appears in it"

@@ -1,4 +1,4 @@
-"""How far a change of an authority reaches, in numbers and in words: what is out, what is being made, what follows."""
+"""A brand's authorities, for console and command line: how one stands, how far a change reaches, and what follows it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from audit.authorities import set_status
 from audit.models import Authority, AuthorityStatus, Effect
+from audit.standing import AuthorityStanding, authority_standing
 from audit.tables import AuthorityRow
+from core.database import transaction
+from core.errors import NotFound
 from pipeline.states import STAGE_AT, State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from review_ui.tables import AccountRow
 
 OPEN = (*STAGE_AT, State.IN_REVIEW, State.APPROVED, State.FAILED)
 
@@ -35,6 +40,56 @@ class Reach:
     open: int = 0
     taken_back: int = 0
     stopped: int = 0
+
+
+@dataclass(frozen=True)
+class Look:
+    """An authority's record at one moment: the version in force, how it stands, how far it reaches."""
+
+    standing: AuthorityStanding
+    reach: Reach
+
+    @property
+    def meaning(self) -> str:
+        """What its standing means for its videos, in a sentence or two."""
+        authority, state = self.standing.authority, self.standing.state
+        if state == "not_yet":
+            return "Nothing is made or released before it begins."
+        if authority.history[-1].status.value != state:  # it has ended by its date
+            return f"Nothing new is made. {EFFECTS[self.standing.effect]}"
+        return follows(authority, self.reach)
+
+
+def look(session: Session, authority_id: str, *, brand_id: str) -> Look:
+    """The record that an authority belongs to, whichever of its versions is named.
+
+    Raises:
+        NotFound: no such authority of this brand. ForgedAuthority: it does not verify.
+    """
+    standing = authority_standing(session, authority_id)
+    if standing.authority.document.brand_id != brand_id:
+        raise NotFound("there is no such authority", where=authority_id, next_step="check the id")
+    return Look(standing, reach_of(session, standing.authority))
+
+
+def change(
+    authority_id: str,
+    status: AuthorityStatus,
+    reason: str,
+    *,
+    account: AccountRow,
+    effect: Effect | None = None,
+) -> Look:
+    """Suspend, lift or withdraw; the caller has checked the right. ``effect`` None: what the record says.
+
+    Raises:
+        NotFound: no such authority of this account's brand.
+        Conflict, InputError: as :func:`audit.authorities.set_status`.
+    """
+    with transaction() as session:
+        look(session, authority_id, brand_id=account.brand_id)  # another brand's does not exist
+        set_status(session, authority_id, status, reason, account.id, effect=effect)
+        return look(session, authority_id, brand_id=account.brand_id)
 
 
 def reach_of(session: Session, authority: Authority) -> Reach:
@@ -68,7 +123,7 @@ def follows(authority: Authority, reach: Reach) -> str:
     out = reach.released + reach.taken_back
     making = reach.open + reach.stopped
     if authority.status is AuthorityStatus.GRANTED:
-        return f"New videos can be made, released and linked again: {reached(reach)}."
+        return f"Videos can be made, released and linked: {reached(reach)}."
     if authority.status is AuthorityStatus.SUSPENDED:
         return (
             f"{_videos(out, 'released')}: links go on until they expire, and there are no new ones. "
