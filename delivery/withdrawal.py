@@ -8,6 +8,7 @@ until there is nothing left to do.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from audit.models import AuthorityStatus, Effect
 from audit.standing import AuthorityStanding, authority_standing
 from audit.tables import AuthorityRow, AuthorityStatusRow
 from core.database import now, reading, transaction
+from core.errors import GreenroomError
 from core.heartbeat import beat
 from pipeline import outbox
 from pipeline.life import move, note
@@ -27,6 +29,8 @@ from pipeline.runner import withdrawn
 from pipeline.standing import standing_of
 from pipeline.states import STAGE_AT, State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+
+log = logging.getLogger("greenroom.delivery")
 
 CHUNK = 100
 _OPEN = (*STAGE_AT, State.IN_REVIEW, State.APPROVED, State.FAILED)
@@ -62,7 +66,12 @@ def expire(*, limit: int = 100) -> list[str]:
             )
             .limit(limit)
         ).all()
-    for authority_id in ended:
+    return [authority_id for authority_id in ended if _expired(authority_id)]
+
+
+def _expired(authority_id: str) -> bool:
+    """One that cannot be read, or was changed meanwhile, keeps no other from ending."""
+    try:
         with transaction() as session:
             set_status(
                 session,
@@ -71,7 +80,10 @@ def expire(*, limit: int = 100) -> list[str]:
                 reason="its last day is over",
                 actor="sys_expiry",
             )
-    return list(ended)
+    except GreenroomError as error:
+        log.error("its end could not be written down: %s %s", authority_id, error.code)
+        return False
+    return True
 
 
 def affected(session: Session, authority_id: str) -> dict[str, int]:
