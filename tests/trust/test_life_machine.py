@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.kit.fixtures import real_world, world  # noqa: F401
 from tests.kit.world import World
 from tests.trust import seams
 from tests.trust.acts import set_up
@@ -50,7 +49,7 @@ def live(w: World, runs: int, steps: int) -> None:
 
 
 def test_every_order_of_events_keeps_every_promise(world: World):
-    live(world, runs=3, steps=25)
+    live(world, runs=30, steps=25)
 
 
 def test_so_does_it_with_the_real_signer(real_world: World):
