@@ -12,6 +12,7 @@ from core.database import transaction
 from core.ids import new_id
 from core.tables import BrandRow
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from tests.kit.fixtures import real_world, world  # noqa: F401
 
 MakeRender = Callable[..., RenderRow]
 
