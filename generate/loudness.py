@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter1d
 from scipy.signal import resample_poly
 
+from core.heartbeat import beat
+
 TARGET_LUFS = -16.0
 PEAK_DBTP = -1.0
 _OVERSAMPLE = 4
@@ -17,6 +19,7 @@ def integrated_loudness(samples: NDArray[np.float32], rate: int) -> float:
     """LUFS of mono sound; -inf for silence. Sound shorter than one gating block is padded with silence."""
     import pyloudnorm
 
+    beat()
     short = int(_BLOCK_SECONDS * rate) + 1 - len(samples)
     padded = np.pad(samples, (0, max(0, short))).astype(np.float64)
     if not np.any(padded):
@@ -49,6 +52,7 @@ def normalise(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
 
 
 def _limit(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    beat()
     ceiling = 10 ** ((PEAK_DBTP - 0.1) / 20)
     fine = np.abs(resample_poly(samples, _OVERSAMPLE, 1))[: len(samples) * _OVERSAMPLE]
     peaks = fine.reshape(-1, _OVERSAMPLE).max(axis=1)

@@ -24,10 +24,13 @@ from core.models import Finding
 from pipeline.seen import Manner, Range, manner_of, merge, seconds_of, spans_of
 from pipeline.states import State
 from pipeline.tables import RenderRow
-from review_ui.tables import SLACK, AccountRow, ViewRow
+from review_ui.tables import AccountRow, ViewRow
 
 FASTEST = 2.0
 """New seconds of video for each second of the clock, at most."""
+
+SLACK = 1.0
+"""Seconds that an account may be ahead of that, in all: a report's way through the network is not always as long."""
 
 LONGEST_GAP = 60.0
 """Seconds between two reports that count. The player reports every two; an hour of silence is not an hour played."""
@@ -156,9 +159,8 @@ class _Clock:
 def _clock(session: Session, account: AccountRow) -> _Clock:
     # One clock for all that an account plays: ten open pages are no way to play ten times as fast.
     session.execute(select(AccountRow.id).where(AccountRow.id == account.id).with_for_update())
-    last = session.scalars(
-        select(ViewRow).where(ViewRow.account_id == account.id).order_by(ViewRow.reported_at.desc()).limit(1)
-    ).first()
+    mine = select(ViewRow).where(ViewRow.account_id == account.id)
+    last = session.scalars(mine.order_by(ViewRow.reported_at.desc(), ViewRow.ahead).limit(1)).first()
     moment = now()
     if last is None:
         return _Clock(moment, SLACK)

@@ -155,10 +155,6 @@ class ChallengeRow(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-SLACK = 1.0
-"""Seconds that an account may be ahead of that, in all: a report's way through the network is not always as long."""
-
-
 class ViewRow(Base):
     """What one account's player has played of one sealed asset. One row for both, however often the page is opened."""
 
@@ -175,7 +171,7 @@ class ViewRow(Base):
     ranges: Mapped[list[Any]] = mapped_column(
         default=list, info={"personal": "what a reviewer played, and when"}
     )
-    ahead: Mapped[float] = mapped_column(default=SLACK)  # what is left of the slack, in seconds of video
+    ahead: Mapped[float] = mapped_column(default=0.0)  # seconds of video that it may be ahead of our clock
     opened_at: Mapped[datetime] = mapped_column(default=now)
     reported_at: Mapped[datetime] = mapped_column(default=now)
 

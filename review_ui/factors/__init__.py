@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from core.database import reading
 from core.errors import InputError
-from review_ui.accounts import standing
 from review_ui.factors import passkeys, totp
 from review_ui.factors.held import Factors, held
 from review_ui.rates import try_once
@@ -66,8 +65,6 @@ def prove(
     if not passkey_json and not totp:
         return "none"
     try_once("", f"factor {account.id}")
-    with reading() as session:
-        standing(session, account.id)  # the caller's row may be older than a `user disable`
     if passkey_json:
         passkeys.check_proof(account.id, purpose, subject, passkey_json)
         return "passkey"

@@ -159,7 +159,7 @@ def check_proof(account_id: str, purpose: str, subject: str, answer: str) -> Non
         log.warning("the counter of passkey %s went back: it may have been copied", row.id)
         raise _refused(account_id, "the passkey's counter went back, so it may have been copied")
     with transaction() as session:
-        standing(session, account_id)
+        standing(session, account_id)  # the caller's row may be older than a `user disable`
         moved = session.execute(
             update(PasskeyRow)
             .where(

@@ -93,7 +93,7 @@ def remove(account: AccountRow) -> None:
 def check(account_id: str, code: str) -> None:
     """The code fits now and was not used before. Raises Forbidden; wrong ones are counted."""
     with transaction() as session:
-        standing(session, account_id)
+        standing(session, account_id)  # the caller's row may be older than a `user disable`
         row = totp_of(session, account_id)
         if row is None:
             raise Forbidden(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -9,7 +10,7 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from core.blobs import blobs
 from core.database import now
-from core.errors import InputError, NotFound
+from core.errors import GreenroomError, InputError, NotFound
 from delivery import links
 from delivery.recall import recall
 from delivery.release import release
@@ -22,9 +23,12 @@ from review_ui.evidence import evidence_of
 from review_ui.pages.player import ranges_of_form
 from review_ui.played import coverage, report_with_decision, what_is_missing
 from review_ui.rendering import page
-from review_ui.security import Sent, Signed
+from review_ui.security import Sent, Signed, Visitor
 
 router = APIRouter()
+
+Note = Annotated[str, Form(max_length=2000)]
+Played = Annotated[str, Form(max_length=8000)]
 
 VIEWS: dict[str, tuple[State, ...]] = {
     "review": (State.IN_REVIEW,),
@@ -51,6 +55,16 @@ def queue(request: Request, visitor: Signed, view: str = "review") -> Response:
 def one(request: Request, visitor: Signed, render_id: str) -> Response:
     """The page of one render. Looking at it makes and changes nothing."""
     require(visitor.account, "view")
+    return _show(request, visitor, render_id)
+
+
+def _show(
+    request: Request,
+    visitor: Visitor,
+    render_id: str,
+    problem: GreenroomError | None = None,
+    note: str = "",
+) -> Response:
     row = get_render(render_id, brand_id=visitor.account.brand_id)
     evidence = evidence_of(row)
     is_maker = row.maker_id == visitor.account.id
@@ -60,6 +74,7 @@ def one(request: Request, visitor: Signed, render_id: str) -> Response:
     return page(
         request,
         "render.html",
+        status=problem.http_status if problem is not None else 200,
         visitor=visitor,
         row=row,
         evidence=evidence,
@@ -67,6 +82,8 @@ def one(request: Request, visitor: Signed, render_id: str) -> Response:
         missing=what_is_missing(row.seconds, evidence.findings, played) if decides else None,
         holds=factors.has_factor(visitor.account) if decides else None,
         is_maker=is_maker,
+        problem=problem,
+        note=note,
         now=now(),
     )
 
@@ -84,101 +101,129 @@ def video(visitor: Signed, render_id: str) -> Response:
     )
 
 
+def _act(
+    request: Request, visitor: Visitor, render_id: str, act: Callable[[], object], note: str = ""
+) -> Response:
+    """Do it and show the page; where it is refused the page says why, and keeps what was typed."""
+    try:
+        act()
+    except GreenroomError as problem:
+        return _show(request, visitor, render_id, problem, note)
+    return RedirectResponse(f"/renders/{render_id}", status_code=303)
+
+
 @router.post("/renders/{render_id}/approve")
 def approve(
+    request: Request,
     visitor: Sent,
     render_id: str,
     asset: Annotated[str, Form()],
-    note: Annotated[str, Form(max_length=2000)] = "",
-    played: Annotated[str, Form(max_length=8000)] = "",
+    note: Note = "",
+    played: Played = "",
     passkey: Annotated[str, Form(max_length=20_000)] = "",
     totp: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
     """Whether it was seen follows from what the player reported; whether that is enough says ``pipeline.review``."""
     require(visitor.account, "review")
     account = visitor.account
-    report_with_decision(render_id, ranges_of_form(played), account=account)
-    factor = factors.prove(
-        account,
-        purpose="approve",
-        subject=factors.decision_subject(render_id, asset, "approve"),
-        passkey_json=passkey,
-        totp=totp,
-    )
-    review.approve(
-        render_id,
-        brand_id=account.brand_id,
-        reviewer_id=account.id,
-        sealed_sha256=asset,
-        note=note,
-        played=coverage(account.id, asset),
-        factor=factor,
-    )
-    return _back(render_id)
+
+    def act() -> None:
+        report_with_decision(render_id, ranges_of_form(played), account=account)
+        factor = factors.prove(
+            account,
+            purpose="approve",
+            subject=factors.decision_subject(render_id, asset, "approve"),
+            passkey_json=passkey,
+            totp=totp,
+        )
+        review.approve(
+            render_id,
+            brand_id=account.brand_id,
+            reviewer_id=account.id,
+            sealed_sha256=asset,
+            note=note,
+            played=coverage(account.id, asset),
+            factor=factor,
+        )
+
+    return _act(request, visitor, render_id, act, note)
 
 
 @router.post("/renders/{render_id}/reject")
 def reject(
+    request: Request,
     visitor: Sent,
     render_id: str,
     asset: Annotated[str, Form()],
-    note: Annotated[str, Form(max_length=2000)] = "",
-    played: Annotated[str, Form(max_length=8000)] = "",
+    note: Note = "",
+    played: Played = "",
 ) -> Response:
     require(visitor.account, "review")
-    if not note.strip():
-        raise InputError(
-            "a rejection needs a reason",
-            where="reason",
-            next_step="go back, say in a sentence what is wrong, and reject again",
-        )
     account = visitor.account
-    report_with_decision(render_id, ranges_of_form(played), account=account)
-    review.reject(
-        render_id,
-        brand_id=account.brand_id,
-        reviewer_id=account.id,
-        sealed_sha256=asset,
-        reason=note,
-        played=coverage(account.id, asset),
-    )
-    return _back(render_id)
+
+    def act() -> None:
+        if not note.strip():
+            raise InputError(
+                "a rejection needs a reason", where="reason", next_step="say in a sentence what is wrong"
+            )
+        report_with_decision(render_id, ranges_of_form(played), account=account)
+        review.reject(
+            render_id,
+            brand_id=account.brand_id,
+            reviewer_id=account.id,
+            sealed_sha256=asset,
+            reason=note,
+            played=coverage(account.id, asset),
+        )
+
+    return _act(request, visitor, render_id, act, note)
 
 
 @router.post("/renders/{render_id}/release")
-def release_it(visitor: Sent, render_id: str) -> Response:
+def release_it(request: Request, visitor: Sent, render_id: str) -> Response:
     require(visitor.account, "release")
-    release(render_id, brand_id=visitor.account.brand_id, actor_id=visitor.account.id)
-    return _back(render_id)
+    who = visitor.account
+    return _act(
+        request, visitor, render_id, lambda: release(render_id, brand_id=who.brand_id, actor_id=who.id)
+    )
 
 
 @router.post("/renders/{render_id}/recall")
-def recall_it(visitor: Sent, render_id: str, why: Annotated[str, Form(max_length=2000)] = "") -> Response:
+def recall_it(request: Request, visitor: Sent, render_id: str, why: Note = "") -> Response:
     require(visitor.account, "release")
-    recall(render_id, brand_id=visitor.account.brand_id, actor_id=visitor.account.id, reason=why)
-    return _back(render_id)
+    who = visitor.account
+
+    def act() -> None:
+        recall(render_id, brand_id=who.brand_id, actor_id=who.id, reason=why)
+
+    return _act(request, visitor, render_id, act)
 
 
 @router.post("/renders/{render_id}/links")
-def make_link(visitor: Sent, render_id: str) -> Response:
+def make_link(request: Request, visitor: Sent, render_id: str) -> Response:
     require(visitor.account, "release")
-    links.make_link(render_id, brand_id=visitor.account.brand_id, made_by=visitor.account.id)
-    return _back(render_id)
+    who = visitor.account
+    return _act(
+        request,
+        visitor,
+        render_id,
+        lambda: links.make_link(render_id, brand_id=who.brand_id, made_by=who.id),
+    )
 
 
 @router.post("/renders/{render_id}/links/{link_id}/revoke")
-def revoke_link(visitor: Sent, render_id: str, link_id: str) -> Response:
+def revoke_link(request: Request, visitor: Sent, render_id: str, link_id: str) -> Response:
     require(visitor.account, "release")
-    links.revoke_link(link_id, brand_id=visitor.account.brand_id, actor_id=visitor.account.id)
-    return _back(render_id)
+    who = visitor.account
+    return _act(
+        request,
+        visitor,
+        render_id,
+        lambda: links.revoke_link(link_id, brand_id=who.brand_id, actor_id=who.id),
+    )
 
 
 @router.post("/renders/{render_id}/retry")
-def retry_it(visitor: Sent, render_id: str) -> Response:
+def retry_it(request: Request, visitor: Sent, render_id: str) -> Response:
     require(visitor.account, "make")
-    retry(render_id, brand_id=visitor.account.brand_id)
-    return _back(render_id)
-
-
-def _back(render_id: str) -> Response:
-    return RedirectResponse(f"/renders/{render_id}", status_code=303)
+    return _act(request, visitor, render_id, lambda: retry(render_id, brand_id=visitor.account.brand_id))

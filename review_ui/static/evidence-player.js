@@ -51,7 +51,8 @@ class EvidencePlayer extends HTMLElement {
     });
     const step = this.duration > 60 ? 10 : this.duration > 20 ? 5 : 1;
     for (let t = 0; t <= this.duration; t += step)
-      this.svg.append(shape("text", { x: this.x(t), y: height - 5, "text-anchor": "middle" }, `${t}`));
+      this.svg.append(shape("text", { x: this.x(t), y: height - 5,
+        "text-anchor": this.x(t) > WIDTH - 12 ? "end" : "middle" }, `${t}`));
     this.cursor = shape("line", { class: "cursor", y1: 0, y2: height, x1: LEFT, x2: LEFT });
     this.svg.append(this.cursor);
     const drag = (event) => {

@@ -1,7 +1,7 @@
 // Passkeys in plain forms. A form says what it needs, and this module puts the browser's answer into it as the
 // hidden field `passkey` before the form is sent:
 //
-//   <form data-passkey-purpose="approve" data-passkey-subject="rnd_...:<sha256>:approved">   an assertion
+//   <form data-passkey-purpose="approve" data-passkey-subject="rnd_...:<sha256>:approve">   an assertion
 //   <form data-passkey-create>                                                                a new passkey
 //
 // A filled field `totp` sends the form without a passkey; so does a button with its own `formaction` (it goes

@@ -50,8 +50,12 @@ def issue(
     path_length: int | None = None,
     organisation: str = "Example Broadcasting plc",
     key: ec.EllipticCurvePrivateKey | None = None,
+    **rights: bool,
 ) -> Holder:
-    """A certificate, from ``starts`` to ``ends`` days from now; without an issuer it signs itself."""
+    """A certificate, from ``starts`` to ``ends`` days from now; without an issuer it signs itself.
+
+    ``rights`` change single bits of the key usage.
+    """
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [
@@ -61,7 +65,7 @@ def issue(
     )
     usage = dict.fromkeys(
         ("key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"), False
-    )
+    ) | {"digital_signature": not ca, "content_commitment": not ca, "key_cert_sign": ca, "crl_sign": ca}
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -72,15 +76,17 @@ def issue(
         .not_valid_after(datetime.now(UTC) + timedelta(days=ends))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=path_length), critical=True)
         .add_extension(
-            x509.KeyUsage(
-                digital_signature=not ca, content_commitment=not ca, key_cert_sign=ca, crl_sign=ca, **usage
-            ),
+            x509.KeyUsage(**usage | rights),
             critical=True,
         )
     )
+    above = issuer.key if issuer else key
+    builder = builder.add_extension(
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+    ).add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above.public_key()), critical=False)
     if purposes is not None:
-        builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-    return Holder(key, builder.sign(issuer.key if issuer else key, hashes.SHA256()))
+        builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=purposes == CLOCKS)
+    return Holder(key, builder.sign(above, hashes.SHA256()))
 
 
 @dataclass

@@ -91,6 +91,17 @@ def under_a_leaf(case: Case) -> None:
     case.at.sign_with(issue("Under a leaf", leaf, purposes=CLAIMS), leaf, between)
 
 
+def under_what_is_no_authority(case: Case) -> None:
+    """Its key usage says that it signs certificates; it is no authority all the same."""
+    middle = issue("No authority", case.at.authority.root, key_cert_sign=True)
+    case.at.sign_with(issue("Leaf", middle, purposes=CLAIMS), middle)
+
+
+def under_what_may_not_sign_certificates(case: Case) -> None:
+    middle = issue("An authority for lists only", case.at.authority.root, ca=True, key_cert_sign=False)
+    case.at.sign_with(issue("Leaf", middle, purposes=CLAIMS), middle)
+
+
 def other_leaf(**changes: Any) -> Break:
     def change(case: Case) -> None:
         between = case.at.authority.between
@@ -159,11 +170,14 @@ TABLE = [
     wrong("trust", "unknown root of the same name", anchored("Example Root"), "signing_untrusted"),
     wrong("trust", "no intermediate", without_intermediate, "signing_untrusted"),
     wrong("trust", "issued by a leaf", under_a_leaf, "signing_untrusted"),
+    wrong("trust", "issued by what is no authority", under_what_is_no_authority, "signing_untrusted"),
+    wrong("trust", "issued without the right", under_what_may_not_sign_certificates, "signing_untrusted"),
     wrong("trust", "expired", other_leaf(starts=-9, ends=-1), "signing_expired"),
     wrong("trust", "not begun", other_leaf(starts=2), "signing_expired"),
     wrong("trust", "no purposes", other_leaf(purposes=None), "signing_purpose"),
     wrong("trust", "a clock's purposes", other_leaf(purposes=CLOCKS), "signing_purpose"),
-    wrong("trust", "an authority's own", other_leaf(ca=True), "signing_purpose"),
+    wrong("trust", "an authority's own", other_leaf(ca=True, digital_signature=True), "signing_purpose"),
+    wrong("trust", "may not sign", other_leaf(digital_signature=False), "signing_purpose"),
     wrong("trust", "no anchors", setting(signing_anchors=""), "signing_untrusted", "anchors_unset"),
     wrong("trust", "broken anchors", broken_anchors, "anchors_unreadable"),
     wrong("trust", "a development anchor", development_anchor, "anchors_development"),

@@ -24,6 +24,10 @@ class Clock:
     def tick(self, seconds: float) -> None:
         self.ahead += timedelta(seconds=seconds)
 
+    def back(self) -> None:
+        """As if it had never moved."""
+        self.ahead = timedelta()
+
     @contextmanager
     def moved(self) -> Iterator[None]:
         """``now()`` is imported by name and kept in column defaults: what moves is the clock that it reads."""

@@ -13,11 +13,11 @@ from core.database import engine
 
 @dataclass(frozen=True)
 class Saved:
-    """The database's bytes, the ledger folder's, and which blobs there were. Keys are not part of it."""
+    """The database, the ledger folder and the blobs (bytes, and when each was written). Keys are not part of it."""
 
     database: bytes
     ledger: dict[Path, bytes]
-    blobs: frozenset[Path]
+    blobs: dict[Path, tuple[int, bytes]]
 
 
 def save(home: Path) -> Saved:
@@ -27,12 +27,12 @@ def save(home: Path) -> Saved:
     return Saved(
         database,
         {path.relative_to(home): path.read_bytes() for path in _files(home / "ledger")},
-        frozenset(_files(home / "blobs")),
+        {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in _files(home / "blobs")},
     )
 
 
 def restore(home: Path, saved: Saved) -> None:
-    """Back to what was saved. Blobs that came since go; one that was changed in place stays changed."""
+    """Back to what was saved: what came since goes, what was changed or deleted comes back."""
     engine().dispose()
     for rest in ("greenroom.db-wal", "greenroom.db-shm"):
         (home / rest).unlink(missing_ok=True)
@@ -41,9 +41,12 @@ def restore(home: Path, saved: Saved) -> None:
     for relative, data in saved.ledger.items():
         (home / relative).parent.mkdir(parents=True, exist_ok=True)
         (home / relative).write_bytes(data)
-    for path in _files(home / "blobs"):
-        if path not in saved.blobs:
-            path.unlink()
+    written = {path: path.stat().st_mtime_ns for path in _files(home / "blobs")}
+    for path in written.keys() - saved.blobs.keys():
+        path.unlink()
+    for path, (when, data) in saved.blobs.items():
+        if written.get(path) != when:
+            path.write_bytes(data)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from audit.receipts import receipts_for
 from audit.tables import LedgerEntryRow
 from core.blobs import blobs
 from core.database import now, reading
-from core.errors import IntegrityError
+from core.errors import InputError
 from core.gates import load_gate_set
 from core.media.decode import frames
 from core.media.essence import essence
@@ -105,7 +105,7 @@ def test_the_rule_packs_are_the_real_ones(world: World):
 
 
 def test_a_stage_breaks_where_the_test_says(world: World):
-    world.recorded.broken["picture"] = IntegrityError("a made-up failure", code="made_up")
+    world.recorded.broken["picture"] = InputError("a made-up failure", code="made_up")
     render = world.advance(world.render())
     assert (render.state, render.reason["code"]) == (State.FAILED, "made_up")
 

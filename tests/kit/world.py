@@ -5,7 +5,6 @@ Read the package's docstring first: recorded results stand in for every model.
 
 from __future__ import annotations
 
-import inspect
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -17,12 +16,12 @@ from audit.authorities import set_status
 from audit.ledger import LedgerReport, sequence_pending, verify_ledger
 from audit.models import Authority, Scope
 from audit.standing import authority_standing
-from core.database import reading, transaction
+from core.database import VOUCHES, reading, transaction
 from core.ids import new_id
 from delivery.recall import recall
 from delivery.release import release
 from pipeline.leases import LONGEST_WAIT
-from pipeline.review import approve
+from pipeline.review import approve, reject
 from pipeline.runner import advance
 from pipeline.service import CampaignSpec, create_brand, create_campaign, get_render, request_render
 from pipeline.states import WAITING, State
@@ -143,13 +142,24 @@ class World:
         """One person's approval of what is in review: played from end to end, with a passkey, unless said otherwise."""
         row = self.now_is(render)
         usual = {"played": ((0.0, row.seconds or 0.0),), "factor": "passkey"}
-        known = inspect.signature(approve).parameters
         approve(
             row.id,
             brand_id=self.brand_id,
             reviewer_id=reviewer or self.reviewer,
             sealed_sha256=row.sealed_sha256 or "",
-            **{name: value for name, value in usual.items() if name in known} | more,
+            **usual | more,
+        )
+        return self.now_is(row)
+
+    def reject(self, render: RenderRow | str, reviewer: str | None = None, **more: Any) -> RenderRow:
+        """One person's rejection, which is enough."""
+        row = self.now_is(render)
+        reject(
+            row.id,
+            brand_id=self.brand_id,
+            reviewer_id=reviewer or self.reviewer,
+            sealed_sha256=row.sealed_sha256 or "",
+            **{"reason": "a made-up reason"} | more,
         )
         return self.now_is(row)
 
@@ -212,8 +222,9 @@ class World:
         restore(self.home, saved)
 
     def as_database_owner(self, statement: str, *values: Any) -> int:
-        """One SQL statement past the product, as somebody with the database's password; how many rows it touched."""
+        """One SQL statement past the product and its triggers, as whoever owns the file; how many rows it touched."""
         with closing(sqlite3.connect(self.home / "greenroom.db", timeout=30)) as connection, connection:
+            connection.create_function(VOUCHES, 2, lambda *_: 1)
             return connection.execute(statement, values).rowcount
 
     # Looking

@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from audit.authorities import create_provenance_statement
+from audit.ledger import Event, append
 from audit.models import ProvenanceStatement, Scope
 from core.database import transaction
 from core.ids import new_id
@@ -39,7 +40,7 @@ def _nobody_has_tried_before() -> None:
 @pytest.fixture
 def brand(home: Path) -> str:
     with transaction() as session:
-        session.add(BrandRow(id="brd_1", name="Brand"))
+        append(session, Event.BRAND_CREATED, "brd_1", rows=[BrandRow(id="brd_1", name="Brand")])
     return "brd_1"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -78,13 +80,8 @@ def test_hashing_happens_outside_any_transaction(account: AccountRow, monkeypatc
             return make(*given)
 
         def _free(self) -> None:
-            raw = engine().connect()
-            raw.exec_driver_sql("PRAGMA busy_timeout=0")
-            raw.rollback()
-            raw.exec_driver_sql("UPDATE brands SET name = name")
-            raw.commit()
-            raw.exec_driver_sql("PRAGMA busy_timeout=30000")
-            raw.close()
+            with closing(sqlite3.connect(str(engine().url.database), timeout=0)) as raw:
+                raw.execute("BEGIN IMMEDIATE")
             hashes.append(1)
 
     monkeypatch.setattr(passwords, "hasher", Watching)
@@ -250,8 +247,22 @@ def test_accounts_are_found_by_their_address_in_any_case(account: AccountRow):
     assert find_account(" ANN@brand.example ").id == account.id
 
 
-def test_nobody_but_reviewers_and_admins_reviews():
-    assert {role for role, rights in RIGHTS.items() if "review" in rights} == {"reviewer", "admin"}
+@pytest.mark.parametrize(
+    ("right", "roles"),
+    [
+        ("view", "operator reviewer legal admin"),
+        ("make", "operator admin"),
+        ("review", "reviewer admin"),
+        ("release", "operator legal admin"),
+        ("audit", "legal admin"),
+        ("administer", "admin"),
+    ],
+)
+def test_who_may_do_what(right: str, roles: str):
+    assert {role for role, rights in RIGHTS.items() if right in rights} == set(roles.split())
+
+
+def test_an_unknown_role_may_nothing():
     with pytest.raises(Forbidden):
         check_role("operator", "review")
     with pytest.raises(Forbidden):

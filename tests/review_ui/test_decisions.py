@@ -15,7 +15,7 @@ from audit.models import Approval
 from core.database import reading, transaction
 from pipeline.tables import CampaignRow, RenderRow
 from review_ui import factors, played
-from review_ui.tables import AccountRow
+from review_ui.tables import AccountRow, ViewRow
 from tests.review_ui.conftest import SEALED, MakeAccount, MakeRender
 
 Wait = Callable[[float], None]
@@ -81,6 +81,13 @@ def test_an_approval_after_the_player_reported_all_of_it_is_seen(reviewer: Revie
     assert [one.manner for one in decisions()] == ["seen"]
 
 
+def test_a_decision_that_comes_too_late_finds_the_page_as_it_is_now(reviewer: Reviewer):
+    assert reviewer.decide().status_code == 303
+    answer = reviewer.decide()
+    assert answer.status_code == 409 and "not in review any more" in answer.text
+    assert "Approved by" in answer.text
+
+
 def test_what_was_not_told_yet_arrives_with_the_decision(reviewer: Reviewer, wait: Wait):
     reviewer.script("/views")
     wait(50.0)
@@ -126,10 +133,10 @@ def test_who_may_not_decide_has_nothing_to_report(
 
 def test_a_page_that_is_looked_at_makes_nothing(reviewer: Reviewer):
     with reading() as session:
-        before = [session.query(table).count() for table in (RenderRow, played.ViewRow)]
+        before = [session.query(table).count() for table in (RenderRow, ViewRow)]
     assert reviewer.client.get(reviewer.at).status_code == 200
     with reading() as session:
-        assert [session.query(table).count() for table in (RenderRow, played.ViewRow)] == before
+        assert [session.query(table).count() for table in (RenderRow, ViewRow)] == before
 
 
 @pytest.fixture
@@ -144,8 +151,9 @@ def high_risk(reviewer: Reviewer) -> Reviewer:
 
 
 def test_high_risk_is_refused_without_a_factor_and_says_what_to_do(high_risk: Reviewer):
-    answer = high_risk.decide()
-    assert answer.status_code == 403 and "passkey" in answer.text
+    answer = high_risk.decide(note="Typed with care.")
+    assert answer.status_code == 403 and "passkey or a one-time code" in answer.text
+    assert "Typed with care.</textarea>" in answer.text  # the page stays, and so do the words
     assert decisions() == []
 
 

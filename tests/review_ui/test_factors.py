@@ -179,6 +179,7 @@ def test_a_lost_device_password_and_code_let_in_to_enrol_anew(account: AccountRo
     with pytest.raises(Forbidden, match="none of this account's"):
         proof(account, device.get(begin(account, "approve", THIS)))
     assert changes_of(account.id) == [
+        "totp_begun",
         "totp_added",
         "passkey_added",
         "recovery_codes_made",

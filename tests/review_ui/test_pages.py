@@ -108,7 +108,15 @@ def evidence_for(render: Any, receipts: list[Any], findings: list[Finding], camp
 
 
 def render_html(render: Any, evidence: Evidence, **values: Any) -> str:
-    usual = {"links": [], "missing": None, "holds": None, "is_maker": False, "now": NOW}
+    usual = {
+        "links": [],
+        "missing": None,
+        "holds": None,
+        "is_maker": False,
+        "problem": None,
+        "note": "",
+        "now": NOW,
+    }
     return html("render.html", row=render, evidence=evidence, **(usual | values))
 
 

@@ -122,12 +122,12 @@ def test_an_assertion_is_for_the_decision_that_the_page_shows(page: Page, addres
     expect(page.get_by_text("Office laptop")).to_be_visible()
     sent: list[dict[str, str]] = []
     # A form as the console has it, put into the page: what it would send is caught instead of sent.
-    page.expose_function("caught", sent.append)
+    page.expose_function("caught", lambda fields: sent.append(fields))  # noqa: PLW0108
     page.evaluate(
         """async () => {
           const csrf = document.querySelector("[name=csrf]").value;
           document.querySelector("main").innerHTML = `<form action="/renders/rnd_1/approve" method="post"
-            data-passkey-purpose="approve" data-passkey-subject="rnd_1:${"ab".repeat(32)}:approved">
+            data-passkey-purpose="approve" data-passkey-subject="rnd_1:${"ab".repeat(32)}:approve">
             <input type="hidden" name="csrf" value="${csrf}"><input type="hidden" name="passkey"><input name="totp">
             <button>Approve</button><button formaction="/renders/rnd_1/reject">Reject</button></form>`;
           await import("/static/passkey.js?again");
@@ -145,5 +145,5 @@ def test_an_assertion_is_for_the_decision_that_the_page_shows(page: Page, addres
     while len(sent) < 2:
         page.wait_for_timeout(20)
     assert sent[0]["passkey"] == ""  # a button with a way of its own asks for no passkey
-    subject = f"rnd_1:{'ab' * 32}:approved"
+    subject = f"rnd_1:{'ab' * 32}:approve"
     assert prove(account, purpose="approve", subject=subject, passkey_json=sent[1]["passkey"]) == "passkey"
