@@ -9,7 +9,6 @@ import pytest
 from delivery.errors import LinkTakenBack
 from delivery.links import make_link, open_link
 from delivery.withdrawal import expire
-from tests.kit.fixtures import world  # noqa: F401
 from tests.kit.world import World
 from tests.trust.acts import DAYS
 
