@@ -37,7 +37,9 @@ def changed_source(patch: Patch) -> str:
     """The file with the change. Raises PatchFails unless it applies exactly once and still parses."""
     source = (ROOT / patch.file).read_text(encoding="utf-8")
     if source.count(patch.old) != 1:
-        raise PatchFails(f"{patch.file}: {patch.old!r} stands there {source.count(patch.old)} times, not once")
+        raise PatchFails(
+            f"{patch.file}: {patch.old!r} stands there {source.count(patch.old)} times, not once"
+        )
     changed = source.replace(patch.old, patch.new)
     try:
         ast.parse(changed)
@@ -102,6 +104,12 @@ def _live(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
     for value in list(vars(module).values()):
         members: list[Any] = list(vars(value).values()) if inspect.isclass(value) else [value]
         for member in members:
-            function = member.fget if isinstance(member, property) else inspect.unwrap(member) if callable(member) else member
+            function = (
+                member.fget
+                if isinstance(member, property)
+                else inspect.unwrap(member)
+                if callable(member)
+                else member
+            )
             if isinstance(function, FunctionType) and function.__module__ == module.__name__:
                 yield function.__qualname__, function
