@@ -55,6 +55,13 @@ __all__ = [
 AUTHORITY_CHANGED = "authority.changed"
 """Topic of the message that follows every change of an authority's standing."""
 
+_NEXT = {
+    AuthorityStatus.REVOKED: (AuthorityStatus.REVOKED,),
+    # Links may go on after the end: the person can still take back what is out.
+    AuthorityStatus.EXPIRED: (AuthorityStatus.EXPIRED, AuthorityStatus.REVOKED),
+}
+"""What an authority that is over may still become. Every other one may become anything."""
+
 ApprovalMode = Literal["final_cut", "script", "none"]
 
 
@@ -127,7 +134,7 @@ def _create(
     authority_id = new_id("aut")
     record_id, version = authority_id, 1
     if supersedes is not None:
-        old = get_authority(session, supersedes)
+        old = _end_by_date(session, get_authority(session, supersedes))
         if old.superseded_by is not None:
             raise Conflict(
                 "this version of the authority is superseded already",
@@ -217,8 +224,8 @@ def set_status(
         effect: None: what the record says (``scope.on_withdrawal``, ``scope.on_expiry``). A suspension always stops.
 
     Raises:
-        Conflict: a revoked or expired authority is never granted again (that takes a new version), and a version that
-            is superseded does not change any more.
+        Conflict: a revoked or expired authority is never granted again (that takes a new version), though one that
+            expired may still be revoked; and a version that is superseded does not change any more.
         InputError: no reason, or an effect that cannot be taken back with the suspension.
     """
     wanted = AuthorityStatus(status)
@@ -234,7 +241,9 @@ def set_status(
             next_step=f"change {current.superseded_by}, which is in force",
             code="authority_superseded",
         )
-    if current.status in (AuthorityStatus.REVOKED, AuthorityStatus.EXPIRED) and wanted is not current.status:
+    if wanted is not AuthorityStatus.EXPIRED:
+        current = _end_by_date(session, current)
+    if wanted not in _NEXT.get(current.status, AuthorityStatus):
         raise Conflict(
             f"a {current.status} authority stays {current.status}",
             where=authority_id,
@@ -251,6 +260,20 @@ def set_status(
     )
     _tell(session, authority_id)
     return get_authority(session, authority_id)
+
+
+def _end_by_date(session: Session, current: Authority) -> Authority:
+    """Write down an end by date that nobody has written down yet, before anything else happens to the authority.
+
+    Else what the end took back would be given back by whatever came next.
+    """
+    end = current.scope.not_after
+    over = current.superseded_by is None and end is not None and now() >= end
+    if not over or current.status in _NEXT:
+        return current
+    return set_status(
+        session, current.id, AuthorityStatus.EXPIRED, reason="its last day is over", actor="sys_expiry"
+    )
 
 
 def _effect(wanted: AuthorityStatus, chosen: Effect | str | None, current: Authority) -> Effect:

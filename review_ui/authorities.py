@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from audit.authorities import get_authority, set_status
+from audit.authorities import set_status
 from audit.models import Authority, AuthorityStatus, Effect
 from audit.standing import AuthorityStanding, authority_standing
 from audit.tables import AuthorityRow
@@ -68,7 +68,7 @@ def look(session: Session, authority_id: str, *, brand_id: str) -> Look:
     """
     standing = authority_standing(session, authority_id)
     if standing.authority.document.brand_id != brand_id:
-        raise _unknown(authority_id)
+        raise NotFound("there is no such authority", where=authority_id, next_step="check the id")
     return Look(standing, reach_of(session, standing.authority))
 
 
@@ -87,14 +87,9 @@ def change(
         Conflict, InputError: as :func:`audit.authorities.set_status`.
     """
     with transaction() as session:
-        if get_authority(session, authority_id).document.brand_id != account.brand_id:
-            raise _unknown(authority_id)
+        look(session, authority_id, brand_id=account.brand_id)  # another brand's does not exist
         set_status(session, authority_id, status, reason, account.id, effect=effect)
         return look(session, authority_id, brand_id=account.brand_id)
-
-
-def _unknown(authority_id: str) -> NotFound:
-    return NotFound("there is no such authority", where=authority_id, next_step="check the id")
 
 
 def reach_of(session: Session, authority: Authority) -> Reach:

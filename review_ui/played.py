@@ -159,9 +159,8 @@ class _Clock:
 def _clock(session: Session, account: AccountRow) -> _Clock:
     # One clock for all that an account plays: ten open pages are no way to play ten times as fast.
     session.execute(select(AccountRow.id).where(AccountRow.id == account.id).with_for_update())
-    last = session.scalars(
-        select(ViewRow).where(ViewRow.account_id == account.id).order_by(ViewRow.reported_at.desc()).limit(1)
-    ).first()
+    mine = select(ViewRow).where(ViewRow.account_id == account.id)
+    last = session.scalars(mine.order_by(ViewRow.reported_at.desc(), ViewRow.ahead).limit(1)).first()
     moment = now()
     if last is None:
         return _Clock(moment, SLACK)

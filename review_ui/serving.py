@@ -2,7 +2,7 @@
 
 A link is asked for at the door; a download that began before a recall would still run to its end. So the question is
 asked again each second while bytes go out, and when the answer is no the connection ends: the client has a part of a file
-and knows it. What a client has received by then it has.
+and knows it. What was handed to the operating system by then still arrives (a few megabytes at most), and what a client has it has.
 """
 
 from __future__ import annotations

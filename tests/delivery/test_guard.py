@@ -67,12 +67,16 @@ BACK_DOORS: dict[str, BackDoor] = {
         update(RenderRow).where(RenderRow.id == r.id).values({RenderRow.state: "released"})
     ),
     "values(**...)": lambda s, r: s.execute(
-        update(RenderRow).where(RenderRow.id == r.id).values(**{"state": "released", "published_sha256": DIGEST})
+        update(RenderRow)
+        .where(RenderRow.id == r.id)
+        .values(**{"state": "released", "published_sha256": DIGEST})
     ),
     "an expression": lambda s, r: s.execute(
         update(RenderRow).where(RenderRow.id == r.id).values(state=text("'rel' || 'eased'"))
     ),
-    "the query's own update": lambda s, r: s.query(RenderRow).filter_by(id=r.id).update({"state": "released"}),
+    "the query's own update": lambda s, r: (
+        s.query(RenderRow).filter_by(id=r.id).update({"state": "released"})
+    ),
     "setattr and flush": _setattr,
     "merge": _merge,
     "bulk_update_mappings": lambda s, r: s.bulk_update_mappings(
@@ -102,7 +106,9 @@ BACK_DOORS: dict[str, BackDoor] = {
     "INSERT OR REPLACE": lambda s, r: s.execute(
         insert(RenderRow).prefix_with("OR REPLACE").values(**(_columns(r) | {"state": "released"}))
     ),
-    "INSERT OR IGNORE": lambda s, r: s.execute(insert(RenderRow).prefix_with("OR IGNORE").values(**_another(r))),
+    "INSERT OR IGNORE": lambda s, r: s.execute(
+        insert(RenderRow).prefix_with("OR IGNORE").values(**_another(r))
+    ),
     "upsert": lambda s, r: s.execute(
         upsert(RenderRow)
         .values(**_columns(r))
@@ -197,7 +203,9 @@ def test_it_vouches_only_while_it_is_open(world: World):
     render = world.approved()
 
     def vouches(session: Session) -> Any:
-        return session.scalar(text(f"SELECT {VOUCHES}(:render, :digest)"), {"render": render.id, "digest": DIGEST})
+        return session.scalar(
+            text(f"SELECT {VOUCHES}(:render, :digest)"), {"render": render.id, "digest": DIGEST}
+        )
 
     with release_transaction(render.id, DIGEST) as session:
         assert vouches(session) == 1

@@ -112,9 +112,7 @@ def test_every_refusal_of_what_was_never_out_reads_alike(world: World):
         with pytest.raises(LinkGone) as refused:
             open_link(attempt)
         answers.add((str(refused.value), refused.value.http_status))
-    assert answers == {
-        ("there is no video behind this link. Next: ask the sender for a new link.", 404)
-    }
+    assert answers == {("there is no video behind this link. Next: ask the sender for a new link.", 404)}
 
 
 def test_a_link_to_what_was_taken_back_says_by_whom(world: World):
@@ -222,4 +220,3 @@ def test_a_file_that_is_not_all_there_is_not_served(world: World, damage: str):
         open_link(token)
     with pytest.raises(NotServed, match="not there"):
         link(world, render.id)
-

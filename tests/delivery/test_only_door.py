@@ -68,7 +68,9 @@ def writes(source: str) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in documents:
             if SQL.search(_text(node)):
                 yield "sql", line
-        elif isinstance(node, ast.Attribute) and node.attr == "__table__" and _last(node.value) == "RenderRow":
+        elif (
+            isinstance(node, ast.Attribute) and node.attr == "__table__" and _last(node.value) == "RenderRow"
+        ):
             yield "table", line
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "release":
             yield "named release", line

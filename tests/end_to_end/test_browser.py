@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from audit.approvals import approvals_for
 from core.blobs import blobs
+from core.database import reading
 from pipeline.service import get_render
 from tests.end_to_end.conftest import Console, DemoRun
 from tests.end_to_end.test_verify import reencode
@@ -129,11 +131,22 @@ def test_a_new_video_is_asked_for_approved_released_and_verified(
     sign_in(page, console, demo.accounts["reviewer"])
     page.goto(f"{console.address}/renders/{render_id}")
     shot(page, "clean")
+    expect(page.get_by_text("recorded as decided")).to_be_visible()
+    page.locator("evidence-player video").evaluate(
+        "video => { video.playbackRate = 1.5; return video.play(); }"
+    )
+    expect(page.get_by_text("recorded as seen")).to_be_visible(timeout=60_000)  # played from end to end
+    shot(page, "seen")
     page.get_by_role("button", name="Approve").click()
     wait_for(render_id, demo, "released", 60)
-    page.reload()
-    expect(page.get_by_role("link", name="Delivery link")).to_be_visible()
-    page.get_by_role("link", name="Delivery link").click()
+    assert manners(render_id, demo) == ["seen"]
+
+    sign_in(page, console, demo.accounts["operator"])
+    page.goto(f"{console.address}/renders/{render_id}")
+    expect(page.get_by_text("Nobody has a link yet.")).to_be_visible()  # looking makes none
+    page.get_by_role("button", name="Make a link").click()
+    shot(page, "released")
+    page.get_by_role("link", name="Link of").click()
     expect(page.locator("video")).to_be_visible()
     shot(page, "watch")
     link = page.url
@@ -153,11 +166,14 @@ def test_a_new_video_is_asked_for_approved_released_and_verified(
     # Recall: the operator takes it back; link and verdict follow at once (trust step 13).
     sign_in(page, console, demo.accounts["operator"])
     page.goto(f"{console.address}/renders/{render_id}")
+    page.get_by_text("Recall it").click()
     page.get_by_label("Reason").fill("A rehearsal.")
-    page.get_by_role("button", name="Recall").click()
+    page.get_by_role("button", name="Recall", exact=True).click()
     wait_for(render_id, demo, "recalled", 10)
     answer = page.goto(link)
-    assert answer is not None and answer.status == 404
+    assert answer is not None and answer.status == 410
+    expect(page.get_by_text("recalled by its publisher")).to_be_visible()
+    shot(page, "recalled")
     assert check_file(page, console, released) == "recalled"
     assert problems == []
 
@@ -171,6 +187,13 @@ def test_the_public_page_works_on_a_small_screen_and_without_script(browser: Bro
     assert box is not None and box["width"] <= 320
     shot(page, "verify-small")
     context.close()
+
+
+def manners(render_id: str, demo: DemoRun) -> list[str]:
+    """How the decisions over a render were recorded."""
+    row = get_render(render_id, brand_id=demo.accounts["brand_id"])
+    with reading() as session:
+        return [approval.manner for approval in approvals_for(session, row.sealed_sha256 or "")]
 
 
 def wait_for(render_id: str, demo: DemoRun, state: str, seconds: float) -> None:

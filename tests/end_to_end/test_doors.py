@@ -9,13 +9,16 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
+from audit.ledger import Event, append
 from core.blobs import blobs
 from core.database import now, transaction
 from core.errors import Conflict, NotFound
+from core.ids import new_id
 from core.tables import BrandRow
-from delivery.errors import ReleaseRefused
-from delivery.links import _serializer, make_link, open_link
+from delivery.errors import NotServed, ReleaseRefused
+from delivery.links import make_link, open_link, token_of
 from delivery.release import release
+from delivery.tables import LinkRow
 from pipeline.review import approve
 from pipeline.service import get_render
 from review_ui.accounts import create_account
@@ -29,10 +32,26 @@ def client(in_demo: DemoRun) -> Iterator[TestClient]:
         yield client
 
 
-def signed(render_id: str, brand_id: str, hours: float = 1) -> str:
-    """A link with a true signature, as a thief of the signing code would make one."""
-    expires = int((now() + timedelta(hours=hours)).timestamp())
-    return str(_serializer().dumps({"r": render_id, "b": brand_id, "e": expires}))
+def planted(render_id: str, brand_id: str, hours: float = 1) -> str:
+    """A link with a true signature and a row, as somebody would make one who has both the key and the database."""
+    row = LinkRow(
+        id=new_id("lnk"),
+        brand_id=brand_id,
+        render_id=render_id,
+        made_by="usr_thief",
+        expires_at=now() + timedelta(hours=hours),
+    )
+    with transaction() as session:
+        append(session, Event.LINK_MADE, render_id, {"link_id": row.id}, rows=[row])
+    return token_of(row)
+
+
+def another_brand() -> str:
+    with transaction() as session:
+        if session.get(BrandRow, "brd_other") is None:
+            row = BrandRow(id="brd_other", name="Another brand")
+            append(session, Event.BRAND_CREATED, row.id, rows=[row])
+    return "brd_other"
 
 
 def enter(client: TestClient, account: dict[str, str]) -> None:
@@ -44,7 +63,7 @@ def test_a_link_is_made_for_a_released_render_only(in_demo: DemoRun):
     brand = in_demo.accounts["brand_id"]
     assert make_link(in_demo.render("clean")["render"], brand_id=brand)
     for name in ("import", "blocked"):
-        with pytest.raises(NotFound):
+        with pytest.raises(NotServed, match="not released"):
             make_link(in_demo.render(name)["render"], brand_id=brand)
 
 
@@ -60,17 +79,17 @@ def test_the_released_file_is_served_with_ranges(client: TestClient, in_demo: De
 def test_even_a_truly_signed_link_to_an_unreleased_render_answers_404(
     client: TestClient, in_demo: DemoRun, name: str
 ):
-    token = signed(in_demo.render(name)["render"], in_demo.accounts["brand_id"])
+    token = planted(in_demo.render(name)["render"], in_demo.accounts["brand_id"])
     assert client.get(f"/v/{token}").status_code == 404
     assert client.get(f"/v/{token}/video.mp4").status_code == 404
 
 
 def test_an_expired_a_forged_and_a_foreign_link_answer_the_same(client: TestClient, in_demo: DemoRun):
     render, brand = in_demo.render("clean")["render"], in_demo.accounts["brand_id"]
-    good = signed(render, brand)
+    good, other = make_link(render, brand_id=brand), another_brand()
     answers = {
         client.get(f"/v/{token}/video.mp4").text
-        for token in (signed(render, brand, -1), good[:-2] + "xx", signed(render, "brd_other"), "a" * 3000)
+        for token in (planted(render, brand, -1), good[:-2] + "xx", planted(render, other), "a" * 3000)
     }
     assert len(answers) == 1
     with pytest.raises(NotFound):
@@ -98,9 +117,7 @@ def test_no_path_leads_a_stranger_to_an_unreleased_file(client: TestClient, in_d
 
 
 def test_another_brands_reviewer_sees_nothing_of_this_brand(client: TestClient, in_demo: DemoRun):
-    with transaction() as session:
-        if session.get(BrandRow, "brd_other") is None:
-            session.add(BrandRow(id="brd_other", name="Another brand"))
+    another_brand()
     with contextlib.suppress(Conflict):  # made by an earlier test of this run
         create_account(
             brand_id="brd_other", email="x@other.example", role="admin", password="a-long-password"

@@ -220,9 +220,7 @@ def test_another_brands_campaign_is_not_found(world: World, tmp_path: Path):
     with pytest.raises(NotFound):
         request_render(campaign, ASHA, brand_id=other, maker_id="usr_other")
     with pytest.raises(NotFound):
-        import_video(
-            media.write_clip(tmp_path / "x.mp4", 1), campaign, brand_id=other, maker_id="usr_other"
-        )
+        import_video(media.write_clip(tmp_path / "x.mp4", 1), campaign, brand_id=other, maker_id="usr_other")
     assert stored() == before
 
 

@@ -142,7 +142,11 @@ def test_a_stale_page_is_refused(world: World):
     before = stored()
     with pytest.raises(Conflict, match="another file") as refused:
         approve(
-            render.id, brand_id=world.brand_id, reviewer_id=world.reviewer, sealed_sha256="ab" * 32, played=WHOLE
+            render.id,
+            brand_id=world.brand_id,
+            reviewer_id=world.reviewer,
+            sealed_sha256="ab" * 32,
+            played=WHOLE,
         )
     assert refused.value.code == "stale_page" and stored() == before
 

@@ -69,9 +69,7 @@ def test_a_withdrawal_that_was_undone_in_the_row_stays(world: World):
 def test_another_published_digest_than_the_ledgers_is_not_served(world: World):
     """Another video that is out, whole and on record, under this render's name."""
     render, other = world.released(), world.released()
-    as_owner(
-        world, "UPDATE renders SET published_sha256 = ? WHERE id = ?", other.published_sha256, render.id
-    )
+    as_owner(world, "UPDATE renders SET published_sha256 = ? WHERE id = ?", other.published_sha256, render.id)
     assert standing(world, render).code == "ledger_disagrees"
 
 

@@ -164,9 +164,10 @@ def test_what_was_taken_back_is_so_in_every_form(
     copy = rewritten(studio.published.path, tmp_path / "copy.mp4")
     tampered = changed(studio.published.path, tmp_path / "tampered.mp4", b"mdat")
     half = ToldSenses(MARK_ID, differing(Difference(1, 2, "picture"), share=0.5))
-    excerpt = ToldSenses(MARK_ID, Agreement(True, 0.2))
+    whole = ToldSenses(MARK_ID, Agreement(True, 0.2))  # whatever the share: it agrees and nothing is missing
+    other = write_clip(tmp_path / "other.mp4", seconds=1, seed=9)
     seen = [(path, None) for path in (studio.published.path, studio.sealed.path, copy, tampered)]
-    for path, senses in [*seen, (tampered, half), (copy, half), (copy, excerpt)]:
+    for path, senses in [*seen, (tampered, half), (copy, half), (other, whole)]:
         report = check(path, senses, release=taken_back)
         assert (report.verdict, report.release) == (taken_back, taken_back), path
         assert (report.trusted, report.exit_code) == (False, 1) and by in report.sentence

@@ -1,0 +1,56 @@
+"""Any order of approvals, withdrawals, recalls, releases, crashes, lost messages and time keeps every promise.
+
+Recorded results stand in for every model (see :mod:`tests.kit`). Most runs have the recorded signer too; some the real.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.kit.world import World
+from tests.trust import seams
+from tests.trust.acts import set_up
+from tests.trust.machine import Life
+
+
+@pytest.fixture(autouse=True)
+def _seams() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)  # crashes are logged, as they should
+    with seams.installed():
+        yield
+    logging.disable(logging.NOTSET)
+
+
+def live(w: World, runs: int, steps: int) -> None:
+    class Machine(Life):
+        stage = set_up(w)
+
+    began = time.monotonic()
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=runs,
+            stateful_step_count=steps,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    took = time.monotonic() - began
+    print(f"{Machine.steps} steps in {runs} runs, {took:.1f} s, {Machine.steps / took:.0f} a second")
+    assert Machine.steps > runs
+
+
+def test_every_order_of_events_keeps_every_promise(world: World):
+    live(world, runs=3, steps=25)
+
+
+def test_so_does_it_with_the_real_signer(real_world: World):
+    live(real_world, runs=6, steps=15)
