@@ -22,10 +22,10 @@ from sqlalchemy import JSON, Boolean, Column, DateTime, Float, Integer, LargeBin
 import audit.events
 import pipeline.states
 from audit.events import RESERVED, Event
-from audit.ledger import LedgerReport, sequence_pending, verify_ledger
-from audit.tables import covered_tables
+from audit.ledger import LedgerReport, append, sequence_pending, verify_ledger
+from audit.tables import ApprovalRow, covered_tables
 from core.covered import Covered, Uncovered
-from core.database import VOUCHES, Base, engine
+from core.database import VOUCHES, Base, engine, reading, transaction
 from delivery.links import list_links, make_link, revoke_link
 from pipeline.intake import import_video
 from pipeline.standing import standing_of
@@ -250,8 +250,6 @@ def test_a_video_that_was_un_recalled_is_named_and_not_served(full: World, owner
     row = put_back(full, render, "released")
     assert [problem.where for problem in verified().problems] == [f"renders/{render.id}"]
     assert door(token) == "link_recalled"
-    from core.database import reading
-
     with reading() as session:
         assert standing_of(session, row).release == "recalled"
 
@@ -284,6 +282,34 @@ def test_an_entry_that_is_deleted_with_its_row_is_named(full: World, owner: sqli
     owner.execute("DELETE FROM links WHERE id = ?", (link["id"],))
     owner.execute("DELETE FROM ledger_entries WHERE facts LIKE ?", (f"%{link['id']}%",))
     assert not verified().good
+
+
+def test_a_forged_decision_with_its_entry_is_named(full: World, owner: sqlite3.Connection):
+    """Somebody writes a decision and an entry that commits to it. He has no key."""
+    del owner
+    render = full.to_review()
+    with transaction() as session:
+        known = session.query(ApprovalRow).first()
+        assert known is not None
+        values = {column.name: getattr(known, column.name) for column in ApprovalRow.__table__.columns}
+        forged = ApprovalRow(
+            **values | {"id": "apr_forged", "render_id": render.id, "sealed_sha256": render.sealed_sha256}
+        )
+        append(
+            session,
+            Event.APPROVAL_RECORDED,
+            render.id,
+            {"approval_id": forged.id, "sealed_sha256": render.sealed_sha256},
+            rows=[forged],
+        )
+    assert [(p.kind, p.where) for p in verified().problems] == [("unsigned", "approvals/apr_forged")]
+
+
+def test_a_pending_entry_that_was_changed_is_named(full: World, owner: sqlite3.Connection):
+    """Before the sequencer signs it."""
+    full.render()
+    assert owner.execute("UPDATE ledger_entries SET subject = 'rnd_x' WHERE position IS NULL").rowcount
+    assert {problem.kind for problem in verify_ledger().problems} == {"changed"}
 
 
 def test_as_owner_and_engine_speak_of_one_database(full: World, owner: sqlite3.Connection):
