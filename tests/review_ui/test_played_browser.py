@@ -1,4 +1,4 @@
-"""A reviewer at the evidence player in Chromium: what is played by keyboard counts, what nobody saw or heard does not."""
+"""A reviewer at the evidence player in Chromium: what is played by keyboard counts, what nobody saw or heard not."""
 
 # ruff: noqa: F811 - the fixtures of another file are asked for by their names
 
