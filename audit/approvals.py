@@ -15,10 +15,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit import keys
-from audit.errors import AlreadyDecided, ForgedApproval, MakerMayNotApprove
+from audit.errors import AlreadyDecided, ForgedApproval, KeyProblem, MakerMayNotApprove
 from audit.events import Event
 from audit.ledger.entries import append, timestamp
 from audit.models import Approval, Decision, Factor, Manner
+from audit.rotation import retired_by
 from audit.tables import ApprovalRow, LedgerEntryRow
 from core.canonical import canonical_json
 from core.database import now
@@ -103,6 +104,12 @@ def record(
         raise InputError("the decision is not complete", where=str(error.errors()[0]["loc"][0])) from error
     document = canonical_json({"type": TYPE, **approval.model_dump(mode="json"), "time": timestamp(moment)})
     signature = keys.sign(keys.APPROVALS, document)
+    if retired_by(session, signature.key_id) is not None:
+        raise KeyProblem(
+            "the key that signs decisions was retired, and the change to the new one did not finish",
+            where=signature.key_id,
+            next_step="run `greenroom pki rotate approvals` again, then decide again",
+        )
     row = ApprovalRow(
         id=approval.id,
         brand_id=brand_id,
@@ -147,8 +154,11 @@ def approvals_for(session: Session, sealed_sha256: str, *, render_id: str | None
     query = select(ApprovalRow).where(ApprovalRow.sealed_sha256 == sealed_sha256)
     rows = session.scalars(query.order_by(ApprovalRow.created_at, ApprovalRow.id)).all()
     found = [verified(row) for row in rows if row.document is not None]
-    known = _known_to_the_ledger(session, sealed_sha256, {row.render_id for row in rows} | {render_id or ""})
-    if known != {row.id for row in rows}:
+    known = _entries(session, {row.render_id for row in rows} | {render_id or ""})
+    here = {approval for approval, entry in known.items() if entry.facts.get("sealed_sha256") == sealed_sha256}
+    for row in rows:
+        check_key_in_use(session, row, known.get(row.id))
+    if here != {row.id for row in rows}:
         raise ForgedApproval(
             "the ledger knows other decisions over this asset than the database",
             where=sealed_sha256[:12],
@@ -157,13 +167,28 @@ def approvals_for(session: Session, sealed_sha256: str, *, render_id: str | None
     return found
 
 
-def _known_to_the_ledger(session: Session, sealed_sha256: str, renders: set[str]) -> set[str]:
+def check_key_in_use(session: Session, row: ApprovalRow, entry: LedgerEntryRow | None = None) -> None:
+    """A key that was retired signs nothing more: whoever kept it makes no decision. Raises ForgedApproval.
+
+    Args:
+        entry: the entry of the decision; None: it is looked up.
+    """
+    retired = retired_by(session, row.key_id) if row.key_id else None
+    if retired is None:
+        return
+    entry = entry or _entries(session, {row.render_id}).get(row.id)
+    if entry is None or entry.id > retired.id:
+        raise _forged(row, "a decision was signed with a key after it was retired")
+
+
+def _entries(session: Session, renders: set[str]) -> dict[str, LedgerEntryRow]:
+    """What the ledger says was decided over these renders, by the decision's id."""
     entries = session.scalars(
-        select(LedgerEntryRow.facts).where(
+        select(LedgerEntryRow).where(
             LedgerEntryRow.subject.in_(renders), LedgerEntryRow.event == Event.APPROVAL_RECORDED.value
         )
     )
-    return {str(facts.get("approval_id")) for facts in entries if facts.get("sealed_sha256") == sealed_sha256}
+    return {str(entry.facts.get("approval_id")): entry for entry in entries}
 
 
 def verified(row: ApprovalRow) -> Approval:

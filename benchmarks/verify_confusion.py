@@ -104,7 +104,7 @@ class Case:
     name: str
     expected: str
     path: Path
-    release: Literal["released", "recalled", "unreleased"] = "released"
+    release: Literal["released", "recalled", "withdrawn", "unreleased"] = "released"
     published: bool = True
 
 
@@ -215,6 +215,8 @@ def cases(base: Base, other: Base, folder: Path, who: Desk) -> Iterator[Case]:
     yield case("unreleased-copy", "unreleased", crf=23, release="unreleased", published=False)
     yield case("recalled", "recalled", path=base.published, release="recalled")
     yield case("recalled-copy", "recalled", crf=28, release="recalled")
+    yield case("withdrawn", "withdrawn", path=base.published, release="withdrawn")
+    yield case("withdrawn-copy", "withdrawn", crf=28, release="withdrawn")
     # changed
     yield case("bit", "tampered", path=flipped(base.published, at("bit")))
     yield case("face", "tampered", Clip(with_face(pictures, other.marked.pictures), samples), crf=20)

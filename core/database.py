@@ -128,6 +128,7 @@ def make_engine(url: str) -> Engine:
     def _begin(connection: Any) -> None:
         # IMMEDIATE takes the write lock at once: a read that later writes can then never fail half-way.
         reading_only = connection.get_execution_options().get("reading_only", False)
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading_only else 'OFF'}")
         connection.exec_driver_sql("BEGIN" if reading_only else "BEGIN IMMEDIATE")
 
     event.listen(engine, "handle_error", _told_busy)
@@ -171,7 +172,7 @@ def transaction() -> Iterator[Session]:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A consistent snapshot that takes no write lock; a write inside is rolled back with the block."""
+    """A consistent snapshot that takes no write lock. A write inside raises ``OperationalError``."""
     with engine().connect().execution_options(reading_only=True) as connection:
         session = Session(connection, expire_on_commit=False)
         try:

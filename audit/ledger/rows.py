@@ -55,14 +55,16 @@ def verify_rows(session: Session, table: type[Any], commitments: Commitments, re
             elif commitment(row) != known.commitment:
                 report.add("changed", name, f"it is not what entry {known.entry_id} committed to")
             elif check is not None and not _adopted_unsigned(row, known):
-                _verify_signature(check, row, name, report)
+                _verify_signature(session, check, row, name, report)
     except (ValueError, TypeError, LookupError, SQLAlchemyError) as error:
         report.add("changed", table.__tablename__, f"a row cannot be read ({type(error).__name__})")
 
 
-def _verify_signature(check: Callable[[Any], Any], row: Any, name: str, report: LedgerReport) -> None:
+def _verify_signature(
+    session: Session, check: Callable[[Session, Any], Any], row: Any, name: str, report: LedgerReport
+) -> None:
     try:
-        check(row)
+        check(session, row)
     except GreenroomError as error:
         report.add("unsigned", name, error.what)
 
@@ -72,14 +74,18 @@ def _adopted_unsigned(row: Any, known: Known) -> bool:
     return known.event == Event.ROWS_ADOPTED.value and getattr(row, "document", "") is None
 
 
-def _signed(table: type[Any]) -> Callable[[Any], Any] | None:
+def _signed(table: type[Any]) -> Callable[[Session, Any], Any] | None:
     # Here, because these modules stand on the ledger's entries.
     from audit import approvals, authority_reading, receipts
 
-    checks: dict[str, Callable[[Any], Any]] = {
-        "approvals": approvals.verified,
-        "receipts": receipts.verified,
-        "authorities": authority_reading.verified,
-        "authority_status": authority_reading.verified_status,
+    def decision(session: Session, row: Any) -> None:
+        approvals.verified(row)
+        approvals.check_key_in_use(session, row)
+
+    checks: dict[str, Callable[[Session, Any], Any]] = {
+        "approvals": decision,
+        "receipts": lambda _session, row: receipts.verified(row),
+        "authorities": lambda _session, row: authority_reading.verified(row),
+        "authority_status": lambda _session, row: authority_reading.verified_status(row),
     }
     return checks.get(table.__tablename__)

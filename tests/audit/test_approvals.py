@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from audit import approvals, keys
-from audit.errors import AlreadyDecided, ForgedApproval, Immutable, MakerMayNotApprove
+from audit.errors import AlreadyDecided, ForgedApproval, Immutable, KeyProblem, MakerMayNotApprove
 from audit.ledger import Event, append, verify_ledger
 from audit.models import Approval
+from audit.rotation import rotate
 from audit.tables import ApprovalRow, LedgerEntryRow
 from core.database import engine, reading, transaction
 from core.errors import InputError
@@ -165,3 +166,21 @@ def test_a_decision_is_never_edited() -> None:
     with pytest.raises(Immutable), transaction() as session:
         session.query(ApprovalRow).update({"verdict": "reject"})
     assert read()[0].verdict == "approve"
+
+
+def test_a_key_that_was_retired_signs_no_more_decisions() -> None:
+    """Whoever kept the old key, and has the database too, still makes no decision."""
+    decide()
+    old = keys.known_key_id(keys.APPROVALS)
+    rotate(keys.APPROVALS)
+    decide(reviewer_id="usr_second")
+    assert len(read()) == 2 and verify_ledger().good  # what it signed before stands
+    keys.make_current(keys.APPROVALS, str(old))
+    with pytest.raises(KeyProblem, match="retired"):
+        decide(reviewer_id="usr_third")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(approvals, "retired_by", lambda *_: None)
+        forged = decide(reviewer_id="usr_third")
+    with pytest.raises(ForgedApproval, match="after it was retired"):
+        read()
+    assert [problem.where for problem in verify_ledger().problems] == [f"approvals/{forged.id}"]

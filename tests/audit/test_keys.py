@@ -102,6 +102,13 @@ def test_a_rotation_by_another_process_is_noticed(home: Path) -> None:
     assert keys.verify("approvals", before, b"data") and keys.verify("approvals", after, b"data")
 
 
+def test_a_rotation_in_the_middle_of_a_signature_leaves_a_whole_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = keys.current_key_id("receipts"), keys.rotate("receipts")
+    asked = iter([old, new])
+    monkeypatch.setattr("audit.keys.current_key_id", lambda _name: next(asked))
+    assert keys.verify("receipts", keys.sign("receipts", b"data"), b"data")
+
+
 @pytest.mark.parametrize("what", ["pem", "current"])
 def test_a_damaged_key_says_what_to_do(home: Path, what: str) -> None:
     key_id = keys.current_key_id("ledger")

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError as DatabaseIntegrityError
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import OperationalError, StatementError
 
 from core.database import Base, now, reading, transaction
 from core.tables import AssetRow, BrandRow
@@ -24,14 +24,6 @@ def test_a_transaction_is_whole(home: Path) -> None:
         raise RuntimeError
     with reading() as session:
         assert session.scalars(select(BrandRow.id)).all() == ["b1"]
-
-
-def test_a_write_inside_reading_is_lost(home: Path) -> None:
-    with reading() as session:
-        session.add(BrandRow(id="b1", name="One"))
-        session.flush()
-    with reading() as session:
-        assert session.scalars(select(BrandRow.id)).all() == []
 
 
 def test_moments_come_back_as_they_went_in(home: Path) -> None:
@@ -94,3 +86,18 @@ def test_a_reader_sees_one_moment_while_others_write(home: Path) -> None:
 def test_every_customer_row_names_its_brand() -> None:
     assert "brand_id" in AssetRow.__table__.columns
     assert {"brands", "assets", "outbox"} <= set(Base.metadata.tables)
+
+
+def test_a_snapshot_does_not_move_and_nothing_is_written_in_it(home: Path) -> None:
+    with transaction() as session:
+        session.add(BrandRow(id="brd_1", name="Before"))
+    with reading() as session:
+        assert session.get_one(BrandRow, "brd_1").name == "Before"
+        with transaction() as other:
+            other.get_one(BrandRow, "brd_1").name = "After"
+        session.expire_all()
+        assert session.get_one(BrandRow, "brd_1").name == "Before"
+        with pytest.raises(OperationalError, match="readonly"):
+            session.execute(update(BrandRow).values(name="Written in a snapshot"))
+    with reading() as session:
+        assert session.get_one(BrandRow, "brd_1").name == "After"

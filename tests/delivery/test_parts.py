@@ -97,6 +97,11 @@ def under_what_is_no_authority(case: Case) -> None:
     case.at.sign_with(issue("Leaf", middle, purposes=CLAIMS), middle)
 
 
+def under_what_may_not_sign_certificates(case: Case) -> None:
+    middle = issue("An authority for lists only", case.at.authority.root, ca=True, key_cert_sign=False)
+    case.at.sign_with(issue("Leaf", middle, purposes=CLAIMS), middle)
+
+
 def other_leaf(**changes: Any) -> Break:
     def change(case: Case) -> None:
         between = case.at.authority.between
@@ -166,6 +171,7 @@ TABLE = [
     wrong("trust", "no intermediate", without_intermediate, "signing_untrusted"),
     wrong("trust", "issued by a leaf", under_a_leaf, "signing_untrusted"),
     wrong("trust", "issued by what is no authority", under_what_is_no_authority, "signing_untrusted"),
+    wrong("trust", "issued without the right", under_what_may_not_sign_certificates, "signing_untrusted"),
     wrong("trust", "expired", other_leaf(starts=-9, ends=-1), "signing_expired"),
     wrong("trust", "not begun", other_leaf(starts=2), "signing_expired"),
     wrong("trust", "no purposes", other_leaf(purposes=None), "signing_purpose"),

@@ -1,4 +1,4 @@
-"""The worlds of :mod:`tests.kit`."""
+"""The worlds of the kit."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 Everything in it was done by the product's own functions; recorded results stood in for the models (``tests/kit``).
 Nobody in it exists: the persona's consent is a synthetic test record. The keys are test keys.
+
+It runs at the commit that added it. Later code makes later homes: the archive stays, and so does this record of how it
+came to be.
 """
 
 from __future__ import annotations
