@@ -1,9 +1,9 @@
 """What opening a delivery link costs, where 10,000 videos are released under one authority.
 
-``p95_ms`` is the link check itself, :func:`delivery.links.open_link` in this process: the token, the row, the authority's
-signatures, the ledger's words, the file. ``http_p95_ms`` is a range request of 64 kB over loopback to a real web process,
-one at a time. ``cpu_p95_ms``: the processor's time alone of the check, which other work on the machine stretches less. The
-home is bulk-made (benchmarks/released_home.py).
+``p95_ms`` is the link check itself, :func:`delivery.links.open_link` in this process: the token, the row, the
+authority's signatures, the ledger's words, the file. ``http_p95_ms`` is a range request of 64 kB over
+loopback to a real web process, one at a time. ``cpu_p95_ms``: the processor's time alone of the check, which
+other work on the machine stretches less. The home is bulk-made (benchmarks/released_home.py).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def run() -> dict[str, Any]:
         from delivery.links import open_link
 
         tokens = [token for _, token in home.sample]
-        random.Random(6).shuffle(tokens)  # noqa: S311 - an order
+        random.Random(6).shuffle(tokens)
         turn = itertools.cycle(tokens)
         check, cpu = _timed(lambda: open_link(next(turn)), opened)
         with web_process(home.world.home) as port:
@@ -54,7 +54,8 @@ def run() -> dict[str, Any]:
 
 
 def _timed(act: Callable[[], object], count: int) -> tuple[list[float], list[float]]:
-    """Milliseconds of each, by the clock and of this thread's processor time; the first round, when files are digested for the first time, is not counted."""
+    """Milliseconds of each, by the clock and of this thread's processor time. The first round, in which each file is
+    digested for the first time, is not counted."""
     for _ in range(LINKS):
         act()
     times, cpu = [], []

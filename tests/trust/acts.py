@@ -46,10 +46,11 @@ class Stage:
 
 
 def set_up(w: World) -> Stage:
-    """Three campaigns of one consented persona, a video in review in each, and a bystander of another persona.
+    """Three campaigns of one consented persona with videos in them, and a bystander of another persona.
 
-    ``manual`` is released by a person, ``auto`` on approval, ``high`` needs two people; ``ready`` is approved and ``out``
-    released, with a link. The bystander is of another authority: whatever happens to the others it goes on.
+    In review: ``manual`` is released by a person, ``auto`` on approval, ``high`` needs two people. ``ready`` is
+    approved, ``out`` is released and has a link. The bystander is of another authority: whatever happens to the
+    others it goes on.
     """
     persona = w.add_persona("consent", not_after=now() + timedelta(seconds=LAST_DAY))
     w.persona, other = persona, w.persona

@@ -6,6 +6,7 @@ Recorded results stand in for every model (see :mod:`tests.kit`). Most runs have
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
 
@@ -44,7 +45,9 @@ def live(w: World, runs: int, steps: int) -> None:
         ),
     )
     took = time.monotonic() - began
-    print(f"{Machine.steps} steps in {runs} runs, {took:.1f} s, {Machine.steps / took:.0f} a second")
+    sys.stderr.write(
+        f"{Machine.steps} steps in {runs} runs, {took:.1f} s, {Machine.steps / took:.0f} a second\n"
+    )
     assert Machine.steps > runs
 
 
