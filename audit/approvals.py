@@ -132,6 +132,7 @@ def record(
         "reviewer_id": reviewer_id,
         "verdict": verdict,
         "manner": manner,
+        "manner_reported_by": "plan" if manner == "sampled" else "player",
         "factor": factor,
         "shown_sha256": shown_sha256,
     }
