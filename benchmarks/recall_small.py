@@ -216,7 +216,9 @@ def _fan_out(home: Home) -> tuple[float, int]:
         while (rows := first(RECALLED)) < RENDERS + 1 and time.monotonic() - began < LONGEST_FAN_OUT:
             print(f"{rows} rows are taken back after {time.monotonic() - began:.0f} s", file=sys.stderr)
             time.sleep(2.0)
-        began_at, ended_at = (datetime.fromisoformat(first(statement)) for statement in (WITHDRAWN_AT, LAST_AT))
+        began_at, ended_at = (
+            datetime.fromisoformat(first(statement)) for statement in (WITHDRAWN_AT, LAST_AT)
+        )
         return (ended_at - began_at).total_seconds(), min(rows, first(TAKEN) + first(PUBLISHER)) - 1
 
 
