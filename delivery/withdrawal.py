@@ -12,7 +12,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from audit.authorities import set_status
@@ -84,19 +84,6 @@ def _expired(authority_id: str) -> bool:
         log.error("its end could not be written down: %s %s", authority_id, error.code)
         return False
     return True
-
-
-def affected(session: Session, authority_id: str) -> dict[str, int]:
-    """How many renders a withdrawal would reach: ``in_the_making`` and ``released``."""
-
-    def count(which: Any) -> int:
-        under = RenderRow.campaign_id.in_(_campaigns(authority_id))
-        return session.scalar(select(func.count()).select_from(RenderRow).where(under, which)) or 0
-
-    return {
-        "in_the_making": count(RenderRow.state.in_(_OPEN)),
-        "released": count(RenderRow.state == State.RELEASED),
-    }
 
 
 def unsettled(*, limit: int = 100) -> list[str]:
