@@ -56,6 +56,10 @@ def recalled(acts: Acts) -> None:
     acts.recall(ready(acts))
 
 
+def taken_back_from_outside(acts: Acts) -> None:
+    acts.recall(acts.book.videos[acts.stage.first["out"]])
+
+
 def withdrawn(acts: Acts) -> None:
     out(acts)
     acts.withdraw("recall")
@@ -107,7 +111,7 @@ NOTICED: dict[str, tuple[Callable[[], AbstractContextManager[Any]], Story]] = {
     "links do not ask the predicate": (lambda: off(delivery.links, "standing_of", OPEN_TO_ALL), recalled),
     "links do not ask about a withdrawal": (lambda: off(delivery.links, "standing_of", OPEN_TO_ALL), withdrawn),
     "new links after a stop": (lambda: off(delivery.links, "standing_of", OPEN_TO_ALL), link_after_a_stop),
-    "the verifier does not ask": (lambda: off(pipeline.registry, "standing_of", OPEN_TO_ALL), recalled),
+    "the verifier does not ask": (lambda: off(pipeline.registry, "standing_of", OPEN_TO_ALL), taken_back_from_outside),
     "the release does not ask the authority again": (
         lambda: off(delivery.release, "_check_authority"), withdrawn_in_between),
     "one of two people is enough": (
