@@ -134,8 +134,8 @@ def _one(stage: Any, signer: Signer, seed: int, tally: Tally, show: bool) -> Non
 
     dice = Random(f"release race {seed}")
     acts = Acts(stage)
-    names = dice.sample(["ready", "auto", "manual", "high"], k=dice.choice([1, 1, 1, 2]))
-    videos = [acts.book.videos[stage.first[name]] for name in names]
+    names = dice.sample(["ready", "ready", "auto", "manual", "high", "out"], k=dice.choice([1, 1, 2]))
+    videos = [acts.book.videos[stage.first[name]] for name in dict.fromkeys(names)]
     for video in videos:  # mostly as far as the release
         for reviewer in (acts.w.reviewer, acts.w.second_reviewer)[: video.people]:
             likely = 0.8 if video.people == 2 else 0.0 if video.approved_by else 0.6

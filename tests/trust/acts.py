@@ -138,13 +138,13 @@ class Acts:
             if video.people == 2 and not (seen and factor != "none"):
                 raise Violation(f"{video.id} is of high risk and was approved unseen, or without a factor")
 
-    def reject(self, video: Video) -> None:
+    def reject(self, video: Video, reviewer: str = "") -> None:
         sealed = rows(self.w, "SELECT sealed_sha256 FROM renders WHERE id = ?", video.id)[0][0]
         with self._refusable(), self._seeing():
             reject(
                 video.id,
                 brand_id=self.w.brand_id,
-                reviewer_id=self.w.second_reviewer,
+                reviewer_id=reviewer or self.w.second_reviewer,
                 sealed_sha256=sealed or "",
                 reason="a made-up reason",
             )
@@ -285,6 +285,7 @@ class Acts:
         self.check(ledger=False)
         self._nothing_waits()
         self._no_orphans()
+        self._a_person_goes_on()
 
     def _everything(self) -> list[tuple[Any, ...]]:
         return rows(self.w, "SELECT id, state, fence FROM renders ORDER BY id")
@@ -326,6 +327,19 @@ class Acts:
         lost = {video.published for video in self.videos() if not video.bytes_there}
         if there != named - lost:
             raise Violation(f"published files and their rows differ: {there ^ (named - lost)}")
+
+    def _a_person_goes_on(self) -> None:
+        """What waits for a person, a person can take on."""
+        for video in self.videos():
+            before = video.state
+            if before == "in_review":
+                self.reject(video, self.w.legal)  # who has decided nothing yet
+            elif before in ("approved", "released"):
+                self.recall(video)
+            elif before == "failed":
+                self.retry(video)
+            if before in ("in_review", "approved", "released", "failed") and video.state == before:
+                raise Violation(f"{video.id} is {before} and no person can take it on: {self.said[-1:]}")
 
     # Help
 
