@@ -21,7 +21,6 @@ import pipeline.outbox
 import pipeline.registry
 import pipeline.review
 from pipeline.standing import Standing
-from tests.kit.fixtures import world  # noqa: F401
 from tests.kit.world import World
 from tests.trust import seams
 from tests.trust.acts import Acts, set_up
