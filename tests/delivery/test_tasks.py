@@ -1,4 +1,4 @@
-"""Release as a leased stage: a message releases once, and whatever kills the worker in between, the next one goes on."""
+"""Release as a leased stage: a message releases once, and whatever kills the worker, the next one goes on."""
 
 from __future__ import annotations
 
@@ -256,7 +256,8 @@ def test_an_error_after_the_commit_deletes_nothing(world: World, waiting: Render
         with real() as session:
             yield session
             released = any(
-                isinstance(one, RenderRow) and one.state == State.RELEASED for one in session.identity_map.values()
+                isinstance(one, RenderRow) and one.state == State.RELEASED
+                for one in session.identity_map.values()
             )
         if released:
             raise ConnectionError("the answer was lost")

@@ -1,7 +1,7 @@
 """A small change of the source, put into the functions that run: wherever they were imported, and undone at the end.
 
-A patch is a text that stands exactly once in a file and what stands there instead. The file is compiled with the change,
-and each function and method of the module gets its new code; nothing is written to disk, and no module is imported
+A patch is a text that stands exactly once in a file and what stands there instead. The file is compiled with the
+change, and each function and method of the module gets its new code; nothing is written to disk, and no module is imported
 again. So a patch may change what functions do, and not constants, classes or decorators.
 """
 
@@ -37,7 +37,9 @@ def changed_source(patch: Patch) -> str:
     """The file with the change. Raises PatchFails unless it applies exactly once and still parses."""
     source = (ROOT / patch.file).read_text(encoding="utf-8")
     if source.count(patch.old) != 1:
-        raise PatchFails(f"{patch.file}: {patch.old!r} stands there {source.count(patch.old)} times, not once")
+        raise PatchFails(
+            f"{patch.file}: {patch.old!r} stands there {source.count(patch.old)} times, not once"
+        )
     changed = source.replace(patch.old, patch.new)
     try:
         ast.parse(changed)
@@ -102,6 +104,12 @@ def _live(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
     for value in list(vars(module).values()):
         members: list[Any] = list(vars(value).values()) if inspect.isclass(value) else [value]
         for member in members:
-            function = member.fget if isinstance(member, property) else inspect.unwrap(member) if callable(member) else member
+            function = (
+                member.fget
+                if isinstance(member, property)
+                else inspect.unwrap(member)
+                if callable(member)
+                else member
+            )
             if isinstance(function, FunctionType) and function.__module__ == module.__name__:
                 yield function.__qualname__, function
