@@ -101,6 +101,17 @@ def test_a_refused_release_waits_for_a_person_who_may_then_release_by_hand(world
     assert releases(world, waiting) == ONCE
 
 
+def test_receipts_of_another_environment_release_nothing_here(
+    world: World, waiting: RenderRow, monkeypatch: pytest.MonkeyPatch
+):
+    """The gates ran in `test`; the door asks for the parts of this installation."""
+    monkeypatch.setenv("GREENROOM_ENVIRONMENT", "demo")
+    get_settings.cache_clear()
+    with pytest.raises(GreenroomError, match="environment"):
+        world.release(waiting)
+    assert releases(world, waiting) == NOT_YET
+
+
 def test_ten_sweeps_of_a_waiting_release_send_one_message(world: World, waiting: RenderRow):
     world.tick(get_settings().pipeline.resend_seconds + 1)
     sent = [message for _ in range(10) for message in swept()]
