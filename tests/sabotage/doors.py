@@ -14,8 +14,7 @@ STANDING, LINKS, WITHDRAWAL, OF_AUTHORITY = (
 DOORS: tuple[Sabotage, ...] = (
     # the predicate
     off("13", "what is not released is not served", STANDING,
-        "if render.state != State.RELEASED:", "if False:", "standing:no_state_but_released_is_served",
-        "links:what_is_not_out_gets_no_link"),
+        "if render.state != State.RELEASED:", "if False:", "standing:no_state_but_released_is_served"),
     off("13", "what was recalled is not served", STANDING,
         "if taken_back is not None or render.state == State.RECALLED:", "if False:",
         "standing:a_recall_that_was_undone_in_the_row_stays",
