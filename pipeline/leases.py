@@ -18,7 +18,8 @@ from sqlalchemy import CursorResult, or_, text, update
 from sqlalchemy.orm import Session
 
 from core.database import transaction
-from core.settings import get_settings
+from core.errors import DatabaseBusy
+from core.settings import PipelineSettings, get_settings
 from pipeline.errors import LeaseLost
 from pipeline.states import STAGE_AT, StageSpec, State
 from pipeline.tables import RenderRow
@@ -79,21 +80,24 @@ class Claim:
         settings = get_settings().pipeline
         if time.monotonic() - self._last_renewal < min(2.0, settings.lease_seconds / 4):
             return
-        with transaction() as session:
-            clock = database_seconds(session)
-            renewed = _count(
-                session.execute(
-                    update(RenderRow)
-                    .where(
-                        *self._ours(),
-                        RenderRow.lease_started > clock - settings.stage_deadline_seconds,
-                    )
-                    .values(lease_until=clock + settings.lease_seconds, progress=self._fraction)
-                )
-            )
+        try:
+            renewed = self._renew(settings)
+        except DatabaseBusy:
+            return  # the next beat tries again; whether the lease is still ours is asked when the result is recorded
         if not renewed:
             raise LeaseLost("this stage is no longer ours", where=f"{self.render_id}, {self.stage.name}")
         self._last_renewal = time.monotonic()
+
+    def _renew(self, settings: PipelineSettings) -> bool:
+        with transaction() as session:
+            clock = database_seconds(session)
+            young = RenderRow.lease_started > clock - settings.stage_deadline_seconds
+            renewed = session.execute(
+                update(RenderRow)
+                .where(*self._ours(), young)
+                .values(lease_until=clock + settings.lease_seconds, progress=self._fraction)
+            )
+            return _count(renewed) == 1
 
     def _ours(self) -> tuple[Any, ...]:
         return (

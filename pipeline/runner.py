@@ -49,7 +49,7 @@ def run_stage(taken: Claim) -> None:
     try:
         with beating(taken.beat):
             job = load_job(taken)
-            outcome = _stopped(job) or _attempt(job)
+            outcome = _attempt(job)
         _record(job, outcome, time.monotonic() - began)
     except LeaseLost:
         log.warning("lease lost: %s %s", taken.render_id, taken.stage.name)
@@ -91,8 +91,8 @@ def _attempt(job: Job) -> Outcome:
             job.claim, "poison", f"the stage '{stage}' ended its worker {job.render.attempts - 1} times"
         )
     try:
-        return STAGE_FUNCTIONS[stage](job)
-    except LeaseLost:
+        return _stopped(job) or STAGE_FUNCTIONS[stage](job)
+    except (LeaseLost, _TryAgain):
         raise
     except InputError as error:
         return failed(job.claim, error.code, str(error))
@@ -130,9 +130,10 @@ def _record(job: Job, outcome: Outcome, seconds: float) -> None:
 
 def _commit(job: Job, outcome: Outcome, seconds: float) -> None:
     with transaction() as session:
-        standing = authority_of(session, job.render)
-        if outcome.state is not State.FAILED and standing.state in ("revoked", "expired"):
-            outcome = withdrawn(standing.state)
+        if outcome.state is not State.FAILED:  # which is parked under any authority, an unreadable one too
+            standing = authority_of(session, job.render)
+            if standing.state in ("revoked", "expired"):
+                outcome = withdrawn(standing.state)
         rows = outcome.record(session)
         facts = dict(outcome.facts)
         if outcome.reason:

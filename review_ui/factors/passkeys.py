@@ -37,7 +37,7 @@ from core.ids import new_id
 from review_ui.accounts import record_change, standing
 from review_ui.factors.challenges import LIFE, issue, use_up
 from review_ui.factors.held import passkeys_of
-from review_ui.factors.site import rp_id
+from review_ui.factors.site import counts_here, rp_id
 from review_ui.rates import went_wrong
 from review_ui.seals import seal
 from review_ui.tables import AccountRow, PasskeyRow
@@ -125,7 +125,7 @@ def begin_proof(account: AccountRow, purpose: str, subject: str, origin: str) ->
     """Options for ``navigator.credentials.get``: any passkey that this account has made at this address."""
     present = list_passkeys(account)
     here = origin or (present[-1].origin if present else "")
-    usable = [row for row in present if rp_id(row.origin) == rp_id(here)]
+    usable = [row for row in present if rp_id(row.origin) == rp_id(here) and counts_here(row.origin)]
     if not usable:
         raise Conflict(
             "this account has no passkey for this address",
@@ -153,6 +153,8 @@ def check_proof(account_id: str, purpose: str, subject: str, answer: str) -> Non
         )
     if row is None:
         raise _refused(account_id, "this passkey is none of this account's")
+    if not counts_here(row.origin):
+        raise _refused(account_id, "this passkey was made at another address")
     verified = _verified_assertion(credential, challenge, row)
     # Our own check, so that the reason is told; authenticators without a counter say 0 always.
     if (verified.new_sign_count or row.sign_count) and verified.new_sign_count <= row.sign_count:

@@ -29,6 +29,14 @@ def origin_of(request: Request) -> str:
     return checked(f"{request.url.scheme}://{request.headers.get('host', '')}")
 
 
+def counts_here(origin: str) -> bool:
+    """Whether a passkey that was made at this origin counts in this installation as it is set up now."""
+    settings = get_settings()
+    if settings.web.origin:
+        return origin == checked(settings.web.origin)
+    return settings.environment != "production"
+
+
 def checked(origin: str) -> str:
     """The origin, normalised. Raises InputError for one at which browsers offer no passkeys."""
     try:

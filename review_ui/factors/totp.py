@@ -61,9 +61,9 @@ def confirm(account: AccountRow, code: str) -> None:
         if row is None or not intact(row):
             raise NotFound("no one-time codes wait to be confirmed", next_step="set them up again")
         step = None if resting(row, now()) else _step(row, code)
-        if step is None:
+        if step is None and not resting(row, now()):
             strike(row, now())
-        else:
+        elif step is not None:
             row.confirmed_at, row.last_step = now(), step
             forgive(row)
             seal(row)

@@ -60,9 +60,8 @@ def test_a_mark_belongs_to_a_known_brand(home: Path) -> None:
 def test_a_manifest_is_found_by_its_credential_and_by_its_essence(brand: str) -> None:
     published = replace(CREDENTIAL, id="urn:c2pa:2", manifest=b"a longer manifest store", sha256="bb" * 32)
     with transaction() as session:
-        assert save_manifest(session, brand_id=brand, credential=CREDENTIAL) == digest_bytes(
-            b"a manifest store"
-        )
+        saved = save_manifest(session, brand_id=brand, credential=CREDENTIAL)
+        assert saved.manifest_sha256 == digest_bytes(b"a manifest store")
         save_manifest(session, brand_id=brand, credential=CREDENTIAL)
         save_manifest(session, brand_id=brand, credential=published)
     with transaction() as session:

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from core.database import now, reading, transaction
 from core.errors import Conflict, Forbidden, InputError
+from core.settings import get_settings
 from review_ui.changes import disable
 from review_ui.factors import begin, decision_subject, has_factor, prove
 from review_ui.factors.passkeys import begin_enrolment, enrol, list_passkeys, remove
@@ -177,6 +178,22 @@ def test_a_passkey_that_somebody_wrote_into_the_database_is_none(
     assert not has_factor(bob)
     with pytest.raises(Conflict):
         begin(bob, "approve", THIS)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("GREENROOM_WEB_ORIGIN", "https://brand.example"), ("GREENROOM_ENVIRONMENT", "production")],
+)
+def test_a_passkey_of_another_address_counts_no_more_when_the_address_is_set(
+    account: AccountRow, device: Authenticator, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+):
+    options = begin(account, "approve", THIS)
+    monkeypatch.setenv(variable, value)
+    get_settings.cache_clear()
+    with pytest.raises(Forbidden, match="another address"):
+        proof(account, device.get(options))
+    with pytest.raises(Conflict):
+        begin(account, "approve", THIS)
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from core.canonical import digest_bytes
 from core.database import engine, now, reading, transaction
 from core.settings import get_settings
+from review_ui.app import make_app
 from review_ui.seals import seal
 from review_ui.sessions import (
     forget_expired,
@@ -114,6 +117,21 @@ def test_what_is_over_is_deleted_a_bounded_number_at_a_time_and_the_rest_stays(a
     assert forget_expired(limit=5) == 10
     assert forget_expired(limit=5) == 4
     assert forget_expired() == 0 and signed_in(keep) is not None
+
+
+def test_the_application_forgets_beside_its_requests(account: AccountRow, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("review_ui.app.FORGET_SECONDS", 0.02)
+    with transaction() as session:
+        old = now() - timedelta(seconds=1)
+        session.add(SignInRow(token_hmac="0" * 64, account_id=account.id, csrf="", expires_at=old))
+    with TestClient(make_app()):
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            with reading() as session:
+                if session.query(SignInRow).count() == 0:
+                    return
+            time.sleep(0.02)
+    raise AssertionError("the expired session is still there")
 
 
 def test_nothing_to_forget_takes_no_write_lock(account: AccountRow):

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.kit.fixtures import real_world, world  # noqa: F401
 from tests.kit.world import World
 from tests.trust import seams
 from tests.trust.acts import set_up

@@ -45,6 +45,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["render_id"], ["renders.id"], name=op.f("fk_links_render_id_renders")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_links")),
     )
+    op.drop_index(op.f("ix_ledger_entries_subject"), "ledger_entries")
+    op.create_index("ix_ledger_entries_subject_event", "ledger_entries", ["subject", "event"])
     _accounts(moment)
     op.create_index(op.f("ix_links_brand_id"), "links", ["brand_id"])
     op.create_index(op.f("ix_links_render_id"), "links", ["render_id"])
