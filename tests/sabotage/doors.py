@@ -105,7 +105,7 @@ DOORS: tuple[Sabotage, ...] = (
     off("13", "a withdrawal takes back what is out", WITHDRAWAL,
         "return _stop(authority_id) + _take_back(authority_id)", "return _stop(authority_id)",
         "withdrawal:what_a_withdrawal_takes_back_is_recalled_by_the_person"),
-    off("13", "the end is written down", WITHDRAWAL, "    for authority_id in ended:", "    for authority_id in []:",
+    off("13", "the end is written down", WITHDRAWAL, "return [authority_id for authority_id in ended if _expired(authority_id)]", "return []",
         "withdrawal:the_end_is_written_down_once",
         "withdrawal:a_clock_that_is_set_back_does_not_undo_what_was_written_down"),
     off("13", "a lost message of a withdrawal is sent again", WITHDRAWAL,
