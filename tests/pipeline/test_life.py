@@ -109,6 +109,18 @@ def test_a_move_without_a_claim_takes_the_render_from_its_worker(world: World):
     assert {name: getattr(row, name) for name in FREE} == FREE
 
 
+def test_a_worker_from_before_a_retry_records_nothing(world: World):
+    """The render is where it was when he took it, and is not his any more."""
+    render = world.approved()
+    late = claim(render.id, RELEASE)
+    with transaction() as session:
+        move(session, render.id, State.FAILED, start=State.APPROVED)
+        move(session, render.id, State.APPROVED, start=State.FAILED)
+    with pytest.raises(LeaseLost), transaction() as session:
+        move(session, render.id, State.FAILED, start=State.APPROVED, claim=late)
+    assert world.now_is(render).state == State.APPROVED
+
+
 def test_a_move_frees_the_lease_and_forgets_the_tries(world: World):
     render = world.render()
     worker = claim(render.id)
