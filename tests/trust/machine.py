@@ -154,11 +154,13 @@ class Life(RuleBasedStateMachine):
         self.acts.withdraw(effect)
         self.done()
 
+    @precondition(lambda self: self.acts.book.version.status == "granted")
     @rule()
     def suspend(self) -> None:
         self.acts.suspend()
         self.done()
 
+    @precondition(lambda self: self.acts.book.version.status == "suspended")
     @rule()
     def lift(self) -> None:
         self.acts.lift()

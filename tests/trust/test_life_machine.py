@@ -52,8 +52,8 @@ def live(w: World, runs: int, steps: int) -> None:
 
 
 def test_every_order_of_events_keeps_every_promise(world: World):
-    live(world, runs=30, steps=25)
+    live(world, runs=18, steps=22)
 
 
 def test_so_does_it_with_the_real_signer(real_world: World):
-    live(real_world, runs=6, steps=15)
+    live(real_world, runs=4, steps=12)
