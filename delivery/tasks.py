@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from core.database import reading, transaction
-from core.errors import Conflict, GreenroomError
+from core.errors import Conflict, GreenroomError, IntegrityError
 from core.settings import get_settings
 from delivery.release import release
 from pipeline.leases import claim
@@ -64,4 +64,9 @@ def _parked(render: RenderRow) -> bool:
             )
     except Conflict:
         log.info("moved meanwhile: %s", render.id)
+    except IntegrityError as error:
+        with transaction() as session:
+            values = {"reason": {"code": error.code, "message": str(error)}}
+            facts = {"reason_code": error.code}
+            move(session, render.id, State.BLOCKED, start=State.APPROVED, claim=taken, values=values, facts=facts)
     return True

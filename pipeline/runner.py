@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from audit.errors import AuthorityNotGranted, RenderLimitReached
 from core.database import reading, transaction
-from core.errors import GreenroomError, InputError
+from core.errors import GreenroomError, InputError, IntegrityError
 from core.heartbeat import beating
 from core.settings import get_settings
+from pipeline.agreement import check_agreement
 from pipeline.errors import LeaseLost
 from pipeline.jobs import Job, Outcome, load_job
 from pipeline.leases import Claim, claim
@@ -67,9 +68,16 @@ class _TryAgain(Exception):
 
 
 def _stopped(job: Job) -> Outcome | None:
-    """No work is done for a persona whose authority does not stand: withdrawn ends the render, suspended waits."""
-    with reading() as session:
-        standing = authority_of(session, job.render)
+    """No work is done for a persona whose authority does not stand: withdrawn ends the render, suspended waits.
+
+    Nor on rows that are not what was recorded or signed: that ends the render too.
+    """
+    try:
+        with reading() as session:
+            check_agreement(session, job.render)
+            standing = authority_of(session, job.render)
+    except IntegrityError as error:
+        return altered(error)
     if standing.state in ("suspended", "not_yet"):
         raise _TryAgain(f"authority_{standing.state}", retryable=True)
     return None if standing.valid else withdrawn(standing.state)
@@ -79,6 +87,11 @@ def withdrawn(state: str) -> Outcome:
     """How a render ends whose authority is withdrawn or over."""
     words = {"revoked": "the authority was withdrawn", "expired": "the authority has ended"}
     return Outcome(State.BLOCKED, reason={"code": f"authority_{state}", "message": words.get(state, state)})
+
+
+def altered(error: IntegrityError) -> Outcome:
+    """How a render ends whose rows, or whose authority's, somebody changed in the database."""
+    return Outcome(State.BLOCKED, reason={"code": error.code, "message": str(error)})
 
 
 def _attempt(job: Job) -> Outcome:
@@ -126,13 +139,16 @@ def _record(job: Job, outcome: Outcome, seconds: float) -> None:
         # Withdrawn or used up between the check and the record: the render ends, and its lease is free.
         reason = {"code": error.code, "message": error.what}
         _commit(job, Outcome(State.BLOCKED, reason=reason), seconds)
+    except IntegrityError as error:
+        _commit(job, altered(error), seconds)
 
 
 def _commit(job: Job, outcome: Outcome, seconds: float) -> None:
     with transaction() as session:
-        standing = authority_of(session, job.render)
-        if outcome.state is not State.FAILED and standing.state in ("revoked", "expired"):
-            outcome = withdrawn(standing.state)
+        if outcome.state not in (State.FAILED, State.BLOCKED):
+            standing = authority_of(session, job.render)
+            if standing.state in ("revoked", "expired"):
+                outcome = withdrawn(standing.state)
         rows = outcome.record(session)
         facts = dict(outcome.facts)
         if outcome.reason:
