@@ -132,6 +132,7 @@ def record(
         "reviewer_id": reviewer_id,
         "verdict": verdict,
         "manner": manner,
+        "manner_reported_by": "plan" if manner == "sampled" else "player",
         "factor": factor,
         "shown_sha256": shown_sha256,
     }
@@ -155,7 +156,9 @@ def approvals_for(session: Session, sealed_sha256: str, *, render_id: str | None
     rows = session.scalars(query.order_by(ApprovalRow.created_at, ApprovalRow.id)).all()
     found = [verified(row) for row in rows if row.document is not None]
     known = _entries(session, {row.render_id for row in rows} | {render_id or ""})
-    here = {approval for approval, entry in known.items() if entry.facts.get("sealed_sha256") == sealed_sha256}
+    here = {
+        approval for approval, entry in known.items() if entry.facts.get("sealed_sha256") == sealed_sha256
+    }
     for row in rows:
         check_key_in_use(session, row, known.get(row.id))
     if here != {row.id for row in rows}:

@@ -80,6 +80,7 @@ RESERVED: dict[Event, str] = {
     Event.GATE_SET_PUBLISHED: "gate sets ship with the code; receipts and entries name the set's hash",
     Event.SCRIPT_COMPOSED: "said by render:policy:checked, which commits to the composed script",
     Event.STATE_CHANGED: "each change of state has an event of its own; old entries may hold this one",
+    Event.ASSET_VIEWED: "what a player reports of a video in review is part of the signed decision; links count nobody",
     Event.ASSET_DELIVERED: "channels of others report deliveries; links are opened by whoever has them",
     Event.EVIDENCE_EXPORTED: "evidence packs are not built yet",
     Event.HOLD_PLACED: "legal holds are not built yet",

@@ -141,7 +141,11 @@ def _one(stage: Any, signer: Signer, seed: int, tally: Tally, show: bool) -> Non
             elif video.people == 2 and dice.random() < 0.8:
                 acts.approve(video, reviewer)
     actors = [
-        Actor(f"actor {number}", [_act(acts, dice, videos) for _ in range(dice.choice([1, 2, 2, 3]))], _crash(dice))
+        Actor(
+            f"actor {number}",
+            [_act(acts, dice, videos) for _ in range(dice.choice([1, 2, 2, 3]))],
+            _crash(dice),
+        )
         for number in range(1, dice.choice([2, 3, 3, 4]) + 1)
     ]
 

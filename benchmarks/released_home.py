@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from tests.kit.world import World
 
 BATCH = 500
-ENTRIES_BEFORE = ("RENDER_CREATED", "POLICY_CHECKED", "CANDIDATE_ENCODED", "RENDER_EXAMINED", "RENDER_APPROVED")
+ENTRIES_BEFORE = (
+    "RENDER_CREATED",
+    "POLICY_CHECKED",
+    "CANDIDATE_ENCODED",
+    "RENDER_EXAMINED",
+    "RENDER_APPROVED",
+)
 
 
 @dataclass
@@ -107,9 +113,7 @@ def _batch(w: World, first: Any, start: int, count: int, sizes: dict[int, int]) 
             shared = {"brand_id": w.brand_id, "render_id": render.id, "essence": essence}
             assets = [
                 AssetRow(sha256=sealed, role="sealed", size=1, **shared),
-                AssetRow(
-                    sha256=stored.sha256, role="published", size=stored.size, parent=sealed, **shared
-                ),
+                AssetRow(sha256=stored.sha256, role="published", size=stored.size, parent=sealed, **shared),
             ]
             counted = AuthorityRenderRow(
                 record_id=authority.document.record_id,

@@ -56,6 +56,12 @@ class WebSettings(BaseSettings):
     upload_max_bytes: int = Field(300_000_000, description="Largest upload, bytes.")
     link_hours: float = Field(168.0, description="A delivery link lasts this long by default, hours.")
 
+    @property
+    def address(self) -> str:
+        """Where a person on this machine opens it. Browsers offer no passkeys at a bare address of numbers."""
+        host = "localhost" if self.host in ("127.0.0.1", "::1", "0.0.0.0") else self.host  # noqa: S104 - to read
+        return self.origin or f"http://{host}:{self.port}"
+
 
 class PipelineSettings(BaseSettings):
     """Jobs, leases and the relay."""

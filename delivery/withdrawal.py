@@ -8,10 +8,11 @@ until there is nothing left to do.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from audit.authorities import set_status
@@ -19,8 +20,9 @@ from audit.ledger import Event
 from audit.ledger.agreement import agrees
 from audit.models import AuthorityStatus, Effect
 from audit.standing import AuthorityStanding, authority_standing
-from audit.tables import AuthorityRow, AuthorityStatusRow
+from audit.tables import AuthorityRow, AuthorityStatusRow, LedgerEntryRow
 from core.database import now, reading, transaction
+from core.errors import GreenroomError
 from core.heartbeat import beat
 from pipeline import outbox
 from pipeline.life import move, note
@@ -28,6 +30,8 @@ from pipeline.runner import withdrawn
 from pipeline.standing import standing_of
 from pipeline.states import STAGE_AT, State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+
+log = logging.getLogger("greenroom.delivery")
 
 CHUNK = 100
 _OPEN = (*STAGE_AT, State.IN_REVIEW, State.APPROVED, State.FAILED)
@@ -63,7 +67,12 @@ def expire(*, limit: int = 100) -> list[str]:
             )
             .limit(limit)
         ).all()
-    for authority_id in ended:
+    return [authority_id for authority_id in ended if _expired(authority_id)]
+
+
+def _expired(authority_id: str) -> bool:
+    """One that cannot be read, or was changed meanwhile, keeps no other from ending."""
+    try:
         with transaction() as session:
             set_status(
                 session,
@@ -72,20 +81,10 @@ def expire(*, limit: int = 100) -> list[str]:
                 reason="its last day is over",
                 actor="sys_expiry",
             )
-    return list(ended)
-
-
-def affected(session: Session, authority_id: str) -> dict[str, int]:
-    """How many renders a withdrawal would reach: ``in_the_making`` and ``released``."""
-
-    def count(which: Any) -> int:
-        under = RenderRow.campaign_id.in_(_campaigns(authority_id))
-        return session.scalar(select(func.count()).select_from(RenderRow).where(under, which)) or 0
-
-    return {
-        "in_the_making": count(RenderRow.state.in_(_OPEN)),
-        "released": count(RenderRow.state == State.RELEASED),
-    }
+    except GreenroomError as error:
+        log.error("its end could not be written down: %s %s", authority_id, error.code)
+        return False
+    return True
 
 
 def unsettled(*, limit: int = 100) -> list[str]:
@@ -96,11 +95,7 @@ def unsettled(*, limit: int = 100) -> list[str]:
     ended = AuthorityStatusRow.status.in_([AuthorityStatus.REVOKED.value, AuthorityStatus.EXPIRED.value])
     newer = select(AuthorityRow.supersedes).where(AuthorityRow.supersedes.is_not(None))
     goes_on = and_(ended, AuthorityRow.id.not_in(newer), RenderRow.state.in_(_OPEN))
-    still_out = and_(
-        AuthorityStatusRow.effect == Effect.RECALL.value,
-        RenderRow.state == State.RELEASED,
-        RenderRow.changed_at < AuthorityStatusRow.created_at,
-    )
+    still_out = and_(RenderRow.state == State.RELEASED, _released_before_a_recall())
     version = aliased(AuthorityRow)
     query = (
         select(AuthorityRow.id)
@@ -115,6 +110,22 @@ def unsettled(*, limit: int = 100) -> list[str]:
     )
     with reading() as session:
         return list(session.scalars(query))
+
+
+def _released_before_a_recall() -> ColumnElement[bool]:
+    """Of a released render and a version: by the order of the ledger, as a clock may step back."""
+    released, changed = aliased(LedgerEntryRow), aliased(LedgerEntryRow)
+    before = exists().where(
+        released.subject == RenderRow.id,
+        released.event == Event.ASSET_RELEASED.value,
+        released.id < changed.id,
+    )
+    return exists().where(
+        changed.subject == AuthorityRow.id,
+        changed.event == Event.AUTHORITY_STATUS_CHANGED.value,
+        changed.facts["effect"].as_string() == Effect.RECALL.value,
+        before,
+    )
 
 
 def _stop(authority_id: str) -> int:

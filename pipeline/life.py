@@ -104,7 +104,9 @@ def note(
 def _check_unaltered(session: Session, render_id: str) -> None:
     # What is recorded next commits to the whole row: a change from outside must not enter the record with it.
     session.flush()
-    check_agreement(session, session.get_one(RenderRow, render_id, populate_existing=True))
+    row = session.get(RenderRow, render_id, populate_existing=True)
+    if row is not None:
+        check_agreement(session, row)
 
 
 def _change(

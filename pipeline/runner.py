@@ -6,9 +6,9 @@ import logging
 import time
 from collections.abc import Callable
 
-from audit.errors import AuthorityNotGranted, RenderLimitReached
+from audit.errors import AuthorityNotGranted, LedgerInconsistent, RenderLimitReached
 from core.database import reading, transaction
-from core.errors import GreenroomError, InputError, IntegrityError
+from core.errors import GreenroomError, InputError
 from core.heartbeat import beating
 from core.settings import get_settings
 from pipeline.agreement import check_agreement
@@ -50,7 +50,7 @@ def run_stage(taken: Claim) -> None:
     try:
         with beating(taken.beat):
             job = load_job(taken)
-            outcome = _stopped(job) or _attempt(job)
+            outcome = _attempt(job)
         _record(job, outcome, time.monotonic() - began)
     except LeaseLost:
         log.warning("lease lost: %s %s", taken.render_id, taken.stage.name)
@@ -70,14 +70,14 @@ class _TryAgain(Exception):
 def _stopped(job: Job) -> Outcome | None:
     """No work is done for a persona whose authority does not stand: withdrawn ends the render, suspended waits.
 
-    Nor on rows that are not what was recorded or signed: that ends the render too.
+    Nor on rows that are not what the ledger recorded: that ends the render too.
     """
-    try:
-        with reading() as session:
+    with reading() as session:
+        try:
             check_agreement(session, job.render)
-            standing = authority_of(session, job.render)
-    except IntegrityError as error:
-        return altered(error)
+        except LedgerInconsistent as error:
+            return altered(error)
+        standing = authority_of(session, job.render)
     if standing.state in ("suspended", "not_yet"):
         raise _TryAgain(f"authority_{standing.state}", retryable=True)
     return None if standing.valid else withdrawn(standing.state)
@@ -89,8 +89,8 @@ def withdrawn(state: str) -> Outcome:
     return Outcome(State.BLOCKED, reason={"code": f"authority_{state}", "message": words.get(state, state)})
 
 
-def altered(error: IntegrityError) -> Outcome:
-    """How a render ends whose rows, or whose authority's, somebody changed in the database."""
+def altered(error: LedgerInconsistent) -> Outcome:
+    """How a render ends that somebody changed in the database, or its campaign or persona."""
     return Outcome(State.BLOCKED, reason={"code": error.code, "message": str(error)})
 
 
@@ -104,8 +104,8 @@ def _attempt(job: Job) -> Outcome:
             job.claim, "poison", f"the stage '{stage}' ended its worker {job.render.attempts - 1} times"
         )
     try:
-        return STAGE_FUNCTIONS[stage](job)
-    except LeaseLost:
+        return _stopped(job) or STAGE_FUNCTIONS[stage](job)
+    except (LeaseLost, _TryAgain):
         raise
     except InputError as error:
         return failed(job.claim, error.code, str(error))
@@ -139,13 +139,16 @@ def _record(job: Job, outcome: Outcome, seconds: float) -> None:
         # Withdrawn or used up between the check and the record: the render ends, and its lease is free.
         reason = {"code": error.code, "message": error.what}
         _commit(job, Outcome(State.BLOCKED, reason=reason), seconds)
-    except IntegrityError as error:
+    except LedgerInconsistent as error:
         _commit(job, altered(error), seconds)
 
 
 def _commit(job: Job, outcome: Outcome, seconds: float) -> None:
     with transaction() as session:
-        if outcome.state not in (State.FAILED, State.BLOCKED):
+        if outcome.state not in (
+            State.FAILED,
+            State.BLOCKED,
+        ):  # which end under any authority, an unreadable one too
             standing = authority_of(session, job.render)
             if standing.state in ("revoked", "expired"):
                 outcome = withdrawn(standing.state)

@@ -267,7 +267,11 @@ def _facts(store: dict[str, Any], active_id: str, state: State, *, known: bool) 
         for entry in (gates.get("verdicts") or [])[:50]
     ]
     if approval:
-        facts["approval"] = {"sha256": text(approval.get("approval")), "manner": text(approval.get("manner"))}
+        facts["approval"] = {
+            "sha256": text(approval.get("approval")),
+            "manner": text(approval.get("manner")),
+            "manner_reported_by": text(approval.get("mannerReportedBy")),
+        }
     return facts
 
 

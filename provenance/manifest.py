@@ -121,6 +121,8 @@ def published_manifest(urn: str, approval: ApprovalFacts, *, demonstration: bool
     facts = {
         "approval": f"sha256:{approval.approval_sha256}",
         "manner": approval.manner,
+        # Seen or decided is what the reviewer's player reported; nobody proves that a person looked.
+        "mannerReportedBy": "sampling plan" if approval.manner == "sampled" else "player",
         "approvals": approval.approvals,
         "demonstration": demonstration,
     }

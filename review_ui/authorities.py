@@ -1,4 +1,4 @@
-"""A brand's authorities, for console and command line: how one stands, how far a change reaches, and what follows it."""
+"""A brand's authorities, for console and command line: how one stands, how far a change reaches, what follows it."""
 
 from __future__ import annotations
 

@@ -212,16 +212,13 @@ def _without(known: list[Range], ranges: list[Range]) -> list[Range]:
     """What of the ranges is not known yet."""
     fresh = []
     for start, end in ranges:
-        for t0, t1 in known:
-            if t1 <= start or t0 >= end:
-                continue
-            if t0 > start:
-                fresh.append((start, t0))
-            start = t1
-            if start >= end:
-                break
-        if start < end:
-            fresh.append((start, end))
+        at = start
+        for t0, t1 in known:  # in order, apart from one another
+            if at < min(t0, end):
+                fresh.append((at, min(t0, end)))
+            at = max(at, t1)
+        if at < end:
+            fresh.append((at, end))
     return fresh
 
 

@@ -1,8 +1,9 @@
 """Trust step 13 on the wire: a file that is served for as long as it may be, and not a second or two longer.
 
 A link is asked for at the door; a download that began before a recall would still run to its end. So the question is
-asked again each second while bytes go out, and when the answer is no the connection ends: the client has a part of a file
-and knows it. What was handed to the operating system by then still arrives (a few megabytes at most), and what a client has it has.
+asked again each second while bytes go out, and when the answer is no the connection ends: the client has a part of a
+file and knows it. What was handed to the operating system by then still arrives (a few megabytes at most), and what a
+client has it has.
 """
 
 from __future__ import annotations

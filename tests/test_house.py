@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +50,20 @@ def test_tracked_files_stay_small():
         and (ROOT / name).stat().st_size > (25 if name.endswith((".safetensors", ".onnx")) else 4) * 1e6
     ]
     assert large == []
+
+
+def test_every_page_that_a_text_points_to_is_there():
+    sources = [
+        path
+        for package in PACKAGES
+        for kind in ("py", "html")
+        for path in (ROOT / package).rglob(f"*.{kind}")
+    ]
+    sources += [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {
+        page
+        for path in sources
+        for page in re.findall(r"docs/[a-z_/0-9-]+\.md", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 5
+    assert sorted(page for page in named if not (ROOT / page).is_file()) == []

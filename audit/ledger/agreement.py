@@ -30,7 +30,9 @@ def _stated(session: Session, row: Base, subject: str) -> str | None:
     name = row_name(row)
     entry = session.scalars(
         select(LedgerEntryRow)
-        .where(LedgerEntryRow.subject == subject, LedgerEntryRow.body.contains(f'"{name}":"', autoescape=True))
+        .where(
+            LedgerEntryRow.subject == subject, LedgerEntryRow.body.contains(f'"{name}":"', autoescape=True)
+        )
         .order_by(LedgerEntryRow.id.desc())
         .limit(1)
     ).first()

@@ -109,6 +109,7 @@ FIELDS: dict[str, Check] = {
     "gates": _map(code, code),
     "verdict": code,
     "manner": code,
+    "manner_reported_by": code,
     "factor": code,
     "role": code,
     "roles": _list(code),

@@ -47,7 +47,7 @@ def _serve(out: Path) -> Answer:
     supervisor = Supervisor()
     supervisor.start()
     web = get_settings().web
-    address = f"http://{web.host}:{web.port}"
+    address = web.address
     print(f"\nconsole          {address}/", file=sys.stderr)
     print(f"public verifier  {address}/verify", file=sys.stderr)
     for account in (setting.operator, setting.reviewer):

@@ -26,6 +26,6 @@ def run(_args: argparse.Namespace) -> Answer:
     supervisor = Supervisor()
     supervisor.start()
     web = get_settings().web
-    print(f"console and public verifier: http://{web.host}:{web.port}/   (Ctrl-C ends)", file=sys.stderr)
+    print(f"console and public verifier: {web.address}/   (Ctrl-C ends)", file=sys.stderr)
     supervisor.watch()
     return Answer({"stopped": True}, "")

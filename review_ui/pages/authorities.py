@@ -1,4 +1,4 @@
-"""The room of authorities: what allows each persona to be rendered, and its suspension and withdrawal (trust step 1)."""
+"""The room of authorities: what allows each persona to be rendered, its suspension and withdrawal (trust step 1)."""
 
 from __future__ import annotations
 

@@ -114,6 +114,7 @@ def _act(
 
 @router.post("/renders/{render_id}/approve")
 def approve(
+    *,
     request: Request,
     visitor: Sent,
     render_id: str,
@@ -151,6 +152,7 @@ def approve(
 
 @router.post("/renders/{render_id}/reject")
 def reject(
+    *,
     request: Request,
     visitor: Sent,
     render_id: str,

@@ -10,7 +10,8 @@ export class Played {
     Object.assign(this, { video, views, csrf, duration, told, stopped, fresh: [], sending: [], last: null, busy: false, over: false });
     const tick = () => this.tick();
     for (const name of ["play", "playing", "timeupdate", "ratechange", "volumechange"]) video.addEventListener(name, tick);
-    video.addEventListener("play", () => this.follow());
+    // The server's clock starts with the first play: what is told later is held to the time since then.
+    video.addEventListener("play", () => { this.follow(); this.opened().catch((error) => this.failed(error)); });
     video.addEventListener("seeking", () => { this.last = null; });
     for (const name of ["pause", "ended"]) video.addEventListener(name, () => { this.tick(); this.tell(); });
     document.addEventListener("visibilitychange", () => { this.tick(); if (document.hidden) this.tell(true); });
@@ -54,15 +55,26 @@ export class Played {
     this.fresh = [];
     this.busy = true;
     try {
-      this.view ??= (await this.post(this.views, null, leaving)).view;
-      this.told(await this.post(`${this.views}/${this.view}/played`, { ranges }, leaving));
+      this.told(await this.post(`${this.views}/${await this.opened()}/played`, { ranges }, leaving));
     } catch (error) {
-      if (error instanceof Refused) { this.over = true; this.stopped(error.message); }
-      else this.fresh = [...ranges, ...this.fresh].slice(-MOST);  // the network; it is told again
+      this.failed(error);
+      if (!this.over) this.fresh = [...ranges, ...this.fresh].slice(-MOST);  // the network; it is told again
     } finally { this.busy = false; this.sending = []; }
   }
 
-  async post(address, content, leaving) {
+  opened() {
+    this.view ??= this.post(this.views, null).then((answer) => answer.view,
+      (error) => { this.view = undefined; throw error; });
+    return this.view;
+  }
+
+  failed(error) {
+    if (!(error instanceof Refused) || this.over) return;
+    this.over = true;
+    this.stopped(error.message);
+  }
+
+  async post(address, content, leaving = false) {
     const answer = await fetch(address, { method: "POST", redirect: "manual", keepalive: leaving,
       headers: { accept: "application/json", "content-type": "application/json", "x-csrf-token": this.csrf },
       body: content === null ? undefined : JSON.stringify(content) });

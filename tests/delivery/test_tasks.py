@@ -256,7 +256,8 @@ def test_an_error_after_the_commit_deletes_nothing(world: World, waiting: Render
         with real() as session:
             yield session
             released = any(
-                isinstance(one, RenderRow) and one.state == State.RELEASED for one in session.identity_map.values()
+                isinstance(one, RenderRow) and one.state == State.RELEASED
+                for one in session.identity_map.values()
             )
         if released:
             raise ConnectionError("the answer was lost")

@@ -17,7 +17,7 @@ from core.database import reading, transaction
 from core.errors import Conflict, GreenroomError, InputError
 from delivery.errors import NotServed, ReleaseRefused
 from delivery.links import make_link
-from delivery.withdrawal import affected, expire, on_authority_changed, unsettled
+from delivery.withdrawal import expire, on_authority_changed, unsettled
 from pipeline.errors import AuthorityInvalid
 from pipeline.leases import claim
 from pipeline.service import retry
@@ -189,17 +189,6 @@ def test_a_message_that_was_lost_is_sent_again_until_nothing_is_left(world: Worl
     assert unsettled() == [authority.id]
     on_authority_changed({"authority_id": authority.id})
     assert unsettled() == [] and world.now_is(render).state == State.RECALLED
-
-
-def test_how_many_a_withdrawal_would_reach(world: World):
-    render, _ = out(world)
-    campaign = world.campaign(world.persona)
-    world.to_review(campaign=campaign)
-    world.approved(campaign=campaign)
-    world.recall(world.released(campaign=campaign))
-    with reading() as session:
-        assert affected(session, world.authority.id) == {"in_the_making": 2, "released": 1}
-    assert render.state == State.RELEASED
 
 
 # Suspension: as `stop`, until it is lifted

@@ -133,7 +133,7 @@ def test_a_new_video_is_asked_for_approved_released_and_verified(
     shot(page, "clean")
     expect(page.get_by_text("recorded as decided")).to_be_visible()
     page.locator("evidence-player video").evaluate(
-        "video => { video.playbackRate = 2; return video.play(); }"
+        "video => { video.playbackRate = 1.5; return video.play(); }"
     )
     expect(page.get_by_text("recorded as seen")).to_be_visible(timeout=60_000)  # played from end to end
     shot(page, "seen")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import provenance.credential
 from audit.events import Event
 from audit.receipts import receipts_for
 from audit.tables import ReceiptRow
@@ -181,6 +184,7 @@ def test_a_rule_that_flags_the_script_flags_the_render(world: World):
     render = world.render()
     finding = '[{"code": "made_up", "severity": "review", "message": "A made-up rule.", "citation": "none"}]'
     as_owner(world, "UPDATE renders SET script_findings = ?", finding)
+    world.record_as_it_is(render)
     assert world.advance(render).verdict == Verdict.REVIEW
 
 
@@ -225,6 +229,22 @@ def test_the_sealed_bytes_are_the_examined_ones(world: World):
     media.write_clip(path, 99)
     row = world.advance(render)
     assert (row.state, row.reason["code"]) == (State.FAILED, "integrity")
+
+
+def test_sealing_that_changes_the_media_is_refused(real_world: World):
+    """Whatever the signing library does to the file: the essence stays, or nothing is kept."""
+    real = provenance.credential._sign
+    render = real_world.render()
+
+    def signing(job: Any, out: Path) -> bytes:
+        store: bytes = real(job, out)
+        shutil.move(media.other_media(out, out.with_name("other.mp4"), 99), out)
+        return store
+
+    with standing_in((real, signing)):
+        row = real_world.advance(render)
+    assert (row.state, row.sealed_sha256) == (State.FAILED, None)
+    assert "sealing changed the media" in row.reason["message"]
 
 
 @pytest.mark.parametrize(

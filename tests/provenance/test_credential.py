@@ -76,6 +76,7 @@ def test_the_published_credential_names_the_approval_and_not_the_person(studio: 
     assert said["com.greenroom.approval"] == {
         "approval": "sha256:" + "33" * 32,
         "manner": "seen",
+        "mannerReportedBy": "player",
         "approvals": 1,
         "demonstration": True,
     }

@@ -28,6 +28,10 @@ def agrees() -> bool:
     return verify_ledger().good
 
 
+def enrol_a_passkey(account: AccountRow) -> None:
+    enrolled(account)
+
+
 def begin_codes(account: AccountRow) -> None:
     totp.begin_enrolment(account)
 
@@ -75,7 +79,17 @@ def change(account: AccountRow) -> None:
 
 
 @pytest.mark.parametrize(
-    "way", [begin_codes, begin_codes_twice, use_codes, use_a_passkey, lose_a_device, come_and_go, change]
+    "way",
+    [
+        enrol_a_passkey,
+        begin_codes,
+        begin_codes_twice,
+        use_codes,
+        use_a_passkey,
+        lose_a_device,
+        come_and_go,
+        change,
+    ],
 )
 def test_the_ledger_agrees_after(account: AccountRow, way: Callable[[AccountRow], Any]):
     way(account)

@@ -135,12 +135,16 @@ def test_the_page_of_a_render_in_every_state(state: State) -> None:
             assert "rnd_12345678" in text
 
 
-def in_review(risk: str, played: list[tuple[float, float]], holds: Factors = Factors(), **values: Any) -> str:
+def in_review(
+    risk: str, played: list[tuple[float, float]], holds: Factors | None = None, **values: Any
+) -> str:
     """The page of a flagged video for a reviewer, whose player reported these seconds."""
     flagged = Finding(code="c", severity="review", message="It is late.", spans=(Span(t0=10.0, t1=12.0),))
     render = row(state="in_review", seconds=100.0, sealed_sha256=SHA, **values)
     evidence = replace(evidence_for(render, [], [flagged]), rule=RULES[risk])
-    return render_html(render, evidence, missing=what_is_missing(100.0, [flagged], played), holds=holds)
+    return render_html(
+        render, evidence, missing=what_is_missing(100.0, [flagged], played), holds=holds or Factors()
+    )
 
 
 def test_the_page_says_beforehand_how_a_decision_will_be_recorded() -> None:

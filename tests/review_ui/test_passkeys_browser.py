@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -140,10 +141,10 @@ def test_an_assertion_is_for_the_decision_that_the_page_shows(page: Page, addres
     )
     page.get_by_role("button", name="Reject").click()
     page.get_by_role("button", name="Approve").click()
-    page.wait_for_function("document.querySelector('main form').elements.passkey.value")
-    expect(page.get_by_role("alert")).to_have_count(0)
-    while len(sent) < 2:
+    end = time.monotonic() + 20
+    while len(sent) < 2 and time.monotonic() < end:
         page.wait_for_timeout(20)
+    expect(page.get_by_role("alert")).to_have_count(0)
     assert sent[0]["passkey"] == ""  # a button with a way of its own asks for no passkey
     subject = f"rnd_1:{'ab' * 32}:approve"
     assert prove(account, purpose="approve", subject=subject, passkey_json=sent[1]["passkey"]) == "passkey"

@@ -107,9 +107,7 @@ def test_many_open_pages_are_no_way_to_play_many_times_as_fast(
     assert counted <= 2 * 5.1 + 1.0
 
 
-def test_reports_of_one_moment_share_what_there_is(
-    make_render: MakeRender, reviewer: AccountRow, wait: Wait
-):
+def test_reports_of_one_moment_share_what_there_is(make_render: MakeRender, reviewer: AccountRow, wait: Wait):
     renders = [make_render(sealed_sha256=f"{number:064x}") for number in range(10)]
     views = [open_view(render.id, account=reviewer) for render in renders]
     for render, view in reversed(list(zip(renders, views, strict=True))):

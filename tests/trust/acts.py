@@ -287,7 +287,9 @@ class Acts:
 
     def _nothing_waits(self) -> None:
         clock = now().timestamp() + 61
-        autos = "SELECT r.id FROM renders r JOIN campaigns c ON c.id = r.campaign_id WHERE c.release_on_approval"
+        autos = (
+            "SELECT r.id FROM renders r JOIN campaigns c ON c.id = r.campaign_id WHERE c.release_on_approval"
+        )
         auto = {row[0] for row in rows(self.w, autos)}
         found = rows(self.w, "SELECT id, state, reason, lease_until FROM renders")
         for video_id, state, reason, lease in found:

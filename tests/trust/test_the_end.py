@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
+from core.database import now
 from delivery.errors import LinkTakenBack
 from delivery.links import make_link, open_link
-from delivery.withdrawal import expire
+from delivery.withdrawal import expire, on_authority_changed, unsettled
+from pipeline.states import State
 from tests.kit.world import World
 from tests.trust.acts import DAYS
+
+
+def in_days(days: float) -> datetime:
+    return now() + timedelta(days=days)
 
 
 @pytest.fixture
 def ended(world: World) -> Iterator[tuple[World, str]]:
     """A world whose consent took everything back when it ended a moment ago, and a link that was good before."""
     persona = world.add_persona("consent")
-    world.supersede(persona, not_after=world_end(world), on_expiry="recall")
+    world.supersede(persona, not_after=in_days(30), on_expiry="recall")
     world.persona = persona
     video = world.released(campaign=world.campaign(persona))
     token = make_link(video.id, brand_id=world.brand_id, hours=24 * 90)
@@ -28,26 +35,10 @@ def ended(world: World) -> Iterator[tuple[World, str]]:
     yield world, token
 
 
-def world_end(world: World):
-    from datetime import timedelta
-
-    from core.database import now
-
-    return now() + timedelta(days=30)
-
-
 def still_taken_back(token: str) -> None:
     with pytest.raises(LinkTakenBack) as taken:
         open_link(token)
     assert taken.value.code == "link_withdrawn"
-
-
-def later(world: World):
-    from datetime import timedelta
-
-    from core.database import now
-
-    return now() + timedelta(days=365)
 
 
 @pytest.mark.parametrize("written_down", [True, False], ids=["written down", "not written down yet"])
@@ -55,7 +46,7 @@ def test_a_new_version_gives_nothing_back(ended: tuple[World, str], written_down
     world, token = ended
     if written_down:
         expire()
-    world.supersede(not_after=later(world))
+    world.supersede(not_after=in_days(365))
     still_taken_back(token)
 
 
@@ -75,7 +66,7 @@ def test_a_withdrawal_with_a_weaker_effect_gives_nothing_back(
 def test_who_appears_may_withdraw_after_the_end(world: World, written_down: bool):
     """Links go on after an end with effect `stop`: the person must still be able to take the video back."""
     persona = world.add_persona("consent")
-    world.supersede(persona, not_after=world_end(world), on_expiry="stop")
+    world.supersede(persona, not_after=in_days(30), on_expiry="stop")
     world.persona = persona
     video = world.released(campaign=world.campaign(persona))
     token = make_link(video.id, brand_id=world.brand_id, hours=24 * 90)
@@ -85,3 +76,21 @@ def test_who_appears_may_withdraw_after_the_end(world: World, written_down: bool
     open_link(token)
     world.withdraw(effect="recall")
     still_taken_back(token)
+
+
+def test_a_lost_message_is_sent_again_whatever_the_clock_did(world: World):
+    """Which came first is the ledger's to say: a clock that steps back between release and withdrawal changes nothing."""
+    video = world.released()
+    world.tick(-3600)
+    world.withdraw(effect="recall")
+    assert unsettled() == [world.persona.authority_id]
+    on_authority_changed({"authority_id": world.persona.authority_id})
+    assert world.now_is(video).state == State.RECALLED and unsettled() == []
+
+
+def test_what_is_released_under_a_new_version_is_settled_whatever_the_clock_did(world: World):
+    world.withdraw(effect="recall")
+    world.tick(-3600)
+    world.supersede()
+    world.released()
+    assert unsettled() == []
