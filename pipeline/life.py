@@ -15,13 +15,15 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
+from audit.errors import LedgerInconsistent
 from audit.ledger import Event, append
 from core.database import Base, now
 from core.errors import Conflict
 from pipeline import outbox
+from pipeline.agreement import check_agreement
 from pipeline.errors import LeaseLost
 from pipeline.leases import FREE, Claim
-from pipeline.states import MOVES, Move, State, check_move
+from pipeline.states import ENDED, MOVES, Move, State, check_move
 from pipeline.tables import RenderRow
 
 
@@ -59,9 +61,11 @@ def move(
     Raises:
         Conflict: the table has no such move, or the render was moved meanwhile; nothing is changed.
         LeaseLost: as the latter, for a stage.
+        LedgerInconsistent: somebody changed the render in the database: it goes nowhere but to an end.
     """
     check_move(start, end, where=render_id)
     way = _way(start, end, event)
+    altered = _altered(session, render_id, may_end=end in ENDED)
     _change(session, render_id, start, claim, {"state": end, **(values or {})})
     row = session.get_one(RenderRow, render_id, populate_existing=True)
     stated = {name: getattr(row, name) for name in way.states}
@@ -69,7 +73,7 @@ def move(
         session,
         way.event,
         row.id,
-        {"from_state": start, "state": end, **stated, **(facts or {})},
+        {"from_state": start, "state": end, "altered": altered or None, **stated, **(facts or {})},
         rows=[row, *rows],
     )
     outbox.hint(session, row)
@@ -86,11 +90,33 @@ def note(
     values: Mapping[str, Any],
     facts: Mapping[str, Any] | None = None,
 ) -> RenderRow:
-    """Something happened to a render that leaves it where it is, such as a refused release. Frees its lease."""
+    """Something happened to a render that leaves it where it is, such as a refused release. Frees its lease.
+
+    Raises as :func:`move`.
+    """
+    _altered(session, render_id, may_end=False)
     _change(session, render_id, start, claim, values)
     row = session.get_one(RenderRow, render_id, populate_existing=True)
     append(session, event, row.id, {"state": start, **(facts or {})}, rows=[row])
     return row
+
+
+def _altered(session: Session, render_id: str, *, may_end: bool) -> bool:
+    """Whether somebody changed the render in the database, or what it stands on.
+
+    What is recorded next commits to the whole row: such a change does not enter the record as a step's doing. An
+    end is recorded all the same, and its entry says that the row was altered.
+    """
+    session.flush()
+    row = session.get(RenderRow, render_id, populate_existing=True)
+    try:
+        if row is not None:
+            check_agreement(session, row)
+    except LedgerInconsistent:
+        if may_end:
+            return True
+        raise
+    return False
 
 
 def _change(

@@ -1,4 +1,4 @@
-"""What the ledger covers, generated from the tables: each column is altered behind our back, and the verification says so.
+"""What the ledger covers, generated from the tables: each column is altered, and the verification says so.
 
 A committed column that could be changed unnoticed fails here, a free one that is not free, a table without a row to
 alter, and a column without a decision.

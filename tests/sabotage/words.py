@@ -11,6 +11,7 @@ FILES = {
     "runner": "tests/pipeline/test_runner.py",
     "life": "tests/pipeline/test_life.py",
     "review": "tests/pipeline/test_review.py",
+    "seen": "tests/pipeline/test_seen.py",
     "standing": "tests/pipeline/test_standing.py",
     "leases": "tests/pipeline/test_leases.py",
     "guard": "tests/delivery/test_guard.py",
