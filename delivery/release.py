@@ -28,6 +28,8 @@ from core.settings import get_settings
 from core.tables import AssetRow
 from delivery.errors import ReleaseRefused
 from delivery.parts import check_parts
+from pipeline.agreement import CODE as ALTERED
+from pipeline.agreement import check_agreement
 from pipeline.guard import release_transaction
 from pipeline.jobs import workspace
 from pipeline.leases import Claim, claim
@@ -64,6 +66,7 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
 
     Raises:
         ReleaseRefused: a condition does not hold; the message names it. The render stays `approved`, with the reason.
+        LedgerInconsistent: somebody changed the render, its campaign or its persona in the database; it ends as blocked.
         Conflict: somebody else is releasing it at this moment.
         NotFound: no such render of this brand.
         GreenroomError: retryable, where another service did not answer; the sweeper tries again.
@@ -121,6 +124,8 @@ def _check(render_id: str, brand_id: str) -> _Cleared:
             raise ReleaseRefused(
                 f"only an approved render is released; this one is {render.state}", where=render.id
             )
+        # Who made it, what it says and how many must approve are read from these rows.
+        check_agreement(session, render)
         approvals = _check_approvals(session, render)
         receipts = _check_receipts(session, render)
         _check_authority(session, render)
@@ -283,6 +288,9 @@ def _give_back(taken: Claim, error: GreenroomError) -> None:
         return
     try:
         with transaction() as session:
+            if error.code == ALTERED:
+                _block(session, taken, error)
+                return
             note(
                 session,
                 taken.render_id,
@@ -294,3 +302,16 @@ def _give_back(taken: Claim, error: GreenroomError) -> None:
             )
     except Conflict:
         log.warning("not released, and moved meanwhile: %s", taken.render_id)
+
+
+def _block(session: Session, taken: Claim, error: GreenroomError) -> None:
+    """A render that somebody changed in the database waits for nobody: what is recorded next would make it true."""
+    move(
+        session,
+        taken.render_id,
+        State.BLOCKED,
+        start=State.APPROVED,
+        claim=taken,
+        values={"reason": {"code": error.code, "message": str(error)}},
+        facts={"reason_code": error.code},
+    )

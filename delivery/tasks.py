@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from audit.errors import LedgerInconsistent
 from core.database import reading, transaction
 from core.errors import Conflict, GreenroomError
 from core.settings import get_settings
@@ -64,4 +65,17 @@ def _parked(render: RenderRow) -> bool:
             )
     except Conflict:
         log.info("moved meanwhile: %s", render.id)
+    except LedgerInconsistent as error:
+        with transaction() as session:
+            values = {"reason": {"code": error.code, "message": str(error)}}
+            facts = {"reason_code": error.code}
+            move(
+                session,
+                render.id,
+                State.BLOCKED,
+                start=State.APPROVED,
+                claim=taken,
+                values=values,
+                facts=facts,
+            )
     return True

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from audit.authorities import set_status
 from audit.ledger import Event
+from audit.ledger.agreement import agrees
 from audit.models import AuthorityStatus, Effect
 from audit.standing import AuthorityStanding, authority_standing
 from audit.tables import AuthorityRow, AuthorityStatusRow, LedgerEntryRow
@@ -172,7 +173,10 @@ def _go_on(authority_id: str) -> None:
     with transaction() as session:
         refused = and_(RenderRow.state == State.APPROVED, RenderRow.reason.is_not(None))
         for row in _renders(session, authority_id, refused, limit=1000):
-            if str((row.reason or {}).get("code", "")).startswith("authority_"):
+            # One that somebody changed in the database is left to the release, which blocks it.
+            if str((row.reason or {}).get("code", "")).startswith("authority_") and agrees(
+                session, row, subject=row.id
+            ):
                 note(session, row.id, Event.RENDER_RETRIED, start=State.APPROVED, values={"reason": None})
                 outbox.hint(session, row)
         waiting = [

@@ -19,9 +19,10 @@ from audit.ledger import Event, append
 from core.database import Base, now
 from core.errors import Conflict
 from pipeline import outbox
+from pipeline.agreement import check_agreement
 from pipeline.errors import LeaseLost
 from pipeline.leases import FREE, Claim
-from pipeline.states import MOVES, Move, State, check_move
+from pipeline.states import ENDED, MOVES, Move, State, check_move
 from pipeline.tables import RenderRow
 
 
@@ -59,9 +60,12 @@ def move(
     Raises:
         Conflict: the table has no such move, or the render was moved meanwhile; nothing is changed.
         LeaseLost: as the latter, for a stage.
+        LedgerInconsistent: somebody changed the render in the database: it goes nowhere but to an end.
     """
     check_move(start, end, where=render_id)
     way = _way(start, end, event)
+    if end not in ENDED:
+        _check_unaltered(session, render_id)
     _change(session, render_id, start, claim, {"state": end, **(values or {})})
     row = session.get_one(RenderRow, render_id, populate_existing=True)
     stated = {name: getattr(row, name) for name in way.states}
@@ -86,11 +90,23 @@ def note(
     values: Mapping[str, Any],
     facts: Mapping[str, Any] | None = None,
 ) -> RenderRow:
-    """Something happened to a render that leaves it where it is, such as a refused release. Frees its lease."""
+    """Something happened to a render that leaves it where it is, such as a refused release. Frees its lease.
+
+    Raises as :func:`move`.
+    """
+    _check_unaltered(session, render_id)
     _change(session, render_id, start, claim, values)
     row = session.get_one(RenderRow, render_id, populate_existing=True)
     append(session, event, row.id, {"state": start, **(facts or {})}, rows=[row])
     return row
+
+
+def _check_unaltered(session: Session, render_id: str) -> None:
+    # What is recorded next commits to the whole row: a change from outside must not enter the record with it.
+    session.flush()
+    row = session.get(RenderRow, render_id, populate_existing=True)
+    if row is not None:
+        check_agreement(session, row)
 
 
 def _change(

@@ -14,6 +14,7 @@ from core.canonical import digest_json
 from core.database import transaction
 from core.errors import Conflict, Forbidden
 from core.models import Verdict
+from pipeline.agreement import check_agreement
 from pipeline.errors import AuthorityInvalid
 from pipeline.findings import findings_in, receipts_in
 from pipeline.life import move
@@ -70,10 +71,12 @@ def approve(
     Raises:
         Conflict: the render is not in review any more, or the page was stale; AuthorityInvalid where the authority does
             not stand or does not cover this use.
+        LedgerInconsistent: somebody changed the render, its campaign or its persona in the database.
         Forbidden: the reviewer made this render, or the decision table asks for more than was given.
     """
     with transaction() as session:
         row = _in_review(session, render_id, brand_id, sealed_sha256)
+        check_agreement(session, row)
         _check_authority(session, row)
         rule = rule_of(session, row)
         manner = _manner(session, row, played)

@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Callable
 
-from audit.errors import AuthorityNotGranted, RenderLimitReached
+from audit.errors import AuthorityNotGranted, LedgerInconsistent, RenderLimitReached
 from core.database import reading, transaction
 from core.errors import GreenroomError, InputError
 from core.heartbeat import beating
 from core.settings import get_settings
+from pipeline.agreement import check_agreement
 from pipeline.errors import LeaseLost
 from pipeline.jobs import Job, Outcome, load_job
 from pipeline.leases import Claim, claim
@@ -67,8 +68,15 @@ class _TryAgain(Exception):
 
 
 def _stopped(job: Job) -> Outcome | None:
-    """No work is done for a persona whose authority does not stand: withdrawn ends the render, suspended waits."""
+    """No work is done for a persona whose authority does not stand: withdrawn ends the render, suspended waits.
+
+    Nor on rows that are not what the ledger recorded: that ends the render too.
+    """
     with reading() as session:
+        try:
+            check_agreement(session, job.render)
+        except LedgerInconsistent as error:
+            return altered(error)
         standing = authority_of(session, job.render)
     if standing.state in ("suspended", "not_yet"):
         raise _TryAgain(f"authority_{standing.state}", retryable=True)
@@ -79,6 +87,11 @@ def withdrawn(state: str) -> Outcome:
     """How a render ends whose authority is withdrawn or over."""
     words = {"revoked": "the authority was withdrawn", "expired": "the authority has ended"}
     return Outcome(State.BLOCKED, reason={"code": f"authority_{state}", "message": words.get(state, state)})
+
+
+def altered(error: LedgerInconsistent) -> Outcome:
+    """How a render ends that somebody changed in the database, or its campaign or persona."""
+    return Outcome(State.BLOCKED, reason={"code": error.code, "message": str(error)})
 
 
 def _attempt(job: Job) -> Outcome:
@@ -126,11 +139,16 @@ def _record(job: Job, outcome: Outcome, seconds: float) -> None:
         # Withdrawn or used up between the check and the record: the render ends, and its lease is free.
         reason = {"code": error.code, "message": error.what}
         _commit(job, Outcome(State.BLOCKED, reason=reason), seconds)
+    except LedgerInconsistent as error:
+        _commit(job, altered(error), seconds)
 
 
 def _commit(job: Job, outcome: Outcome, seconds: float) -> None:
     with transaction() as session:
-        if outcome.state is not State.FAILED:  # which is parked under any authority, an unreadable one too
+        if outcome.state not in (
+            State.FAILED,
+            State.BLOCKED,
+        ):  # which end under any authority, an unreadable one too
             standing = authority_of(session, job.render)
             if standing.state in ("revoked", "expired"):
                 outcome = withdrawn(standing.state)

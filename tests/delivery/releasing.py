@@ -87,9 +87,9 @@ def signing_nothing() -> AbstractContextManager[None]:
 
 
 def force_approved(w: World, render: RenderRow) -> RenderRow:
-    """The state alone, as only the database's owner can set it."""
+    """The state alone, as only the database's owner can set it, who also writes an entry that says so."""
     w.as_database_owner("UPDATE renders SET state = 'approved' WHERE id = ?", render.id)
-    return w.now_is(render)
+    return w.record_as_it_is(render)
 
 
 def before_the_commit(happens: Callable[[], object]) -> AbstractContextManager[None]:

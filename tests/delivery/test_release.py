@@ -1,7 +1,7 @@
 """Every refusal of ``release()``, by name (trust step 12): which render, its state, who approved it, its sealed file.
 
 Each case is right in every respect but one, so that a release which does not look at that one succeeds, and the test
-fails. ``as_database_owner`` is somebody who may write every row and holds no key. Further refusals: receipts,
+fails. ``as_database_owner`` is somebody who may write every row, entries of the ledger too, and holds no key. Further refusals: receipts,
 authority, the independent reader and races have files of their own beside this one.
 """
 
@@ -69,13 +69,13 @@ def test_release_refuses_when_an_approval_was_taken_away(w: World, approved: Ren
 
 def test_release_refuses_an_approval_by_the_maker_alone(w: World, approved: RenderRow):
     w.as_database_owner("UPDATE renders SET maker_id = ? WHERE id = ?", w.reviewer, approved.id)
-    assert_refused(w, approved, NOT_COMPLETE)
+    assert_refused(w, w.record_as_it_is(approved), NOT_COMPLETE)
 
 
 def test_release_refuses_an_approval_of_another_asset(w: World, approved: RenderRow):
     other = w.to_review()
     w.as_database_owner("UPDATE renders SET sealed_sha256 = ? WHERE id = ?", other.sealed_sha256, approved.id)
-    assert_refused(w, approved, NOT_COMPLETE)
+    assert_refused(w, w.record_as_it_is(approved), NOT_COMPLETE)
 
 
 def test_release_refuses_an_approval_of_another_render_with_the_same_asset(w: World, approved: RenderRow):
@@ -87,7 +87,7 @@ def test_release_refuses_an_approval_of_another_render_with_the_same_asset(w: Wo
         approved.essence,
         other.id,
     )
-    assert_refused(w, other, NOT_COMPLETE)
+    assert_refused(w, w.record_as_it_is(other), NOT_COMPLETE)
 
 
 def test_release_refuses_one_approval_where_the_risk_class_asks_for_two(w: World):
@@ -97,7 +97,7 @@ def test_release_refuses_one_approval_where_the_risk_class_asks_for_two(w: World
 
 def test_release_refuses_an_unknown_risk_class_with_one_approval(w: World, approved: RenderRow):
     w.as_database_owner("UPDATE campaigns SET risk_class = 'made_up' WHERE id = ?", approved.campaign_id)
-    assert_refused(w, approved, NOT_COMPLETE)
+    assert_refused(w, w.record_as_it_is(approved), NOT_COMPLETE)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_release_refuses_an_approval_that_the_risk_class_does_not_count(w: World
     render = w.approve(w.to_review(campaign=campaign), **how)
     w.as_database_owner("UPDATE campaigns SET risk_class = 'high' WHERE id = ?", campaign.id)
     w.as_database_owner("UPDATE renders SET state = 'in_review' WHERE id = ?", render.id)
-    w.approve(render, w.second_reviewer)
+    w.approve(w.record_as_it_is(render), w.second_reviewer)
     assert_refused(w, force_approved(w, render), NOT_COMPLETE)
 
 

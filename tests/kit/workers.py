@@ -93,6 +93,6 @@ def as_owner(w: World, statement: str, *values: Any) -> int:
 
 
 def put_back(w: World, render: RenderRow, state: str) -> RenderRow:
-    """The state alone, as only the database's owner can set it."""
+    """The state alone, as only the database's owner can set it, who also writes an entry that says so."""
     as_owner(w, "UPDATE renders SET state = ? WHERE id = ?", state, render.id)
-    return w.now_is(render)
+    return w.record_as_it_is(render)

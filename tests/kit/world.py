@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from audit.authorities import set_status
-from audit.ledger import LedgerReport, sequence_pending, verify_ledger
+from audit.ledger import Event, LedgerReport, append, sequence_pending, verify_ledger
 from audit.models import Authority, Scope
 from audit.standing import authority_standing
 from core.database import VOUCHES, reading, transaction
@@ -226,6 +226,18 @@ class World:
         with closing(sqlite3.connect(self.home / "greenroom.db", timeout=30)) as connection, connection:
             connection.create_function(VOUCHES, 2, lambda *_: 1)
             return connection.execute(statement, values).rowcount
+
+    def record_as_it_is(self, render: RenderRow | str) -> RenderRow:
+        """An entry that commits to the render and its campaign as they are now: the database's owner can write that too.
+
+        What is then still refused is refused for more than the ledger's sake.
+        """
+        with transaction() as session:
+            row = session.get_one(RenderRow, _id(render))
+            campaign = session.get_one(CampaignRow, row.campaign_id)
+            append(session, Event.ROWS_ADOPTED, row.id, rows=[row])
+            append(session, Event.ROWS_ADOPTED, campaign.id, rows=[campaign])
+        return self.now_is(render)
 
     # Looking
 

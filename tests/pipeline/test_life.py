@@ -67,9 +67,9 @@ def test_an_entry_that_cannot_be_written_moves_nothing(world: World):
 
 def test_no_move_is_made_that_the_table_does_not_know(world: World):
     render = world.approved()
-    before = stored()
     for start in State:
         put_back(world, render, start)
+        before = stored()
         for end in set(State) - TRANSITIONS[start]:
             with pytest.raises(Conflict) as refused, transaction() as session:
                 move(session, render.id, end, start=start)

@@ -224,6 +224,7 @@ def test_an_unknown_class_asks_for_the_most(world: World):
     campaign = world.campaign()
     render = world.to_review(campaign=campaign)
     as_owner(world, "UPDATE campaigns SET risk_class = 'made_up' WHERE id = ?", campaign.id)
+    world.record_as_it_is(render)
     with reading() as session:
         assert rule_of(session, render) == STRICTEST == RULES["high"]
     refuse(world, render, Forbidden, factor="none")

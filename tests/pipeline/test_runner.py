@@ -184,6 +184,7 @@ def test_a_rule_that_flags_the_script_flags_the_render(world: World):
     render = world.render()
     finding = '[{"code": "made_up", "severity": "review", "message": "A made-up rule.", "citation": "none"}]'
     as_owner(world, "UPDATE renders SET script_findings = ?", finding)
+    world.record_as_it_is(render)
     assert world.advance(render).verdict == Verdict.REVIEW
 
 

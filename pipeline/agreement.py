@@ -1,0 +1,34 @@
+"""The rows that a render stands on, held against the ledger before a step is recorded over them.
+
+A render's entry commits to the whole row. A script, a maker or a risk class that somebody changed in the database
+would otherwise enter the record with the render's next event, as if a step had made it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from audit.errors import LedgerInconsistent
+from audit.ledger.agreement import agrees
+from audit.tables import row_name
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+
+CODE = "ledger_disagrees"
+
+
+def check_agreement(session: Session, render: RenderRow) -> None:
+    """Render, campaign and persona are what the ledger last said of them.
+
+    Raises:
+        LedgerInconsistent: one was changed in the database, or nobody recorded it. It is named.
+    """
+    campaign = session.get(CampaignRow, render.campaign_id)
+    persona = session.get(PersonaRow, campaign.persona_id) if campaign is not None else None
+    for row in (render, campaign, persona):
+        if row is None or not agrees(session, row, subject=row.id):
+            raise LedgerInconsistent(
+                "a row that this video stands on is not what the ledger recorded",
+                where=render.id if row is None else row_name(row),
+                next_step="run `greenroom ledger verify` and find out who changed it; then ask for a new video",
+                code=CODE,
+            )
