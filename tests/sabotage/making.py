@@ -112,7 +112,7 @@ MAKING: tuple[Sabotage, ...] = (
         "intake:fields_that_the_schema_does_not_allow_leave_nothing"),
     off("2", "a field that is missing", "generate/fields.py",
         'elif name in schema.get("required", list(fields)):', "elif False:",
-        "intake:fields_that_the_schema_does_not_allow_leave_nothing"),
+        "templates:a_missing_field_is_named"),
     off("3", "a rule that blocks", SCRIPT,
         "if report.verdict is Verdict.BLOCK:", "if False:",
         "intake:a_script_that_breaks_a_rule_is_blocked_at_once_with_its_findings",
