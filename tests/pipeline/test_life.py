@@ -201,3 +201,14 @@ def test_every_change_of_state_of_a_whole_life_has_one_entry(world: World):
         ]
     assert [end for _, end in steps] == [start for start, _ in steps[1:]] + ["recalled"]
     assert len(steps) == 9 and steps[0][0] == "draft"
+
+
+def test_a_row_that_was_altered_goes_to_an_end_only_and_the_ledger_goes_on_saying_so(world: World):
+    """A recall must never be refused; what it records must not make the alteration the truth."""
+    render = world.released()
+    assert world.as_database_owner("UPDATE renders SET script = 'Other words.' WHERE id = ?", render.id) == 1
+    assert [problem.where for problem in world.ledger().problems] == [f"renders/{render.id}"]
+    world.recall(render)
+    found = world.ledger().problems
+    assert [(problem.kind, problem.where) for problem in found] == [("changed", f"renders/{render.id}")]
+    assert "had been changed before" in found[0].detail
