@@ -25,7 +25,7 @@ PARTS = 12
 
 
 @lru_cache(maxsize=100)
-def tests_in(file: str) -> frozenset[str]:
+def names_in(file: str) -> frozenset[str]:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
@@ -36,7 +36,7 @@ def test_a_sabotage_fits_the_code_and_names_tests_that_exist(sabotage: Sabotage)
     assert sabotage.tests
     for test in sabotage.tests:
         file, _, name = test.partition("::")
-        assert name.partition("[")[0] in tests_in(file), test
+        assert name.partition("[")[0] in names_in(file), test
 
 
 def test_the_table_speaks_of_every_step_that_checks_and_of_no_check_twice():
@@ -83,7 +83,7 @@ def test_a_patch_changes_what_runs_everywhere_and_leaves():
     ("old", "new", "words"),
     [
         ("this stands nowhere", "", "0 times"),
-        ("return", "return", "times, not once"),
+        ("import", "import", "times, not once"),
         ("if end not in TRANSITIONS[start]:", "if", "does not parse"),
         ('RECALLED = "recalled"', 'RECALLED = "released"', "what functions do"),
         ("if end not in TRANSITIONS[start]:", "if end not in TRANSITIONS[start]:", "what functions do"),

@@ -35,6 +35,7 @@ FILES = {
     "verify_ledger": "tests/audit/ledger/test_verify.py",
     "coverage": "tests/test_ledger_coverage.py",
     "consent": "tests/policy/test_consent.py",
+    "templates": "tests/generate/test_templates.py",
     "gates": "tests/core/test_gates.py",
     "blobs": "tests/core/test_blobs.py",
     "marks": "tests/provenance/test_service.py",
