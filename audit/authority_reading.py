@@ -27,22 +27,29 @@ def get_authority(session: Session, authority_id: str) -> Authority:
     row = session.get(AuthorityRow, authority_id)
     if row is None:
         raise NotFound("there is no such authority", where=authority_id)
+    superseded_by = session.scalar(select(AuthorityRow.id).where(AuthorityRow.supersedes == authority_id))
+    return read_version(session, row, superseded_by=superseded_by, counted=counted(session, row.record_id))
+
+
+def read_version(
+    session: Session, row: AuthorityRow, *, superseded_by: str | None, counted: int
+) -> Authority:
+    """One version with its statuses, every signature checked. Raises ForgedAuthority."""
     document = verified(row)
     statuses = session.scalars(
         select(AuthorityStatusRow)
-        .where(AuthorityStatusRow.authority_id == authority_id)
+        .where(AuthorityStatusRow.authority_id == row.id)
         .order_by(AuthorityStatusRow.ordinal)
     ).all()
     history = tuple(verified_status(status) for status in statuses)
     if not history or [status.ordinal for status in statuses] != list(range(1, len(statuses) + 1)):
-        raise ForgedAuthority("the status history of the authority has a gap", where=authority_id)
-    superseded_by = session.scalar(select(AuthorityRow.id).where(AuthorityRow.supersedes == authority_id))
+        raise ForgedAuthority("the status history of the authority has a gap", where=row.id)
     return Authority(
         document=document,
         status=history[-1].status,
         history=history,
         superseded_by=superseded_by,
-        renders_counted=_counted(session, document.record_id),
+        renders_counted=counted,
     )
 
 
@@ -127,7 +134,8 @@ def verified_status(row: AuthorityStatusRow) -> StatusChange:
     )
 
 
-def _counted(session: Session, record_id: str) -> int:
+def counted(session: Session, record_id: str) -> int:
+    """How many renders were counted against a record, over all its versions."""
     # The highest ordinal, not the number of rows: a row that somebody takes away frees no allowance.
     rows = select(func.max(AuthorityRenderRow.ordinal)).where(AuthorityRenderRow.record_id == record_id)
     return session.scalar(rows) or 0

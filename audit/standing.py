@@ -16,7 +16,7 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from audit.authority_reading import get_authority
+from audit.authority_reading import counted, read_version
 from audit.errors import ForgedAuthority
 from audit.events import Event
 from audit.models import Authority, AuthorityStatus, Effect
@@ -69,19 +69,28 @@ class AuthorityStanding:
 
 
 def authority_standing(
-    session: Session, authority_id: str, *, at: datetime | None = None
+    session: Session, authority_id: str, *, at: datetime | None = None, with_count: bool = True
 ) -> AuthorityStanding:
     """The standing of the record that an authority belongs to, whichever of its versions is named.
+
+    Args:
+        with_count: count the renders under it, for whoever asks for another one. Without, the count says 0.
 
     Raises:
         NotFound: no such authority.
         ForgedAuthority: a signature does not hold, or rows and ledger disagree. Every caller fails closed.
     """
     versions = _versions(session, authority_id)
-    authorities = [get_authority(session, row.id) for row in versions]
-    current = authorities[-1]
-    if current.superseded_by is not None:
+    count = counted(session, versions[0].record_id) if with_count else 0
+    newer = [*(row.id for row in versions[1:]), None]
+    authorities = [
+        read_version(session, row, superseded_by=next_one, counted=count)
+        for row, next_one in zip(versions, newer, strict=True)
+    ]
+    before = [None, *(row.id for row in versions[:-1])]
+    if [authority.document.supersedes for authority in authorities] != before:
         raise ForgedAuthority("the versions of the authority do not follow one another", where=authority_id)
+    current = authorities[-1]
     state, effect = _state(current, at or now())
     return AuthorityStanding(current, state, effect, _recalls(session, authorities))
 
@@ -102,14 +111,14 @@ def _state(authority: Authority, at: datetime) -> tuple[State, Effect]:
 
 
 def _versions(session: Session, authority_id: str) -> Sequence[AuthorityRow]:
-    named = session.get(AuthorityRow, authority_id)
-    if named is None:
-        raise NotFound("there is no such authority", where=authority_id)
+    record = select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id).scalar_subquery()
     rows = session.scalars(
-        select(AuthorityRow).where(AuthorityRow.record_id == named.record_id).order_by(AuthorityRow.version)
+        select(AuthorityRow).where(AuthorityRow.record_id == record).order_by(AuthorityRow.version)
     ).all()
+    if not rows:
+        raise NotFound("there is no such authority", where=authority_id)
     if [row.version for row in rows] != list(range(1, len(rows) + 1)):
-        raise ForgedAuthority("a version of the authority is missing", where=named.record_id)
+        raise ForgedAuthority("a version of the authority is missing", where=rows[0].record_id)
     return rows
 
 

@@ -158,8 +158,9 @@ class ObstoreBlobs:
 
     def _size_at(self, key: str) -> int | None:
         try:
-            return obstore.head(self._store, key)["size"]
-        except FileNotFoundError:
+            # On a folder the system's own call: a door asks this each time, and it is ten times as quick.
+            return (self._folder / key).stat().st_size if self._folder else obstore.head(self._store, key)["size"]
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def _is_whole(self, key: str, sha256: str, size: int) -> bool:

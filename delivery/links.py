@@ -116,7 +116,7 @@ def _behind(session: Session, token: str) -> RenderRow:
         raise _gone()
     if row.revoked_at is not None or row.expires_at <= now():
         raise _gone()
-    standing = standing_of(session, render)
+    standing = standing_of(session, render, new_links=False)
     if not standing.serves:
         raise _taken_back(standing) if standing.release in ("recalled", "withdrawn") else _gone()
     return render

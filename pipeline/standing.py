@@ -50,25 +50,35 @@ class Standing:
     sentence: str = ""
 
 
-def standing_of(session: Session, render: RenderRow, *, at: datetime | None = None) -> Standing:
-    """May this render be served now? Fails closed: what cannot be read or does not agree is not served."""
+def standing_of(
+    session: Session, render: RenderRow, *, at: datetime | None = None, new_links: bool = True
+) -> Standing:
+    """May this render be served now? Fails closed: what cannot be read or does not agree is not served.
+
+    Args:
+        new_links: False where only a link that exists is asked for: `links` is then not looked at, and False.
+    """
     try:
-        return _standing(session, render, at)
+        return _standing(session, render, at, new_links)
     except GreenroomError as error:
         return Standing("unreleased", serves=False, links=False, code=error.code, sentence=error.what)
 
 
-def authority_of(session: Session, render: RenderRow, *, at: datetime | None = None) -> AuthorityStanding:
+def authority_of(
+    session: Session, render: RenderRow, *, at: datetime | None = None, with_count: bool = True
+) -> AuthorityStanding:
     """How the authority over a render's persona stands. Raises ForgedAuthority, NotFound."""
     persona = session.scalar(
         select(PersonaRow.authority_id)
         .join(CampaignRow, CampaignRow.persona_id == PersonaRow.id)
         .where(CampaignRow.id == render.campaign_id)
     )
-    return authority_standing(session, persona or "", at=at)
+    return authority_standing(session, persona or "", at=at, with_count=with_count)
 
 
-def _standing(session: Session, render: RenderRow, at: datetime | None) -> Standing:  # noqa: PLR0911 - a list
+def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
+    session: Session, render: RenderRow, at: datetime | None, new_links: bool
+) -> Standing:
     released_by, taken_back = _ledger_says(session, render)
     if taken_back is not None or render.state == State.RECALLED:
         return _refused(taken_back or "recalled", "taken_back", "the video was taken back")
@@ -76,11 +86,13 @@ def _standing(session: Session, render: RenderRow, at: datetime | None) -> Stand
         return _refused("unreleased", "not_released", f"the video is {render.state}, not released")
     if released_by is None:
         return _refused("unreleased", "ledger_disagrees", "the ledger knows no release of this file")
-    authority = authority_of(session, render, at=at)
+    authority = authority_of(session, render, at=at, with_count=new_links)
     if authority.takes_back(released_by):
         return _refused("withdrawn", "withdrawn", "the person has taken the video back")
     if not _is_there(session, render):
         return Standing("released", False, False, "file_missing", "the released file is not there")
+    if not new_links:
+        return Standing("released", serves=True, links=False)
     if authority.effect is not Effect.NONE:
         return Standing("released", True, False, f"authority_{authority.state}", SENTENCES[authority.state])
     if authority.valid and (why := _outside(session, render, authority)):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from audit.ledger import Event, append
 from core.database import transaction
 from core.ids import new_id
 from core.tables import BrandRow
@@ -20,36 +21,36 @@ MakeRender = Callable[..., RenderRow]
 @pytest.fixture
 def make_render(home: Path) -> MakeRender:
     brand, persona, campaign = new_id("brd"), new_id("per"), new_id("cmp")
+    rows = [
+        BrandRow(id=brand, name="Test brand"),
+        PersonaRow(
+            id=persona,
+            brand_id=brand,
+            name="A presenter who does not exist",
+            authority_id="aut_none",
+            voice="hibari",
+            reference_sha256="0" * 64,
+            material_sha256="0" * 64,
+        ),
+        CampaignRow(
+            id=campaign,
+            brand_id=brand,
+            persona_id=persona,
+            name="Test",
+            template="Hello.",
+            field_schema={"type": "object", "properties": {}},
+            territory="in",
+            channel="link",
+            topic="food",
+            rule_pack="consumer-products",
+            label_profile="in",
+        ),
+    ]
     with transaction() as session:
-        session.add(BrandRow(id=brand, name="Test brand"))
-        session.flush()
-        session.add(
-            PersonaRow(
-                id=persona,
-                brand_id=brand,
-                name="A presenter who does not exist",
-                authority_id="aut_none",
-                voice="hibari",
-                reference_sha256="0" * 64,
-                material_sha256="0" * 64,
-            )
-        )
-        session.flush()
-        session.add(
-            CampaignRow(
-                id=campaign,
-                brand_id=brand,
-                persona_id=persona,
-                name="Test",
-                template="Hello.",
-                field_schema={"type": "object", "properties": {}},
-                territory="in",
-                channel="link",
-                topic="food",
-                rule_pack="consumer-products",
-                label_profile="in",
-            )
-        )
+        for event, row in zip(
+            (Event.BRAND_CREATED, Event.PERSONA_CREATED, Event.CAMPAIGN_CREATED), rows, strict=True
+        ):
+            append(session, event, row.id, rows=[row])
 
     def make(**values: Any) -> RenderRow:
         row = RenderRow(
@@ -63,7 +64,7 @@ def make_render(home: Path) -> MakeRender:
             }
         )
         with transaction() as session:
-            session.add(row)
+            append(session, Event.RENDER_CREATED, row.id, rows=[row])
         return row
 
     return make

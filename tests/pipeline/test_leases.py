@@ -87,7 +87,7 @@ def test_a_render_that_was_moved_meanwhile_does_not_take_the_result(make_render:
     lease = claim(make_render().id)
     assert lease is not None
     with transaction() as session:
-        session.get_one(RenderRow, lease.render_id).state = State.BLOCKED
+        move(session, lease.render_id, State.BLOCKED, start=State.DRAFT)
     with pytest.raises(LeaseLost), transaction() as session:
         move(session, lease.render_id, State.SCRIPTED, start=State.DRAFT, claim=lease)
 
