@@ -66,9 +66,9 @@ def test_an_approved_video_is_taken_back_before_its_release(world: World):
 
 def test_what_is_neither_approved_nor_released_is_not_taken_back(world: World):
     render = world.approved()
-    before = stored()
     for state in OTHERS:
         put_back(world, render, state)
+        before = stored()
         with pytest.raises(Conflict, match=f"this one is {state}"):
             recall(render.id, brand_id=world.brand_id, actor_id=world.operator, reason="a made-up reason")
         assert (world.now_is(render).state, stored()) == (state, before)

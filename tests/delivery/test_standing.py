@@ -11,7 +11,7 @@ from core.models import AssetRole
 from pipeline.registry import DatabaseRegistry
 from pipeline.tables import RenderRow
 from tests.kit import media
-from tests.kit.workers import as_owner, put_back
+from tests.kit.workers import as_owner
 from tests.kit.world import World
 
 
@@ -71,7 +71,7 @@ def test_each_way_to_find_a_video_has_one_answer(world: World, how: str):
 def test_a_row_that_was_set_back_is_still_recalled_to_the_world(real_world: World):
     """One UPDATE does not un-recall a video."""
     render = real_world.recall(real_world.released())
-    put_back(real_world, render, "released")
+    as_owner(real_world, "UPDATE renders SET state = 'released'")
     published = blobs().get_file(render.published_sha256)
     assert real_world.verify(published).verdict == "recalled"
     assert [problem.where for problem in real_world.ledger().problems] == [f"renders/{render.id}"]
