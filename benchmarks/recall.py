@@ -1,13 +1,14 @@
 """How fast does what was taken back stop, and does the taking back reach everything?
 
-A home with 10,000 released videos under one authority (bulk-made, see benchmarks/released_home.py), two real web processes
-on it, the real relay and one real worker. A sample of links is asked for, page and video, from both web processes without a
-pause, and one large file is being downloaded from each. Then, one after the other: one link is revoked, one render is
-recalled, and the authority is withdrawn with effect `recall`.
+A home with 10,000 released videos under one authority (bulk-made, see benchmarks/released_home.py), two real
+web processes on it, the real relay and one real worker. A sample of links is asked for, page and video, from
+both web processes without a pause, and one large file is being downloaded from each. Then, one after the
+other: one link is revoked, one render is recalled, and the authority is withdrawn with effect `recall`.
 
-``seconds_to_stop``: the longest time from the call that took it back (its commit is a little later) until the last answer
-that still served was complete, over the three, pages, videos and downloads. ``coverage``: the share of the 10,000 whose row is `recalled` with its ledger entry once the
-fan-out is over, and ``fan_out_s`` how long that took.
+``seconds_to_stop``: the longest time from the call that took it back (its commit is a little later) until the
+last answer that still served was complete, over the three, pages, videos and downloads. ``coverage``: the
+share of the 10,000 whose row is `recalled` with its ledger entry once the fan-out is over, and ``fan_out_s``
+how long that took.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ def _withdraw(
     return seconds, [(download.ended or 0.0) - began[0] for download in downloads], asked
 
 
-def _until_it_stops(ports: list[int], tokens: list[str], act: Callable[[], None]) -> tuple[float, int]:
+def _until_it_stops(ports: list[int], tokens: list[str], act: Callable[[], object]) -> tuple[float, int]:
     """Seconds from the begin of ``act`` to the end of the last answer that served, and how many were asked for."""
     watched = [Watched(port, token) for port in ports for token in tokens]
     stop = threading.Event()

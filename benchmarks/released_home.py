@@ -1,11 +1,12 @@
 """A home with thousands of released videos under one authority, for the benchmarks of links and recalls.
 
-BULK-MADE, as the product would have written it: one render goes the whole way through the real functions (with recorded
-results for every model and for the signer, see tests/kit); the others are copies of its row with digests of their own. Each
-has its row, its sealed and published assets, its count under the authority, its published blob (of a few bytes, unless
-asked for more), and the entries of its life in the ledger, the last of which commits to its rows, so that `ledger verify`
-is good and the predicate of trust step 13 finds all that it asks for. They have no receipts, approvals, marks or
-manifests: nothing here looks at these. A sample gets links through the real function.
+BULK-MADE, as the product would have written it: one render goes the whole way through the real functions
+(with recorded results for every model and for the signer, see tests/kit); the others are copies of its row
+with digests of their own. Each has its row, its sealed and published assets, its count under the authority,
+its published blob (of a few bytes, unless asked for more), and the entries of its life in the ledger, the
+last of which commits to its rows, so that `ledger verify` is good and the predicate of trust step 13 finds
+all that it asks for. They have no receipts, approvals, marks or manifests: nothing here looks at these. A
+sample gets links through the real function.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
+from audit.errors import LedgerInconsistent
 from audit.ledger import Event, append
 from core.database import Base, now
 from core.errors import Conflict
@@ -64,8 +65,7 @@ def move(
     """
     check_move(start, end, where=render_id)
     way = _way(start, end, event)
-    if end not in ENDED:
-        _check_unaltered(session, render_id)
+    altered = _altered(session, render_id, may_end=end in ENDED)
     _change(session, render_id, start, claim, {"state": end, **(values or {})})
     row = session.get_one(RenderRow, render_id, populate_existing=True)
     stated = {name: getattr(row, name) for name in way.states}
@@ -73,7 +73,7 @@ def move(
         session,
         way.event,
         row.id,
-        {"from_state": start, "state": end, **stated, **(facts or {})},
+        {"from_state": start, "state": end, "altered": altered or None, **stated, **(facts or {})},
         rows=[row, *rows],
     )
     outbox.hint(session, row)
@@ -94,19 +94,29 @@ def note(
 
     Raises as :func:`move`.
     """
-    _check_unaltered(session, render_id)
+    _altered(session, render_id, may_end=False)
     _change(session, render_id, start, claim, values)
     row = session.get_one(RenderRow, render_id, populate_existing=True)
     append(session, event, row.id, {"state": start, **(facts or {})}, rows=[row])
     return row
 
 
-def _check_unaltered(session: Session, render_id: str) -> None:
-    # What is recorded next commits to the whole row: a change from outside must not enter the record with it.
+def _altered(session: Session, render_id: str, *, may_end: bool) -> bool:
+    """Whether somebody changed the render in the database, or what it stands on.
+
+    What is recorded next commits to the whole row: such a change does not enter the record as a step's doing. An
+    end is recorded all the same, and its entry says that the row was altered.
+    """
     session.flush()
     row = session.get(RenderRow, render_id, populate_existing=True)
-    if row is not None:
-        check_agreement(session, row)
+    try:
+        if row is not None:
+            check_agreement(session, row)
+    except LedgerInconsistent:
+        if may_end:
+            return True
+        raise
+    return False
 
 
 def _change(

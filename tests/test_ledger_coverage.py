@@ -1,4 +1,4 @@
-"""What the ledger covers, generated from the tables: each column is altered behind our back, and the verification says so.
+"""What the ledger covers, generated from the tables: each column is altered, and the verification says so.
 
 A committed column that could be changed unnoticed fails here, a free one that is not free, a table without a row to
 alter, and a column without a decision.
@@ -31,7 +31,7 @@ from pipeline.intake import import_video
 from pipeline.standing import standing_of
 from tests.conftest import import_tables
 from tests.kit import media
-from tests.kit.workers import as_owner, door, put_back, work
+from tests.kit.workers import as_owner, door, work
 from tests.kit.world import World
 from tests.kit.world import world as open_world
 
@@ -247,7 +247,8 @@ def test_a_video_that_was_un_recalled_is_named_and_not_served(full: World, owner
     token = make_link(render.id, brand_id=full.brand_id)
     full.recall(render)
     assert verified().good
-    row = put_back(full, render, "released")
+    as_owner(full, "UPDATE renders SET state = 'released' WHERE id = ?", render.id)
+    row = full.now_is(render)
     assert [problem.where for problem in verified().problems] == [f"renders/{render.id}"]
     assert door(token) == "link_recalled"
     with reading() as session:

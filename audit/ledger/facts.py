@@ -143,6 +143,7 @@ FIELDS: dict[str, Check] = {
     "renders": count,
     "required": flag,
     "development": flag,
+    "altered": flag,  # the row had been changed in the database before this
     "not_before": moment,
     "not_after": moment,
     "expires_at": moment,

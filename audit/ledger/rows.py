@@ -25,6 +25,7 @@ class Known(NamedTuple):
     entry_id: str
     event: str
     commitment: str
+    altered: str = ""  # the entry that says: somebody had changed this row before
 
 
 Commitments = dict[str, Known]
@@ -35,9 +36,12 @@ def remember(entry: LedgerEntryRow, commitments: Commitments) -> None:
     facts = entry.facts if isinstance(entry.facts, dict) else {}
     rows = facts.get("rows")
     if isinstance(rows, dict):
-        commitments.update(
-            {str(name): Known(entry.entry_id, entry.event, str(value)) for name, value in rows.items()}
-        )
+        for name, value in rows.items():
+            before = commitments.get(str(name))
+            altered = before.altered if before is not None else ""
+            if facts.get("altered") is True and before is not None:
+                altered = entry.entry_id
+            commitments[str(name)] = Known(entry.entry_id, entry.event, str(value), altered)
     if "row" in facts and "commitment" in facts:  # the first version's entries spoke of one row
         commitments[str(facts["row"])] = Known(entry.entry_id, entry.event, str(facts["commitment"]))
 
@@ -54,6 +58,8 @@ def verify_rows(session: Session, table: type[Any], commitments: Commitments, re
                 report.add("added", name, "no entry of the ledger speaks of this row")
             elif commitment(row) != known.commitment:
                 report.add("changed", name, f"it is not what entry {known.entry_id} committed to")
+            elif known.altered:
+                report.add("changed", name, f"entry {known.altered} says that it had been changed before")
             elif check is not None and not _adopted_unsigned(row, known):
                 _verify_signature(session, check, row, name, report)
     except (ValueError, TypeError, LookupError, SQLAlchemyError) as error:

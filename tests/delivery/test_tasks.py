@@ -1,4 +1,4 @@
-"""Release as a leased stage: a message releases once, and whatever kills the worker in between, the next one goes on."""
+"""Release as a leased stage: a message releases once, and whatever kills the worker, the next one goes on."""
 
 from __future__ import annotations
 
@@ -99,6 +99,17 @@ def test_a_refused_release_waits_for_a_person_who_may_then_release_by_hand(world
     world.withdraw(status="granted")
     world.release(waiting)
     assert releases(world, waiting) == ONCE
+
+
+def test_receipts_of_another_environment_release_nothing_here(
+    world: World, waiting: RenderRow, monkeypatch: pytest.MonkeyPatch
+):
+    """The gates ran in `test`; the door asks for the parts of this installation."""
+    monkeypatch.setenv("GREENROOM_ENVIRONMENT", "demo")
+    get_settings.cache_clear()
+    with pytest.raises(GreenroomError, match="environment"):
+        world.release(waiting)
+    assert releases(world, waiting) == NOT_YET
 
 
 def test_ten_sweeps_of_a_waiting_release_send_one_message(world: World, waiting: RenderRow):

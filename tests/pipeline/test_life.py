@@ -109,6 +109,18 @@ def test_a_move_without_a_claim_takes_the_render_from_its_worker(world: World):
     assert {name: getattr(row, name) for name in FREE} == FREE
 
 
+def test_a_worker_from_before_a_retry_records_nothing(world: World):
+    """The render is where it was when he took it, and is not his any more."""
+    render = world.approved()
+    late = claim(render.id, RELEASE)
+    with transaction() as session:
+        move(session, render.id, State.FAILED, start=State.APPROVED)
+        move(session, render.id, State.APPROVED, start=State.FAILED)
+    with pytest.raises(LeaseLost), transaction() as session:
+        move(session, render.id, State.FAILED, start=State.APPROVED, claim=late)
+    assert world.now_is(render).state == State.APPROVED
+
+
 def test_a_move_frees_the_lease_and_forgets_the_tries(world: World):
     render = world.render()
     worker = claim(render.id)
@@ -189,3 +201,14 @@ def test_every_change_of_state_of_a_whole_life_has_one_entry(world: World):
         ]
     assert [end for _, end in steps] == [start for start, _ in steps[1:]] + ["recalled"]
     assert len(steps) == 9 and steps[0][0] == "draft"
+
+
+def test_a_row_that_was_altered_goes_to_an_end_only_and_the_ledger_goes_on_saying_so(world: World):
+    """A recall must never be refused; what it records must not make the alteration the truth."""
+    render = world.released()
+    assert world.as_database_owner("UPDATE renders SET script = 'Other words.' WHERE id = ?", render.id) == 1
+    assert [problem.where for problem in world.ledger().problems] == [f"renders/{render.id}"]
+    world.recall(render)
+    found = world.ledger().problems
+    assert [(problem.kind, problem.where) for problem in found] == [("changed", f"renders/{render.id}")]
+    assert "had been changed before" in found[0].detail

@@ -14,8 +14,7 @@ STANDING, LINKS, WITHDRAWAL, OF_AUTHORITY = (
 DOORS: tuple[Sabotage, ...] = (
     # the predicate
     off("13", "what is not released is not served", STANDING,
-        "if render.state != State.RELEASED:", "if False:", "standing:no_state_but_released_is_served",
-        "links:what_is_not_out_gets_no_link"),
+        "if render.state != State.RELEASED:", "if False:", "standing:no_state_but_released_is_served"),
     off("13", "what was recalled is not served", STANDING,
         "if taken_back is not None or render.state == State.RECALLED:", "if False:",
         "standing:a_recall_that_was_undone_in_the_row_stays",
@@ -106,7 +105,8 @@ DOORS: tuple[Sabotage, ...] = (
     off("13", "a withdrawal takes back what is out", WITHDRAWAL,
         "return _stop(authority_id) + _take_back(authority_id)", "return _stop(authority_id)",
         "withdrawal:what_a_withdrawal_takes_back_is_recalled_by_the_person"),
-    off("13", "the end is written down", WITHDRAWAL, "    for authority_id in ended:", "    for authority_id in []:",
+    off("13", "the end is written down", WITHDRAWAL,
+        "return [authority_id for authority_id in ended if _expired(authority_id)]", "return []",
         "withdrawal:the_end_is_written_down_once",
         "withdrawal:a_clock_that_is_set_back_does_not_undo_what_was_written_down"),
     off("13", "a lost message of a withdrawal is sent again", WITHDRAWAL,

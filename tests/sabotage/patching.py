@@ -1,7 +1,7 @@
 """A small change of the source, put into the functions that run: wherever they were imported, and undone at the end.
 
-A patch is a text that stands exactly once in a file and what stands there instead. The file is compiled with the change,
-and each function and method of the module gets its new code; nothing is written to disk, and no module is imported
+A patch is a text that stands exactly once in a file and what stands there instead. The file is compiled with it, and
+each function and method of the module gets its new code; nothing is written to disk, and no module is imported
 again. So a patch may change what functions do, and not constants, classes or decorators.
 """
 

@@ -34,7 +34,7 @@ REVIEWING: tuple[Sabotage, ...] = (
         "review:the_manner_is_what_the_player_reported", "review:high_risk_is_seen"),
     off("11", "the seconds with a finding", "pipeline/seen.py",
         "missing = seconds_of(spans, duration) - seen", "missing = set()",
-        "review:the_manner_is_what_the_player_reported"),
+        "seen:a_second_with_a_finding_has_to_be_played_whatever_the_share"),
     off("11", "nobody decides twice", APPROVALS, "if session.scalar(taken) is not None:", "if False:",
         "review:nobody_decides_twice", "approvals:a_reviewer_decides_once"),
     off("11", "a rejection counts against all approvals", REVIEW,

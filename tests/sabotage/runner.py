@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -90,8 +91,9 @@ def run(sabotages: Sequence[Sabotage] = SABOTAGES, *, deadline: float = 3600.0) 
     """Run these in this process."""
     saboteur = Saboteur(sabotages, deadline)
     tests = sorted({test for sabotage in sabotages for test in sabotage.tests})
-    options = ["-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:terminal", "--rootdir", str(ROOT)]
-    code = pytest.main([*options, *tests], plugins=[saboteur])
+    options = ["-q", "--no-header", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
+    with redirect_stdout(sys.stderr):
+        code = pytest.main([*options, *tests], plugins=[saboteur])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         saboteur.report.broken.append(f"the named tests could not be collected ({code.name})")
     return saboteur.report
@@ -100,7 +102,7 @@ def run(sabotages: Sequence[Sabotage] = SABOTAGES, *, deadline: float = 3600.0) 
 def main(names: Sequence[str]) -> int:
     chosen = [sabotage for sabotage in SABOTAGES if not names or sabotage.name in names]
     report = run(chosen)
-    print(json.dumps(asdict(report)))
+    sys.stdout.write(json.dumps(asdict(report)) + "\n")
     return int(report.caught != len(chosen) or bool(report.broken))
 
 

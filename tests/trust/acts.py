@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -41,15 +41,16 @@ class Stage:
     w: World
     campaigns: dict[str, str]
     first: dict[str, str]  # renders, by the campaign that they are of; the bystander's under "other"
-    bystander: Link
+    links: list[Link]  # one that is out under the authority, and a bystander's
     saved: Saved
 
 
 def set_up(w: World) -> Stage:
-    """Three campaigns of one consented persona, a video in review in each, and a bystander of another persona.
+    """Three campaigns of one consented persona with videos in them, and a bystander of another persona.
 
-    ``manual`` is released by a person, ``auto`` on approval, ``high`` needs two people; ``ready`` is approved already.
-    The bystander is out, and whatever happens to the others it stays so.
+    In review: ``manual`` is released by a person, ``auto`` on approval, ``high`` needs two people. ``ready`` is
+    approved, ``out`` is released and has a link. The bystander is of another authority: whatever happens to the
+    others it goes on.
     """
     persona = w.add_persona("consent", not_after=now() + timedelta(seconds=LAST_DAY))
     w.persona, other = persona, w.persona
@@ -61,12 +62,17 @@ def set_up(w: World) -> Stage:
     }
     first = {name: w.to_review(campaign=campaign).id for name, campaign in campaigns.items()}
     first["ready"] = w.approved(campaign=campaigns["manual"]).id
-    out = w.released(w.approved(first["other"]))
-    token = make_link(out.id, brand_id=w.brand_id, hours=24 * 300)
-    video = Video(out.id, state="released", published=out.published_sha256, approved_by={w.reviewer})
-    link = Link("", token, video, now() + timedelta(days=300), bystander=True)
+    out = w.released(campaign=campaigns["manual"])
+    first["out"] = out.id
+    other_one = w.released(w.approved(first["other"]))
+    links = []
+    for row, bystander in ((out, False), (other_one, True)):
+        token = make_link(row.id, brand_id=w.brand_id, hours=24 * 300)
+        link_id = list_links(row.id, brand_id=w.brand_id)[0].id
+        video = Video(row.id, state="released", published=row.published_sha256, approved_by={w.reviewer})
+        links.append(Link(link_id, token, video, now() + timedelta(days=300), bystander=bystander))
     w.ledger()
-    return Stage(w, campaigns, first, link, w.save())
+    return Stage(w, campaigns, first, links, w.save())
 
 
 @dataclass
@@ -88,10 +94,13 @@ class Acts:
         self.book = Book(Version(with_end))
         for name in ("manual", "auto", "high"):
             self._known(stage.first[name], name)
-        self._known(stage.first["ready"], "manual")
-        self.book.videos[stage.first["ready"]].approved_by.add(self.w.reviewer)
+        for name in ("ready", "out"):
+            self._known(stage.first[name], "manual")
+            self.book.videos[stage.first[name]].approved_by.add(self.w.reviewer)
         see(self.w, self.book)
-        self.book.links.append(stage.bystander)
+        self.book.links = [
+            replace(link, video=self.book.videos.get(link.video.id, link.video)) for link in stage.links
+        ]
 
     @property
     def w(self) -> World:
@@ -129,13 +138,13 @@ class Acts:
             if video.people == 2 and not (seen and factor != "none"):
                 raise Violation(f"{video.id} is of high risk and was approved unseen, or without a factor")
 
-    def reject(self, video: Video) -> None:
+    def reject(self, video: Video, reviewer: str = "") -> None:
         sealed = rows(self.w, "SELECT sealed_sha256 FROM renders WHERE id = ?", video.id)[0][0]
         with self._refusable(), self._seeing():
             reject(
                 video.id,
                 brand_id=self.w.brand_id,
-                reviewer_id=self.w.second_reviewer,
+                reviewer_id=reviewer or self.w.second_reviewer,
                 sealed_sha256=sealed or "",
                 reason="a made-up reason",
             )
@@ -168,7 +177,7 @@ class Acts:
         self.book.links.append(Link(link_id, token, video, now() + timedelta(hours=hours)))
 
     def revoke_link(self, link: Link) -> None:
-        if link.id:
+        if not link.bystander:
             revoke_link(link.id, brand_id=self.w.brand_id, actor_id=self.w.operator)
             link.revoked = True
 
@@ -276,6 +285,7 @@ class Acts:
         self.check(ledger=False)
         self._nothing_waits()
         self._no_orphans()
+        self._a_person_goes_on()
 
     def _everything(self) -> list[tuple[Any, ...]]:
         return rows(self.w, "SELECT id, state, fence FROM renders ORDER BY id")
@@ -317,6 +327,19 @@ class Acts:
         lost = {video.published for video in self.videos() if not video.bytes_there}
         if there != named - lost:
             raise Violation(f"published files and their rows differ: {there ^ (named - lost)}")
+
+    def _a_person_goes_on(self) -> None:
+        """What waits for a person, a person can take on."""
+        for video in self.videos():
+            before = video.state
+            if before == "in_review":
+                self.reject(video, self.w.legal)  # who has decided nothing yet
+            elif before in ("approved", "released"):
+                self.recall(video)
+            elif before == "failed":
+                self.retry(video)
+            if before in ("in_review", "approved", "released", "failed") and video.state == before:
+                raise Violation(f"{video.id} is {before} and no person can take it on: {self.said[-1:]}")
 
     # Help
 

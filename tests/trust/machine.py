@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from core.database import now
 from tests.trust import seams
 from tests.trust.acts import DAYS, Acts, Stage
 
-WHICH = st.integers(0, 5)
+WHICH = st.integers(0, 27)
 EFFECTS = st.sampled_from(["none", "stop", "recall"])
 CRASH = st.sampled_from(sorted(seams.CRASHES))
 FORWARD = st.sampled_from([1.0, 31.0, 61.0, 3600.0, 12 * DAYS])
@@ -28,9 +29,12 @@ class Life(RuleBasedStateMachine):
         self.acts = Acts(self.stage)
         self.good = True
 
-    def video(self, which: int) -> Any:
+    def video(self, which: int, state: str = "") -> Any:
+        """One of them; mostly one in the state in which the act means something."""
         videos = self.acts.videos()
-        return videos[which % len(videos)]
+        if which % 4:
+            videos = [video for video in videos if video.state == state] or videos
+        return videos[which // 4 % len(videos)]
 
     def done(self) -> None:
         type(self).steps += 1
@@ -40,7 +44,7 @@ class Life(RuleBasedStateMachine):
 
     # People
 
-    @precondition(lambda self: len(self.acts.videos()) < 5)
+    @precondition(lambda self: len(self.acts.videos()) < 7)
     @rule(campaign=st.sampled_from(["manual", "auto", "high"]))
     def request(self, campaign: str) -> None:
         self.acts.request(campaign)
@@ -53,29 +57,42 @@ class Life(RuleBasedStateMachine):
         factor=st.sampled_from(["passkey", "passkey", "totp", "none"]),
     )
     def approve(self, which: int, who: str, seen: bool, factor: str) -> None:
-        self.acts.approve(self.video(which), getattr(self.acts.w, who), seen=seen, factor=factor)
+        self.acts.approve(self.video(which, "in_review"), getattr(self.acts.w, who), seen=seen, factor=factor)
         self.done()
 
     @rule(which=WHICH)
     def approve_fully(self, which: int) -> None:
+        video = self.video(which, "in_review")
         for reviewer in (self.acts.w.reviewer, self.acts.w.second_reviewer):
-            self.acts.approve(self.video(which), reviewer)
+            self.acts.approve(video, reviewer)
+        self.done()
+
+    @rule(which=WHICH, hours=st.sampled_from([0.5, 24.0 * 60]))
+    def go_out(self, which: int, hours: float) -> None:
+        """The usual way to the end, so that there is something to take back."""
+        acts, video = self.acts, self.video(which, "in_review")
+        if not acts.book.in_force(now()) or not acts.book.version.covers:
+            acts.supersede(covers=True, days=30.0, on_withdrawal="stop", on_expiry="recall")
+        for reviewer in (acts.w.reviewer, acts.w.second_reviewer):
+            acts.approve(video, reviewer)
+        acts.release(video)
+        acts.link(video, hours)
         self.done()
 
     @rule(which=WHICH)
     def reject(self, which: int) -> None:
-        self.acts.reject(self.video(which))
+        self.acts.reject(self.video(which, "in_review"))
         self.done()
 
     @rule(which=WHICH)
     def release(self, which: int) -> None:
-        self.acts.release(self.video(which))
+        self.acts.release(self.video(which, "approved"))
         self.done()
 
     @rule(which=WHICH, seam=st.sampled_from(seams.RELEASE), how=CRASH)
     def release_that_crashes(self, which: int, seam: str, how: str) -> None:
         with self.acts.crashing(seam, how):
-            self.acts.release(self.video(which))
+            self.acts.release(self.video(which, "approved"))
         self.acts.see()
         self.done()
 
@@ -88,7 +105,7 @@ class Life(RuleBasedStateMachine):
         effect=EFFECTS,
     )
     def release_while(self, which: int, seam: str, other: str, effect: str) -> None:
-        video, acts = self.video(which), self.acts
+        video, acts = self.video(which, "approved"), self.acts
 
         def lease_ends() -> None:
             acts.tick(61)
@@ -110,17 +127,17 @@ class Life(RuleBasedStateMachine):
 
     @rule(which=WHICH)
     def recall(self, which: int) -> None:
-        self.acts.recall(self.video(which))
+        self.acts.recall(self.video(which, "released"))
         self.done()
 
     @rule(which=WHICH)
     def retry(self, which: int) -> None:
-        self.acts.retry(self.video(which))
+        self.acts.retry(self.video(which, "failed"))
         self.done()
 
     @rule(which=WHICH, hours=st.sampled_from([0.5, 24.0, 24.0 * 60]))
     def make_link(self, which: int, hours: float) -> None:
-        self.acts.link(self.video(which), hours)
+        self.acts.link(self.video(which, "released"), hours)
         self.done()
 
     @precondition(lambda self: len(self.acts.book.links) > 1)
@@ -137,11 +154,13 @@ class Life(RuleBasedStateMachine):
         self.acts.withdraw(effect)
         self.done()
 
+    @precondition(lambda self: self.acts.book.version.status == "granted")
     @rule()
     def suspend(self) -> None:
         self.acts.suspend()
         self.done()
 
+    @precondition(lambda self: self.acts.book.version.status == "suspended")
     @rule()
     def lift(self) -> None:
         self.acts.lift()
@@ -162,7 +181,7 @@ class Life(RuleBasedStateMachine):
     @rule(which=WHICH, seam=st.sampled_from((*seams.STAGE, "")), how=CRASH)
     def advance(self, which: int, seam: str, how: str) -> None:
         with self.acts.crashing(seam, how):
-            self.acts.advance(self.video(which))
+            self.acts.advance(self.video(which, "scripted"))
         self.acts.see()
         self.done()
 
@@ -203,8 +222,8 @@ class Life(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 50))
     def lose_bytes(self, which: int) -> None:
-        if which < 3:
-            self.acts.lose_bytes(self.video(which))
+        if which < 4:
+            self.acts.lose_bytes(self.video(which, "released"))
             self.done()
 
     def teardown(self) -> None:

@@ -13,7 +13,6 @@ from core.settings import get_settings
 from delivery.withdrawal import on_authority_changed
 from pipeline.runner import advance
 from pipeline.states import State
-from tests.kit.fixtures import world  # noqa: F401
 from tests.kit.world import World
 from tests.trust.acts import DAYS
 

@@ -79,7 +79,7 @@ def test_who_appears_may_withdraw_after_the_end(world: World, written_down: bool
 
 
 def test_a_lost_message_is_sent_again_whatever_the_clock_did(world: World):
-    """Which came first is the ledger's to say: a clock that steps back between release and withdrawal changes nothing."""
+    """The ledger says which came first: a clock that steps back between the two changes nothing."""
     video = world.released()
     world.tick(-3600)
     world.withdraw(effect="recall")

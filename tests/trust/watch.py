@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.kit.world import World
 from tests.trust.book import Book, Video, Violation
 
 RELEASED = "render:asset:released"
+
+_turn = itertools.count()
 
 
 def rows(w: World, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -62,8 +65,14 @@ def check_served(w: World, book: Book) -> None:
             raise Violation(f"{link.video.id} is {'' if served else 'not '}served ({where}): {link}")
         if served and where.name != link.video.published:
             raise Violation(f"{link.video.id}: another file is served than was released")
-    for video in book.videos.values():
+    # Of what was never out one is looked at each time: its answer changes with its state alone.
+    inside = [video for video in book.videos.values() if video.published is None]
+    for video in [video for video in book.videos.values() if video.published is not None] + _in_turn(inside):
         _check_verifier(w, book, video)
+
+
+def _in_turn(videos: list[Video]) -> list[Video]:
+    return [videos[next(_turn) % len(videos)]] if videos else []
 
 
 def _opened(token: str) -> tuple[bool, Any]:
