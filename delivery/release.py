@@ -66,7 +66,7 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
 
     Raises:
         ReleaseRefused: a condition does not hold; the message names it. The render stays `approved`, with the reason.
-        LedgerInconsistent: somebody changed the render, its campaign or its persona in the database; it ends as blocked.
+        LedgerInconsistent: somebody changed render, campaign or persona in the database; it ends as blocked.
         Conflict: somebody else is releasing it at this moment.
         NotFound: no such render of this brand.
         GreenroomError: retryable, where another service did not answer; the sweeper tries again.

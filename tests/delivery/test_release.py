@@ -1,8 +1,9 @@
 """Every refusal of ``release()``, by name (trust step 12): which render, its state, who approved it, its sealed file.
 
 Each case is right in every respect but one, so that a release which does not look at that one succeeds, and the test
-fails. ``as_database_owner`` is somebody who may write every row, entries of the ledger too, and holds no key. Further refusals: receipts,
-authority, the independent reader and races have files of their own beside this one.
+fails. ``as_database_owner`` is somebody who may write every row, entries
+of the ledger too, and holds no key.
+Further refusals: receipts, authority, the independent reader and races have files of their own beside this one.
 """
 
 from __future__ import annotations

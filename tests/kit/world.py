@@ -228,7 +228,7 @@ class World:
             return connection.execute(statement, values).rowcount
 
     def record_as_it_is(self, render: RenderRow | str) -> RenderRow:
-        """An entry that commits to the render and its campaign as they are now: the database's owner can write that too.
+        """An entry that commits to the render and campaign as they are now: the database's owner can write that too.
 
         What is then still refused is refused for more than the ledger's sake.
         """
