@@ -59,6 +59,10 @@ class AuthorityStanding:
     recalls: tuple[int, ...]
 
     @property
+    def record_id(self) -> str:
+        return self.authority.document.record_id
+
+    @property
     def valid(self) -> bool:
         return self.state == "granted"
 

@@ -159,7 +159,11 @@ class ObstoreBlobs:
     def _size_at(self, key: str) -> int | None:
         try:
             # On a folder the system's own call: a door asks this each time, and it is ten times as quick.
-            return (self._folder / key).stat().st_size if self._folder else obstore.head(self._store, key)["size"]
+            return (
+                (self._folder / key).stat().st_size
+                if self._folder
+                else obstore.head(self._store, key)["size"]
+            )
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
 from audit.ledger.entries import timestamp
+from audit.tables import LedgerEntryRow
 from core.blobs import blobs
 from core.database import now, reading, transaction
 from core.errors import InputError, NotFound
@@ -61,9 +62,13 @@ def make_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float 
 
 
 def token_of(row: LinkRow) -> str:
-    """The token of a link: its id, signed. It is no secret to the brand, and worth nothing once revoked."""
-    token: str | bytes = _serializer().dumps(row.id)
+    """The token of a link: its id, what it leads to and until when, signed: a changed row is another link."""
+    token: str | bytes = _serializer().dumps(_signed(row))
     return token if isinstance(token, str) else token.decode()
+
+
+def _signed(row: LinkRow) -> list[str]:
+    return [row.id, row.render_id, timestamp(row.expires_at)]
 
 
 def open_link(token: str) -> tuple[RenderRow, Path]:
@@ -110,11 +115,15 @@ def revoke_link(link_id: str, *, brand_id: str, actor_id: str) -> LinkRow:
 
 
 def _behind(session: Session, token: str) -> RenderRow:
-    row = session.get(LinkRow, _link_id(token))
-    render = session.get(RenderRow, row.render_id) if row is not None else None
-    if row is None or render is None or row.brand_id != render.brand_id:
+    content = _content(token)
+    try:
+        row = session.get(LinkRow, content[0])
+        render = session.get(RenderRow, row.render_id) if row is not None else None
+    except ValueError as error:  # a column that holds no date
+        raise _gone() from error
+    if row is None or render is None or row.brand_id != render.brand_id or _signed(row) != content:
         raise _gone()
-    if row.revoked_at is not None or row.expires_at <= now():
+    if row.expires_at <= now() or row.revoked_at is not None or _revoked(session, row):
         raise _gone()
     standing = standing_of(session, render, new_links=False)
     if not standing.serves:
@@ -122,13 +131,27 @@ def _behind(session: Session, token: str) -> RenderRow:
     return render
 
 
-def _link_id(token: str) -> str:
+def _revoked(session: Session, row: LinkRow) -> bool:
+    """Whether the ledger says that this link was taken back, whatever its row says."""
+    entries = session.scalars(
+        select(LedgerEntryRow.facts).where(
+            LedgerEntryRow.subject == row.render_id, LedgerEntryRow.event == Event.LINK_REVOKED.value
+        )
+    )
+    return any(facts.get("link_id") == row.id for facts in entries)
+
+
+def _content(token: str) -> list[str]:
+    """What a token signs. Raises LinkGone for one that is not ours."""
     try:
         if len(token) > _LONGEST_TOKEN:
             raise BadData("too long")
-        return str(_serializer().loads(token))
+        content = _serializer().loads(token)
     except BadData as error:
         raise _gone() from error
+    if not isinstance(content, list) or not content or not all(isinstance(part, str) for part in content):
+        raise _gone()  # a link of the first version: it named no row that could be revoked
+    return content
 
 
 def _gone() -> LinkGone:

@@ -14,6 +14,7 @@ from core.database import reading
 from core.models import AssetRole
 from core.settings import get_settings
 from core.tables import AssetRow
+from pipeline.tables import RenderRow
 from provenance.tables import ManifestRow
 
 OLD_ENOUGH = 24 * 3600.0  # seconds; no stage lasts that long, so nobody is about to name the file
@@ -48,7 +49,23 @@ def sweep_orphans(*, older_than: float = OLD_ENOUGH, every: float = EVERY) -> li
             if known is None:
                 blobs().delete(sha256, role)
                 gone.append(sha256)
+    gone += _sweep_sources(before)
     _sweep_work(before)
+    return gone
+
+
+def _sweep_sources(before: float) -> list[str]:
+    """Videos that were sent in and became no render. The column has no index: its values are read once."""
+    old = [sha256 for sha256, modified in blobs().names("source") if modified < before]
+    if not old:
+        return []
+    with reading() as session:
+        named = set(
+            session.scalars(select(RenderRow.source_sha256).where(RenderRow.source_sha256.is_not(None)))
+        )
+    gone = [sha256 for sha256 in old if sha256 not in named]
+    for sha256 in gone:
+        blobs().delete(sha256, "source")
     return gone
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from audit.ledger import Event
 from audit.models import Approval, Receipt
 from audit.receipts import receipts_for
+from audit.standing import AuthorityStanding
 from core.blobs import blobs
 from core.canonical import digest_json
 from core.database import Base, reading, transaction
@@ -175,7 +176,7 @@ def _check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
     return found
 
 
-def _check_authority(session: Session, render: RenderRow) -> None:
+def _check_authority(session: Session, render: RenderRow) -> AuthorityStanding:
     """The authority is valid at this moment, for this use (trust step 1 again)."""
     standing = authority_of(session, render)
     decision = covered(session, render, script=render.script)
@@ -187,6 +188,7 @@ def _check_authority(session: Session, render: RenderRow) -> None:
             next_step="have the authority renewed, or take the video back",
             code="release_refused" if standing.valid else f"authority_{standing.state}",
         )
+    return standing
 
 
 def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
@@ -231,7 +233,7 @@ def _commit(
     try:
         with release_transaction(render.id, stored.sha256) as session:
             # Once more, in the transaction that releases: what committed first wins.
-            _check_authority(session, render)
+            authority = _check_authority(session, render)
             _check_approvals(session, render)
             asset = AssetRow(
                 sha256=stored.sha256,
@@ -256,6 +258,7 @@ def _commit(
                     "actor": actor_id,
                     "approval_ids": [approval.id for approval in cleared.approvals],
                     "approvals_sha256": _digest(cleared.approvals),
+                    "record_id": authority.authority.document.record_id,
                     "receipts": {receipt.gate: receipt.sha256 for receipt in cleared.receipts},
                     "manifest_sha256": manifest.manifest_sha256,
                     "environment": get_settings().environment,

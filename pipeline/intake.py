@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError as DuplicateRow
 
 from core.blobs import blobs
+from core.canonical import digest_file
 from core.database import reading, transaction
 from core.ids import new_id
 from core.media.probe import probe, refuse_rivals
@@ -101,12 +102,14 @@ def import_video(
 
 def _enter(row: RenderRow, campaign: CampaignRow, video: Path | None = None) -> RenderRow:
     if video is not None:
-        row.source_sha256 = blobs().put_file(video, "source").sha256
+        row.source_sha256 = digest_file(video)
     if (first := _asked_before(row)) is not None:
         return first
     with reading() as session:
         persona = owned(session, PersonaRow, campaign.persona_id, campaign.brand_id)
         valid_authority(session, persona.authority_id, where=campaign.id)
+    if video is not None:  # not before: a video that is refused is not kept
+        blobs().put_file(video, "source")
     outcome = steps_one_to_three.decide(row, campaign, persona)
     try:
         with transaction() as session:

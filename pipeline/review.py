@@ -108,18 +108,20 @@ def rule_of(session: Session, row: RenderRow) -> Rule:
 
 
 def approvers(session: Session, row: RenderRow, rule: Rule) -> dict[str, Approval]:
-    """Who approved this very asset in a way that counts, by reviewer. Empty when anybody rejected it.
+    """Who approved this very asset, as it is shown now, in a way that counts, by reviewer. Empty after a rejection.
 
     Raises ForgedApproval when one of the decisions is not what was signed.
     """
     decisions = approvals_for(session, row.sealed_sha256 or "", render_id=row.id)
     if any(decision.verdict == "reject" for decision in decisions):
         return {}
+    what = shown(session, row)
     return {
         decision.reviewer_id: decision
         for decision in decisions
         if decision.reviewer_id not in (row.maker_id, decision.maker_id)
         and (decision.render_id, decision.essence, decision.brand_id) == (row.id, row.essence, row.brand_id)
+        and decision.shown_sha256 == what
         and decision.manner in rule.manners
         and (decision.factor != "none" or not rule.factor)
     }

@@ -22,6 +22,7 @@ from core.blobs import blobs
 from core.errors import GreenroomError
 from core.models import AssetRole, Verdict
 from core.tables import AssetRow
+from pipeline.approved import decided_by_people
 from pipeline.states import State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.uses import covered_by
@@ -79,14 +80,17 @@ def authority_of(
 def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
     session: Session, render: RenderRow, at: datetime | None, new_links: bool
 ) -> Standing:
-    released_by, taken_back = _ledger_says(session, render)
+    released_by, stated, taken_back = _ledger_says(session, render)
     if taken_back is not None or render.state == State.RECALLED:
         return _refused(taken_back or "recalled", "taken_back", "the video was taken back")
     if render.state != State.RELEASED:
         return _refused("unreleased", "not_released", f"the video is {render.state}, not released")
-    if released_by is None:
+    if released_by is None or not decided_by_people(session, render, released_by, stated):
         return _refused("unreleased", "ledger_disagrees", "the ledger knows no release of this file")
     authority = authority_of(session, render, at=at, with_count=new_links)
+    if stated.get("record_id", authority.record_id) != authority.record_id:
+        # Persona, campaign or render was pointed at another authority than the one that it was released under.
+        return _refused("unreleased", "ledger_disagrees", "the video was released under another authority")
     if authority.takes_back(released_by):
         return _refused("withdrawn", "withdrawn", "the person has taken the video back")
     if not _is_there(session, render):
@@ -104,9 +108,10 @@ def _refused(release: Any, code: str, sentence: str) -> Standing:
     return Standing(release, serves=False, links=False, code=code, sentence=sentence)
 
 
-def _ledger_says(session: Session, render: RenderRow) -> tuple[int | None, Release | None]:
-    """The entry that released this very file, and what took it back. What is taken back once stays so."""
+def _ledger_says(session: Session, render: RenderRow) -> tuple[int | None, dict[str, Any], Release | None]:
+    """The entry that released this very file, what it states, and what took it back. Taken back once stays so."""
     released_by: int | None = None
+    stated: dict[str, Any] = {}
     taken_back: Any = None
     entries = session.execute(
         select(LedgerEntryRow.id, LedgerEntryRow.event, LedgerEntryRow.facts)
@@ -119,8 +124,8 @@ def _ledger_says(session: Session, render: RenderRow) -> tuple[int | None, Relea
     for entry_id, event, facts in entries:
         taken_back = taken_back or _TAKEN_BACK.get(event)
         if event == Event.ASSET_RELEASED.value and facts.get("published_sha256") == render.published_sha256:
-            released_by = entry_id
-    return released_by, taken_back
+            released_by, stated = entry_id, facts
+    return released_by, stated, taken_back
 
 
 def _is_there(session: Session, render: RenderRow) -> bool:

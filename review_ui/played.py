@@ -24,6 +24,7 @@ from core.models import Finding
 from pipeline.seen import Manner, Range, manner_of, merge, seconds_of, spans_of
 from pipeline.states import State
 from pipeline.tables import RenderRow
+from review_ui.seals import intact, seal
 from review_ui.tables import AccountRow, ViewRow
 
 FASTEST = 2.0
@@ -98,6 +99,7 @@ def open_view(render_id: str, *, account: AccountRow) -> str:
                 ranges=[],
                 opened_at=clock.at,
             )
+            seal(view)
             session.add(view)
         # Opening is no way to more time: what the account had left goes on from here.
         view.reported_at, view.ahead = clock.at, min(SLACK, clock.allowance)
@@ -128,6 +130,7 @@ def report(render_id: str, view_id: str, sent: Sequence[Range], *, account: Acco
         merged = merge([*known, *taken])
         if len(merged) <= _MOST_KEPT:
             view.ranges = [[round(t0, 3), round(t1, 3)] for t0, t1 in merged]
+            seal(view)
         view.reported_at, view.ahead = clock.at, min(SLACK, clock.allowance - spent)
         return _ranges(view)
 
@@ -190,7 +193,8 @@ def _view(session: Session, account_id: str, sealed_sha256: str) -> ViewRow | No
 
 
 def _ranges(view: ViewRow) -> list[Range]:
-    return [(float(t0), float(t1)) for t0, t1 in view.ranges]
+    """What was counted; nothing where the row is not as it was written here."""
+    return [(float(t0), float(t1)) for t0, t1 in view.ranges] if intact(view) else []
 
 
 def _inside(sent: Sequence[Range], render: RenderRow) -> list[Range]:

@@ -155,13 +155,14 @@ class ChallengeRow(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class ViewRow(Base):
+class ViewRow(Sealed, Base):
     """What one account's player has played of one sealed asset. One row for both, however often the page is opened."""
 
     __tablename__ = "views"
     __ledger__ = Uncovered(
-        "a browser's word: the approval that is made of it states its manner, and is signed and committed"
+        "sealed under the master secret; the approval that is made of it is signed and committed"
     )
+    __sealed__ = ("id", "brand_id", "account_id", "render_id", "sealed_sha256", "ranges")
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)

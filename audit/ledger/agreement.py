@@ -36,7 +36,7 @@ def _stated(session: Session, row: Base, subject: str) -> str | None:
         .order_by(LedgerEntryRow.id.desc())
         .limit(1)
     ).first()
-    stated: Commitments = {}
+    stated = Commitments()
     if entry is not None:
         remember(entry, stated)
     return stated[name].commitment if name in stated else None

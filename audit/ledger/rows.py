@@ -28,14 +28,22 @@ class Known(NamedTuple):
     altered: str = ""  # the entry that says: somebody had changed this row before
 
 
-Commitments = dict[str, Known]
+class Commitments(dict[str, Known]):
+    """What the ledger says of each row, the newest; ``began``: an ordinary entry of this version was met."""
+
+    began = False
 
 
-def remember(entry: LedgerEntryRow, commitments: Commitments) -> None:
+def remember(entry: LedgerEntryRow, commitments: Commitments, report: LedgerReport | None = None) -> None:
     """Take an entry's commitments in; entries come in the order of the log, pending ones by id."""
     facts = entry.facts if isinstance(entry.facts, dict) else {}
     rows = facts.get("rows")
     if isinstance(rows, dict):
+        adopts = entry.event == Event.ROWS_ADOPTED.value
+        if adopts and commitments.began and report is not None:
+            what = "rows are taken in once, before anything else of this version is recorded"
+            report.add("added", f"ledger_entries {entry.entry_id}", what)
+        commitments.began = commitments.began or not adopts
         for name, value in rows.items():
             before = commitments.get(str(name))
             altered = before.altered if before is not None else ""

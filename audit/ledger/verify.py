@@ -43,7 +43,7 @@ def verify_ledger() -> LedgerReport:
     report.size, report.root = checkpoint.size, checkpoint.root.hex()
     with reading() as session:
         past = _past_checkpoints(session, folder, checkpoint, report)
-        commitments: Commitments = {}
+        commitments = Commitments()
         _verify_log(session, folder, checkpoint, past=past, commitments=commitments, report=report)
         _verify_tail(session, checkpoint, commitments, report)
         for table in covered_tables():
@@ -122,7 +122,7 @@ def _verify_log(
                     "changed", f"tree of {tree.size}", "the entries do not lead to the root that was signed"
                 )
             if row is not None:
-                remember(row, commitments)
+                remember(row, commitments, report)
         _verify_tile(reader, 0, index, bytes(hashes), report)
         if width == WIDTH:
             levels.add(_complete(hashes))
@@ -266,7 +266,7 @@ def _verify_tail(
     for row in rows:
         where = f"ledger_entries {row.entry_id}"
         _recomputed(row, where, report)
-        remember(row, commitments)
+        remember(row, commitments, report)
         if row.position is None:
             report.pending += 1
         elif row.position >= assigned:

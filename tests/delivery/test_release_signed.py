@@ -54,7 +54,9 @@ def test_release_refuses_another_renders_sealed_file_under_this_name(real_world:
     real_world.as_database_owner(
         "UPDATE renders SET sealed_sha256 = ? WHERE id = ?", other.sealed_sha256, render.id
     )
-    assert_refused(real_world, real_world.record_as_it_is(render), "approvals are not complete", GreenroomError)
+    assert_refused(
+        real_world, real_world.record_as_it_is(render), "approvals are not complete", GreenroomError
+    )
 
 
 def test_release_refuses_when_publishing_changed_the_media_and_does_not_say_so(real_world: World):

@@ -15,7 +15,6 @@ from pipeline.review import approve
 from pipeline.service import retry
 from pipeline.states import State
 from pipeline.tables import RenderRow
-from tests.kit.fixtures import world  # noqa: F401
 from tests.kit.workers import events_of, put_back
 from tests.kit.world import World
 

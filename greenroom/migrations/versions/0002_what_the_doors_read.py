@@ -124,6 +124,7 @@ def _accounts(moment: core.database.UtcDateTime) -> None:
         sa.Column("sealed_sha256", sa.String(length=64), nullable=False),
         sa.Column("ranges", sa.JSON(), nullable=False),
         sa.Column("ahead", sa.Double(), nullable=False),
+        sa.Column("seal", sa.String(length=64), nullable=False),
         sa.Column("opened_at", moment, nullable=False),
         sa.Column("reported_at", moment, nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_views_account_id_accounts")),

@@ -1,0 +1,40 @@
+"""A release names the decisions that it stands on; whoever serves it asks for their signatures (trust steps 11 to 13).
+
+An entry and a row can be written by whoever owns the database. A decision cannot: it is signed with a key that
+is not there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from audit.approvals import verified
+from audit.events import Event
+from audit.tables import ApprovalRow, LedgerEntryRow
+from pipeline.tables import RenderRow
+
+
+def decided_by_people(session: Session, render: RenderRow, released_by: int, stated: dict[str, Any]) -> bool:
+    """Whether the release entry ``released_by`` stands on signed approvals over this very file.
+
+    Releases of the first version name none: they count where the marker of the adoption came after them.
+    Raises ForgedApproval for one that is not what was signed.
+    """
+    named = stated.get("approval_ids")
+    if named is None:
+        marker = select(func.min(LedgerEntryRow.id)).where(LedgerEntryRow.event == Event.ROWS_ADOPTED.value)
+        adopted = session.scalar(marker)
+        return adopted is not None and released_by < adopted
+    rows = session.scalars(select(ApprovalRow).where(ApprovalRow.id.in_(named))).all()
+    decisions = [verified(row) for row in rows]
+    over_this = (render.id, render.sealed_sha256, render.essence, "approve")
+    return (
+        bool(decisions)
+        and len(decisions) == len(named)
+        and all(
+            (one.render_id, one.sealed_sha256, one.essence, one.verdict) == over_this for one in decisions
+        )
+    )
