@@ -14,6 +14,7 @@ from audit.authorities import count_render
 from audit.errors import RenderLimitReached
 from audit.events import Event
 from audit.tables import AuthorityRenderRow
+from core.blobs import blobs
 from core.database import now, reading, transaction
 from core.errors import InputError, NotFound
 from core.models import Verdict
@@ -339,3 +340,12 @@ def test_keys_of_two_brands_do_not_meet(world: World):
         fields=ASHA,
     )
     assert intake._asked_before(row) is None
+
+
+def test_a_video_that_is_refused_is_not_kept(world: World, tmp_path: Path):
+    """The person has withdrawn: nothing of them stays behind."""
+    campaign = world.campaign().id
+    world.withdraw()
+    with pytest.raises(AuthorityInvalid):
+        bring(world, tmp_path, campaign)
+    assert not list(blobs().names("source"))

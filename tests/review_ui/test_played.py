@@ -229,3 +229,15 @@ def test_what_is_missing_is_told_with_its_findings():
     early = what_is_missing(100.0, [finding], [(0.0, 20.0)])
     assert (early.with_finding, early.seconds) == (0, 80)
     assert what_is_missing(None, [finding], []).manner == "decided"
+
+
+def test_what_somebody_writes_into_the_database_was_not_played(
+    render: RenderRow, reviewer: AccountRow, wait: Wait
+):
+    view = open_view(render.id, account=reviewer)
+    wait(2.0)
+    report(render.id, view, [(0.0, 2.0)], account=reviewer)
+    assert coverage(reviewer.id, SEALED) == [(0.0, 2.0)]
+    with transaction() as session:
+        session.get_one(ViewRow, view).ranges = [[0.0, 100.0]]
+    assert coverage(reviewer.id, SEALED) == []

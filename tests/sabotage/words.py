@@ -41,6 +41,9 @@ FILES = {
     "marks": "tests/provenance/test_service.py",
     "credential": "tests/provenance/test_credential.py",
     "verify": "tests/provenance/test_verify.py",
+    "owner": "tests/trust/test_database_owner.py",
+    "altered": "tests/trust/test_changed_rows.py",
+    "played": "tests/review_ui/test_played.py",
     "serving": "tests/review_ui/test_serving.py",
 }
 
