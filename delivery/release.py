@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from audit.ledger import Event
 from audit.models import Approval, Receipt
 from audit.receipts import receipts_for
-from audit.standing import AuthorityStanding
 from core.blobs import blobs
 from core.canonical import digest_json
 from core.database import Base, reading, transaction
@@ -38,7 +37,7 @@ from pipeline.life import move, note
 from pipeline.manifests import keep_manifest
 from pipeline.ownership import owned
 from pipeline.registry import DatabaseRegistry
-from pipeline.review import approvers, rule_of
+from pipeline.review import approvers, rule_of, shown
 from pipeline.standing import authority_of
 from pipeline.states import RELEASE, State
 from pipeline.tables import CampaignRow, RenderRow
@@ -129,6 +128,7 @@ def _check(render_id: str, brand_id: str) -> _Cleared:
         check_agreement(session, render)
         approvals = _check_approvals(session, render)
         receipts = _check_receipts(session, render)
+        _check_shown(session, render, approvals)
         _check_authority(session, render)
     check_parts(render.id, receipts)
     return _Cleared(render, approvals, receipts)
@@ -145,6 +145,17 @@ def _check_approvals(session: Session, render: RenderRow) -> list[Approval]:
             next_step="take it back and ask for the video again, so that it is reviewed anew",
         )
     return list(given.values())
+
+
+def _check_shown(session: Session, render: RenderRow, approvals: list[Approval]) -> None:
+    """What people were shown when they decided is what is here now."""
+    what = shown(session, render)
+    if any(approval.shown_sha256 != what for approval in approvals):
+        raise ReleaseRefused(
+            "what was shown at the approval is not what is here now",
+            where=render.id,
+            next_step="run `greenroom ledger verify`; then take it back and ask for the video again",
+        )
 
 
 def _check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
@@ -176,7 +187,7 @@ def _check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
     return found
 
 
-def _check_authority(session: Session, render: RenderRow) -> AuthorityStanding:
+def _check_authority(session: Session, render: RenderRow) -> None:
     """The authority is valid at this moment, for this use (trust step 1 again)."""
     standing = authority_of(session, render)
     decision = covered(session, render, script=render.script)
@@ -188,7 +199,6 @@ def _check_authority(session: Session, render: RenderRow) -> AuthorityStanding:
             next_step="have the authority renewed, or take the video back",
             code="release_refused" if standing.valid else f"authority_{standing.state}",
         )
-    return standing
 
 
 def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
@@ -233,7 +243,7 @@ def _commit(
     try:
         with release_transaction(render.id, stored.sha256) as session:
             # Once more, in the transaction that releases: what committed first wins.
-            authority = _check_authority(session, render)
+            _check_authority(session, render)
             _check_approvals(session, render)
             asset = AssetRow(
                 sha256=stored.sha256,
@@ -258,7 +268,7 @@ def _commit(
                     "actor": actor_id,
                     "approval_ids": [approval.id for approval in cleared.approvals],
                     "approvals_sha256": _digest(cleared.approvals),
-                    "record_id": authority.authority.document.record_id,
+                    "record_id": authority_of(session, render).record_id,
                     "receipts": {receipt.gate: receipt.sha256 for receipt in cleared.receipts},
                     "manifest_sha256": manifest.manifest_sha256,
                     "environment": get_settings().environment,

@@ -37,8 +37,7 @@ def _entry(session: Session, render: RenderRow | None) -> RegistryEntry | None:
         asset_sha256=render.published_sha256 or render.sealed_sha256 or render.examined_sha256 or "",
         essence=render.essence,
         mark_id=render.mark_id,
-        release=standing_of(
-            session, render, new_links=False
-        ).release,  # the predicate of trust step 13, and nothing else
+        # The predicate of trust step 13, and nothing else.
+        release=standing_of(session, render, new_links=False).release,
         fingerprint=load_fingerprint(session, render.essence),
     )

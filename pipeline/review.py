@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -108,33 +109,35 @@ def rule_of(session: Session, row: RenderRow) -> Rule:
 
 
 def approvers(session: Session, row: RenderRow, rule: Rule) -> dict[str, Approval]:
-    """Who approved this very asset, as it is shown now, in a way that counts, by reviewer. Empty after a rejection.
+    """Who approved this very asset in a way that counts, by reviewer. Empty when anybody rejected it.
 
     Raises ForgedApproval when one of the decisions is not what was signed.
     """
     decisions = approvals_for(session, row.sealed_sha256 or "", render_id=row.id)
     if any(decision.verdict == "reject" for decision in decisions):
         return {}
-    what = shown(session, row)
     return {
         decision.reviewer_id: decision
         for decision in decisions
         if decision.reviewer_id not in (row.maker_id, decision.maker_id)
         and (decision.render_id, decision.essence, decision.brand_id) == (row.id, row.essence, row.brand_id)
-        and decision.shown_sha256 == what
         and decision.manner in rule.manners
         and (decision.factor != "none" or not rule.factor)
     }
 
 
 def shown(session: Session, row: RenderRow) -> str:
-    """Digest of what the page shows of a render: the script, what was found, and the receipts behind it."""
+    """Digest of what the page shows of a render: the script, what was found, and what each gate decided."""
     return digest_json(
         {
             "script": row.script,
             "script_findings": row.script_findings,
             "verdict": row.verdict,
-            "receipts": {receipt.gate: receipt.sha256 for receipt in receipts_in(session, row)},
+            "gates": {
+                # Through JSON, as the receipt itself: a measure that is no number is null.
+                receipt.gate: json.loads(receipt.decision.model_dump_json())
+                for receipt in receipts_in(session, row)
+            },
         }
     )
 

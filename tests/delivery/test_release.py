@@ -57,6 +57,21 @@ def test_release_refuses_a_render_in_another_state(w: World, approved: RenderRow
 # Approvals
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "script = 'Other words.'",
+        "verdict = 'block'",
+        """script_findings = '[{"code": "x", "severity": "note", "message": "Not shown."}]'""",
+    ],
+)
+def test_release_refuses_what_was_shown_otherwise(w: World, approved: RenderRow, change: str):
+    """Row and entry agree with one another, and not with what was signed."""
+    w.as_database_owner(f"UPDATE renders SET {change} WHERE id = ?", approved.id)
+    w.record_as_it_is(approved)
+    assert_refused(w, approved, "shown at the approval")
+
+
 def test_release_refuses_a_render_without_any_approval(w: World):
     render = force_approved(w, w.to_review())
     with signing_nothing():

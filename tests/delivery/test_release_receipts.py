@@ -10,7 +10,7 @@ from core.database import transaction
 from core.errors import IntegrityError
 from core.gates import GateEntry, load_gate_set
 from pipeline.tables import RenderRow
-from tests.delivery.releasing import assert_refused, outside
+from tests.delivery.releasing import assert_refused
 from tests.kit.models import Measures, decision_of
 from tests.kit.standing_in import standing_in
 from tests.kit.world import World
@@ -39,10 +39,12 @@ def instead(w: World, render: RenderRow, blocked: tuple[str, ...] = (), **other:
         )
 
 
-def test_a_receipt_that_was_issued_again_is_as_good(w: World, approved: RenderRow):
+def test_release_refuses_a_signed_receipt_that_says_otherwise_than_what_people_were_shown(
+    w: World, approved: RenderRow
+):
+    """Flagged when they decided, and passed now."""
     instead(w, approved)
-    w.release(approved)
-    assert outside(w, approved).state == "released"
+    assert_refused(w, approved, "shown at the approval")
 
 
 @pytest.mark.parametrize(

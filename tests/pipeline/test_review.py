@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from audit.approvals import approvals_for, record
+from audit.approvals import approvals_for
 from audit.errors import AlreadyDecided, ForgedApproval, MakerMayNotApprove
 from audit.events import Event
-from core.database import now, reading, transaction
+from core.database import now, reading
 from core.errors import Conflict, Forbidden, GreenroomError, InputError, NotFound
 from pipeline import review
 from pipeline.errors import AuthorityInvalid
@@ -348,22 +348,3 @@ def test_no_time_passes_between_a_decision_and_its_entry(world: World):
     entry = last_entry(render.id, Event.APPROVAL_RECORDED)
     assert before <= approval.time <= entry.created_at <= now()
     assert set(entry.facts["rows"]) == {f"approvals/{approval.id}"}
-
-
-def test_an_approval_over_other_words_does_not_count(world: World):
-    """What was shown is signed: a decision over another script, or other findings, is none over this."""
-    row = world.to_review()
-    with transaction() as session:
-        record(
-            session,
-            render_id=row.id,
-            sealed_sha256=row.sealed_sha256 or "",
-            essence=row.essence or "",
-            reviewer_id=world.reviewer,
-            maker_id=row.maker_id,
-            verdict="approve",
-            shown_sha256="ab" * 32,
-            brand_id=row.brand_id,
-        )
-        assert approvers(session, row, rule_of(session, row)) == {}
-    assert world.approve(row, world.second_reviewer).state == State.APPROVED

@@ -87,7 +87,6 @@ def test_a_release_without_its_entry_is_none(world: World):
         pytest.param("UPDATE assets SET render_id = 'rnd_x' WHERE role = 'published'", id="another-render"),
         pytest.param("UPDATE assets SET essence = 'ab' WHERE role = 'published'", id="another-essence"),
         pytest.param("UPDATE assets SET size = size - 1 WHERE role = 'published'", id="another-size"),
-        pytest.param("UPDATE renders SET essence = 'ab'", id="the-render-has-another-essence"),
     ],
 )
 def test_the_published_asset_is_on_record_as_this_renders(world: World, change: str):
@@ -95,6 +94,12 @@ def test_the_published_asset_is_on_record_as_this_renders(world: World, change: 
     assert as_owner(world, change)
     found = standing(world, render)
     assert (found.serves, found.links, found.code) == (False, False, "file_missing")
+
+
+def test_a_render_with_another_essence_is_not_what_people_decided_over(world: World):
+    render = world.released()
+    as_owner(world, "UPDATE renders SET essence = 'ab'")
+    assert standing(world, render).code == "ledger_disagrees"
 
 
 def test_the_published_bytes_are_there_at_their_size(world: World):

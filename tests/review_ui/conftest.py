@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
 
 from audit.authorities import create_provenance_statement
 from audit.ledger import Event, append
@@ -85,6 +86,10 @@ def signed(client: TestClient) -> Callable[[AccountRow], str]:
     return enter
 
 
+def _recorded(session: Session, event: Event, row: Any) -> None:
+    append(session, event, row.id, rows=[row])
+
+
 @pytest.fixture
 def make_render(brand: str) -> MakeRender:
     """Renders of the brand, under the authority of a presenter who does not exist. No model runs.
@@ -111,7 +116,9 @@ def make_render(brand: str) -> MakeRender:
             ),
             actor="usr_maker",
         )
-        session.add(
+        _recorded(
+            session,
+            Event.PERSONA_CREATED,
             PersonaRow(
                 id="per_1",
                 brand_id=brand,
@@ -120,10 +127,11 @@ def make_render(brand: str) -> MakeRender:
                 voice="hibari",
                 reference_sha256="0" * 64,
                 material_sha256="0" * 64,
-            )
+            ),
         )
-        session.flush()
-        session.add(
+        _recorded(
+            session,
+            Event.CAMPAIGN_CREATED,
             CampaignRow(
                 id="cmp_1",
                 brand_id=brand,
@@ -136,7 +144,7 @@ def make_render(brand: str) -> MakeRender:
                 topic="food",
                 rule_pack="consumer-products",
                 label_profile="in",
-            )
+            ),
         )
 
     def make(**values: Any) -> RenderRow:
@@ -153,7 +161,7 @@ def make_render(brand: str) -> MakeRender:
         }
         row = RenderRow(**(usual | values))
         with transaction() as session:
-            session.add(row)
+            _recorded(session, Event.RENDER_CREATED, row)
         return row
 
     return make

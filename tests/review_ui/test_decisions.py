@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from audit.approvals import approvals_for
+from audit.ledger import Event, append
 from audit.models import Approval
 from core.database import reading, transaction
 from pipeline.tables import CampaignRow, RenderRow
@@ -144,9 +145,12 @@ def high_risk(reviewer: Reviewer) -> Reviewer:
     with transaction() as session:
         row = session.get_one(CampaignRow, "cmp_1")
         values = {column.key: getattr(row, column.key) for column in CampaignRow.__table__.columns}
-        session.add(CampaignRow(**(values | {"id": "cmp_high", "risk_class": "high"})))
+        high = CampaignRow(**(values | {"id": "cmp_high", "risk_class": "high"}))
+        append(session, Event.CAMPAIGN_CREATED, high.id, rows=[high])
         session.flush()
-        session.get_one(RenderRow, reviewer.at.rsplit("/", 1)[1]).campaign_id = "cmp_high"
+        row = session.get_one(RenderRow, reviewer.at.rsplit("/", 1)[1])
+        row.campaign_id = "cmp_high"
+        append(session, Event.RENDER_CREATED, row.id, rows=[row])
     return reviewer
 
 

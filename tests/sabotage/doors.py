@@ -74,7 +74,7 @@ DOORS: tuple[Sabotage, ...] = (
         "return current.scope.on_expiry if wanted is AuthorityStatus.EXPIRED else current.scope.on_withdrawal",
         "return Effect.NONE", "withdrawal:the_default_effect_is_the_records"),
     off("13", "the verifier's registry asks the predicate", "pipeline/registry.py",
-        "release=standing_of(session, render).release",
+        "release=standing_of(session, render, new_links=False).release",
         'release="released" if render.state == "released" else "unreleased"',
         "registry:who_took_it_back_is_said_of_the_file_and_of_its_copy",
         "registry:each_way_to_find_a_video_has_one_answer"),
