@@ -33,7 +33,7 @@ from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
 log = logging.getLogger("greenroom.delivery")
 
-CHUNK = 100
+CHUNK = 20  # renders a transaction: nobody else writes meanwhile
 _OPEN = (*STAGE_AT, State.IN_REVIEW, State.APPROVED, State.FAILED)
 
 
