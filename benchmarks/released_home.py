@@ -3,9 +3,9 @@
 BULK-MADE, as the product would have written it: one render goes the whole way through the real functions
 (with recorded results for every model and for the signer, see tests/kit); the others are copies of its row
 with digests of their own. Each has its row, its sealed and published assets, its count under the authority,
-its published blob (of a few bytes, unless asked for more), and the entries of its life in the ledger, the
-last of which commits to its rows, so that `ledger verify` is good and the predicate of trust step 13 finds
-all that it asks for. They have no receipts, approvals, marks or manifests: nothing here looks at these. A
+its published blob (of a few bytes, unless asked for more), a signed approval, and the entries of its life in
+the ledger, the last of which commits to its rows, so that `ledger verify` is good and the predicate of trust
+step 13 finds all that it asks for. They have no receipts, marks or manifests: nothing here looks at these. A
 sample gets links through the real function.
 """
 
@@ -77,6 +77,7 @@ def released_home(count: int, *, links: int, sizes: dict[int, int] | None = None
 
 def _batch(w: World, first: Any, start: int, count: int, sizes: dict[int, int]) -> list[str]:
     """Some more, in one transaction that vouches for them as the release's own connection does for one."""
+    from audit.approvals import record
     from audit.ledger import Event, append
     from audit.tables import AuthorityRenderRow
     from core.blobs import blobs
@@ -124,6 +125,17 @@ def _batch(w: World, first: Any, start: int, count: int, sizes: dict[int, int]) 
             )
             for name in ENTRIES_BEFORE:
                 append(session, Event[name], render.id, {"state": "draft"})
+            approval = record(
+                session,
+                render_id=render.id,
+                sealed_sha256=sealed,
+                essence=essence,
+                reviewer_id=w.reviewer,
+                maker_id=w.operator,
+                verdict="approve",
+                shown_sha256="5e" * 32,
+                brand_id=w.brand_id,
+            )
             facts = {"render_id": render.id, "ordinal": counted.ordinal, "record_id": counted.record_id}
             append(session, Event.AUTHORITY_RENDER_COUNTED, authority.id, facts, rows=[counted])
             append(
@@ -137,6 +149,8 @@ def _batch(w: World, first: Any, start: int, count: int, sizes: dict[int, int]) 
                     "sealed_sha256": sealed,
                     "published_sha256": stored.sha256,
                     "actor": w.operator,
+                    "approval_ids": [approval.id],
+                    "record_id": authority.document.record_id,
                 },
                 rows=[render, *assets],
             )
