@@ -48,7 +48,7 @@ def test_the_table_speaks_of_every_step_that_checks_and_of_no_check_twice():
 
 def test_a_part_of_the_table_is_caught():
     """In a process of its own: the code under test is changed while it runs."""
-    day = int(os.environ.get("GREENROOM_SABOTAGE_PART") or time.time() // (24 * 3600))
+    day = int(os.environ.get("SABOTAGE_PART") or time.time() // (24 * 3600))
     names = [sabotage.name for sabotage in SABOTAGES[day % PARTS :: PARTS]]
     answer = subprocess.run(
         [sys.executable, "-m", "tests.sabotage.runner", *names],
