@@ -9,6 +9,7 @@ import pytest
 
 from audit.errors import LedgerInconsistent
 from audit.events import Event
+from core.blobs import blobs
 from delivery.release import release
 from delivery.tasks import on_approved
 from pipeline.review import approve
@@ -80,6 +81,7 @@ def test_nothing_is_made_from_a_script_that_passed_no_rules(world: World):
     world.advance(render)
     assert ended(world, render)
     assert Event.SPEECH_MADE not in events_of(render.id)
+    assert not list(blobs().names("speech")), "nobody speaks it, not even to throw it away"
 
 
 def test_a_script_that_changes_while_a_stage_runs_ends_with_it(world: World):
