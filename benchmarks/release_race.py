@@ -24,7 +24,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -80,7 +80,7 @@ def run() -> dict[str, Any]:
             ready, running = wait(running, return_when=FIRST_COMPLETED)
             for future in ready:
                 tally.add(future.result())
-            kept.write_text(json.dumps(asdict(tally)), encoding="utf-8")
+            kept.write_text(json.dumps(vars(tally)), encoding="utf-8")
             print(
                 f"{tally.done} interleavings, {len(tally.violations)} violations, "
                 f"{time.monotonic() - began:.0f} s",
@@ -232,6 +232,6 @@ def _read(path: Path) -> Tally:
 if __name__ == "__main__":
     if len(sys.argv) > 1:  # replay one
         tally = interleave("real" if "real" in sys.argv else "recorded", int(sys.argv[1]), 1, show=True)
-        print(json.dumps(asdict(tally), indent=1))
+        print(json.dumps(vars(tally), indent=1))
         raise SystemExit(1 if tally.violations else 0)
     finish(run(), GOAL)
