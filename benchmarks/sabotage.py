@@ -7,7 +7,6 @@ does a named test that fails as the code is. The table: tests/sabotage/table.py.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -55,7 +54,6 @@ def _start(sabotages: tuple[Sabotage, ...]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.sabotage.runner", *(sabotage.name for sabotage in sabotages)],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
