@@ -2,7 +2,8 @@
 and channels ask it.
 
 It asks the rows, and the ledger's own words about them: a row that somebody set back to `released`, another
-published digest, or an authority whose status was deleted agree with no entry, and nothing is served.
+published digest, or an authority whose status was deleted agree with no entry, and nothing is served. The
+release entry must name decisions whose signatures hold over this file, and the authority that still stands over it.
 """
 
 from __future__ import annotations

@@ -7,19 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.packages import PACKAGES
+
 ROOT = Path(__file__).parent.parent
-PACKAGES = [
-    "core",
-    "audit",
-    "generate",
-    "detect",
-    "policy",
-    "provenance",
-    "pipeline",
-    "delivery",
-    "review_ui",
-    "greenroom",
-]
 
 
 def test_imports_point_down_only():

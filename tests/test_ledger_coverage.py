@@ -34,21 +34,11 @@ from tests.kit import media
 from tests.kit.workers import as_owner, door, work
 from tests.kit.world import World
 from tests.kit.world import world as open_world
+from tests.packages import PACKAGES
 
 import_tables()
+
 ROOT = Path(__file__).parent.parent
-PACKAGES = (
-    "core",
-    "audit",
-    "generate",
-    "detect",
-    "policy",
-    "provenance",
-    "pipeline",
-    "delivery",
-    "review_ui",
-    "greenroom",
-)
 COVERED = {table.__tablename__: table for table in covered_tables()}
 
 

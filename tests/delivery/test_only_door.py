@@ -13,19 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.packages import PACKAGES
+
 ROOT = Path(__file__).parent.parent.parent
-PACKAGES = (
-    "core",
-    "audit",
-    "generate",
-    "detect",
-    "policy",
-    "provenance",
-    "pipeline",
-    "delivery",
-    "review_ui",
-    "greenroom",
-)
 DOOR, LIFE, GUARD = "delivery/release.py", "pipeline/life.py", "pipeline/guard.py"
 
 COLUMNS = {"state", "published_sha256"}
