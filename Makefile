@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export GREENROOM_HOME ?= .greenroom
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint bench clean
+.PHONY: help setup demo up test lint bench clean chromium servers
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,7 +28,11 @@ up: setup ## Serve the console and run workers
 chromium:
 	@command -v chromium >/dev/null || { echo "installing chromium for the browser tests"; apt-get update -qq && apt-get install -y -qq chromium; } || echo "chromium could not be installed: browser tests will fail and say so"
 
-test: setup chromium lint ## Set everything up, check style, types and layers, and run every test
+# PostgreSQL and Redis for the tests, which start them themselves on free ports. Debian must not start its own.
+servers:
+	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || { echo "installing PostgreSQL and Redis for the tests"; apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql redis-server; } || echo "PostgreSQL or Redis could not be installed: the tests that need them will fail and say so"
+
+test: setup chromium servers lint ## Set everything up, check style, types and layers, and run every test
 	$(BIN)/python -m pytest
 
 lint: setup ## ruff, mypy --strict, import-linter
