@@ -6,10 +6,11 @@ master secret, the fingerprint of the development authority's root.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Select, inspect
+from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -38,17 +39,16 @@ def remember(session: Session, name: str, value: str, *, replace: bool = False) 
     return row is None or row.value == value
 
 
-def first_value(statement: Select[Any], *tables: type[Base]) -> Any:
-    """The first value that a statement over these tables finds, on a connection of its own; None for none.
+@contextmanager
+def looking(*tables: type[Base]) -> Iterator[Session | None]:
+    """A snapshot on a connection of its own; None where the database or one of the tables is not there yet.
 
-    None, too, where the database or a table is not there yet: nothing was made with it then. It never waits for a
-    writer, and can be asked while this very thread has a transaction open.
+    It makes nothing, never waits for a writer, and can be had while this very thread has a transaction open.
     """
     url = make_url(get_settings().effective_database_url)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        return None  # asking would make it
+        yield None  # asking would make it
+        return
     with reading() as session:
         there = inspect(session.connection())
-        if not all(there.has_table(table.__tablename__) for table in tables):
-            return None
-        return session.scalars(statement.limit(1)).first()
+        yield session if all(there.has_table(table.__tablename__) for table in tables) else None

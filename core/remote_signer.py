@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from core.settings import get_settings
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 5.0
-"""For each wait for bytes. A signature may be made inside an open transaction: its lock is held for so long at most."""
+"""For each wait, and for the whole answer. A signature may be made inside an open transaction, which it keeps waiting."""
 LARGEST_ANSWER = 16_384
 
 
@@ -125,11 +126,13 @@ class RemoteSigner:
                 ) as client,
                 client.stream("POST", url, content=data, headers=headers) as reply,
             ):
-                body = b""
+                body, end = b"", time.monotonic() + ANSWER_SECONDS
                 for part in reply.iter_bytes():
                     body += part
                     if len(body) > LARGEST_ANSWER:
                         raise self._unusable("it is too long")
+                    if time.monotonic() > end:
+                        raise self._down("too slowly")
         except httpx.HTTPError as error:
             raise self._down(type(error).__name__) from error
         if reply.status_code >= 500 or reply.status_code == 429:

@@ -16,11 +16,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import GreenroomError
-from core.installation import MASTER_SECRET, first_value, known, remember
+from core.installation import MASTER_SECRET, known, looking, remember
 from core.settings import Settings, get_settings
 from core.tables import InstallationRow
 
@@ -138,9 +137,8 @@ def _check_value(secret: bytes) -> str:
 
 
 def _stated() -> str | None:
-    query = select(InstallationRow.value).where(InstallationRow.name == MASTER_SECRET)
-    value: str | None = first_value(query, InstallationRow)
-    return value
+    with looking(InstallationRow) as session:
+        return known(session, MASTER_SECRET) if session is not None else None
 
 
 def _master_secret() -> bytes:

@@ -17,7 +17,7 @@ from audit.ledger import merkle
 from audit.ledger.entries import entry_body
 from audit.ledger.report import LedgerReport
 from audit.ledger.rows import Commitments, remember, verify_rows
-from audit.ledger.tiles import HASH, WIDTH, LedgerFolder, TileReader, tile_path
+from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, TileReader, tile_path
 from audit.notes import Checkpoint, NoteError
 from audit.tables import (
     LedgerCheckpointRow,
@@ -33,18 +33,18 @@ def verify_ledger() -> LedgerReport:
     """Recompute everything from the database and the tiles, and name what was changed, is missing, stands
     in another order or was added.
 
-    It trusts the signing keys in the keys folder. Someone who holds them, the database and the folder can
+    It trusts the public halves on this machine. Someone who holds the keys, the database and the files can
     rewrite all three; a checkpoint kept elsewhere (a witness) is what notices that.
     """
     report = LedgerReport()
-    folder = LedgerFolder()
-    report.origin = folder.origin()
-    checkpoint = _checkpoint(folder, report)
+    log = LedgerFiles()
+    report.origin = log.origin()
+    checkpoint = _checkpoint(log, report)
     report.size, report.root = checkpoint.size, checkpoint.root.hex()
     with reading() as session:
-        past = _past_checkpoints(session, folder, checkpoint, report)
+        past = _past_checkpoints(session, log, checkpoint, report)
         commitments = Commitments()
-        _verify_log(session, folder, checkpoint, past=past, commitments=commitments, report=report)
+        _verify_log(session, log, checkpoint, past=past, commitments=commitments, report=report)
         _verify_tail(session, checkpoint, commitments, report)
         for table in covered_tables():
             verify_rows(session, table, commitments, report)
@@ -53,18 +53,18 @@ def verify_ledger() -> LedgerReport:
     return report
 
 
-def _checkpoint(folder: LedgerFolder, report: LedgerReport) -> Checkpoint:
-    empty = Checkpoint(folder.origin(), 0, merkle.EMPTY_ROOT)
+def _checkpoint(log: LedgerFiles, report: LedgerReport) -> Checkpoint:
+    empty = Checkpoint(log.origin(), 0, merkle.EMPTY_ROOT)
     try:
-        note = folder.note()
-        return empty if note is None else folder.open(note)
+        note = log.note()
+        return empty if note is None else log.open(note)
     except IntegrityError as error:
         report.add("unsigned", "checkpoint", error.what)
         return empty
 
 
 def _past_checkpoints(
-    session: Session, folder: LedgerFolder, current: Checkpoint, report: LedgerReport
+    session: Session, log: LedgerFiles, current: Checkpoint, report: LedgerReport
 ) -> dict[int, bytes]:
     """Size to root of every checkpoint ever signed, as the database remembers them."""
     past: dict[int, bytes] = {current.size: current.root} if current.size else {}
@@ -72,7 +72,7 @@ def _past_checkpoints(
         report.checkpoints += 1
         where = f"ledger_checkpoints {row.size}"
         try:
-            signed = folder.open(row.note)
+            signed = log.open(row.note)
         except (NoteError, LedgerInconsistent) as error:
             report.add("unsigned", where, error.what)
             continue
@@ -85,14 +85,14 @@ def _past_checkpoints(
         report.add(
             "rolled_back",
             "checkpoint",
-            f"the folder ends at {current.size}, a checkpoint over {newest} was signed",
+            f"the stored one ends at {current.size}, a checkpoint over {newest} was signed",
         )
     return past
 
 
 def _verify_log(
     session: Session,
-    folder: LedgerFolder,
+    log: LedgerFiles,
     checkpoint: Checkpoint,
     *,
     past: dict[int, bytes],
@@ -100,7 +100,7 @@ def _verify_log(
     report: LedgerReport,
 ) -> None:
     """Each position below the checkpoint: row, bundle, tile; then every root on the way."""
-    reader = TileReader(folder, checkpoint.size)
+    reader = TileReader(log, checkpoint.size)
     tree = merkle.CompactRange()
     levels = _Levels(reader, report)
     for index, rows in _groups(session, checkpoint.size):
