@@ -36,13 +36,17 @@ class KeyFolder:
         name: what they sign, for messages.
         folder: where they lie; it is made by the first key, never by looking.
         readable: whether a folder that is made lets everybody read the public halves.
+        private_above: whether a folder above that is made is its owner's alone.
     """
 
     makes_first = True
     """Whether a first key may be made by the first signature."""
 
-    def __init__(self, name: str, folder: Path, *, readable: bool = False) -> None:
-        self.name, self.folder, self._readable = name, folder, readable
+    def __init__(
+        self, name: str, folder: Path, *, readable: bool = False, private_above: bool = False
+    ) -> None:
+        self.name, self.folder = name, folder
+        self._readable, self._private_above = readable, private_above
 
     def current_key_id(self) -> str | None:
         """The key that signs now; None where none was made."""
@@ -119,7 +123,9 @@ class KeyFolder:
         """
         try:
             if not self.folder.is_dir():
-                self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+                above = 0o700 if self._private_above else 0o755
+                self.folder.parent.mkdir(parents=True, mode=above, exist_ok=True)
+                self.folder.mkdir(mode=0o700, exist_ok=True)
                 if self._readable:
                     self.folder.chmod(0o755)  # whoever verifies reads the public halves, under another user too
             file = (self.folder / file_name).open("w")

@@ -26,8 +26,10 @@ class RemoteKeys(KeyFolder):
 
     makes_first = False
 
-    def __init__(self, name: str, folder: Path, *, address: str, setting: str) -> None:
-        super().__init__(name, folder, readable=True)
+    def __init__(
+        self, name: str, folder: Path, *, address: str, setting: str, private_above: bool = False
+    ) -> None:
+        super().__init__(name, folder, readable=True, private_above=private_above)
         self._signer = RemoteSigner(address, setting)
 
     def sign(self, key_id: str, data: bytes) -> bytes:

@@ -154,9 +154,10 @@ def provider(name: str) -> KeyFolder:
     """
     settings = get_settings()
     stated, folder = _stated(settings, name), folder_of(settings, name)
+    ours = folder == settings.home / "keys" / name
     if is_address(stated):
-        return RemoteKeys(name, folder, address=stated, setting=SETTINGS[name])
-    return KeyFolder(name, folder, readable=bool(stated) or name == APPROVALS)
+        return RemoteKeys(name, folder, address=stated, setting=SETTINGS[name], private_above=ours)
+    return KeyFolder(name, folder, readable=name == APPROVALS or not ours, private_above=ours)
 
 
 def folder_of(settings: Settings, name: str) -> Path:
@@ -173,17 +174,6 @@ def folder_of(settings: Settings, name: str) -> Path:
 def is_remote(settings: Settings, name: str) -> bool:
     """Whether a remote signer has the private halves of that name."""
     return is_address(_stated(settings, name))
-
-
-def check_here(name: str) -> None:
-    """That this machine's key of ``name`` is the installation's; nothing is said where it has none.
-
-    Raises:
-        KeyNotHere: the database names other keys.
-    """
-    key_id = known_key_id(name)
-    if key_id is not None:
-        _check_named(name, key_id)
 
 
 def not_here(name: str, named: dict[str, bool], what: str) -> KeyNotHere:

@@ -45,24 +45,21 @@ def begin(name: str, *, actor: str = "") -> Begun:
     """
     _check_name(name)
     provider = keys.provider(name)
-    with exclusive("keys"):
-        key_id, named = provider.current_key_id(), named_keys(name)
-        if key_id is not None:
-            keys.check_here(name)
-        elif named:
-            raise keys.not_here(name, named, f"this machine has no {name} key")
+    _check_begin(name)  # before a folder is made
+    with provider.locked(".rotation"), exclusive("keys"):
+        named = _check_begin(name)
+        key_id = provider.current_key_id()
         made = key_id is None
-        with provider.locked(".rotation"):
-            if key_id is None:
-                with provider.locked():
-                    key_id = provider.prepare()
-            if key_id not in named:
-                with transaction() as session:
-                    facts = {"kind": name, "key_id": key_id, "actor": actor or None}
-                    append(session, Event.KEY_CREATED, subject_of(name), facts)
-            if made:
-                with provider.locked():
-                    provider.make_current(key_id)
+        if key_id is None:
+            with provider.locked():
+                key_id = provider.prepare()
+        if key_id not in named:
+            with transaction() as session:
+                facts = {"kind": name, "key_id": key_id, "actor": actor or None}
+                append(session, Event.KEY_CREATED, subject_of(name), facts)
+        if made:
+            with provider.locked():
+                provider.make_current(key_id)
     return Begun(name, key_id, made)
 
 
@@ -83,7 +80,7 @@ def rotate(name: str, *, actor: str = "", lost: bool = False) -> Rotation:
     """
     _check_name(name)
     provider = keys.provider(name)
-    with exclusive("keys"), provider.locked(".rotation"):
+    with provider.locked(".rotation"), exclusive("keys"):
         named = named_keys(name)
         if named and not lost and not set(named) & set(provider.key_ids()):
             raise keys.not_here(name, named, f"this machine has none of the installation's {name} keys")
@@ -95,6 +92,15 @@ def rotate(name: str, *, actor: str = "", lost: bool = False) -> Rotation:
         with provider.locked():
             provider.make_current(new)
     return Rotation(name, old, new)
+
+
+def _check_begin(name: str) -> dict[str, bool]:
+    """What the database names. Raises KeyNotHere where this machine signs with none of it."""
+    named, key_id = named_keys(name), keys.known_key_id(name)
+    if named and key_id not in named:
+        what = f"would sign with a {name} key of its own, {key_id}" if key_id else f"has no {name} key"
+        raise keys.not_here(name, named, f"this machine {what}")
+    return named
 
 
 def _check_name(name: str) -> None:

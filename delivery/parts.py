@@ -6,7 +6,8 @@ the master secret, the blob store, the voice and the lips, and the installation 
 development parts release, and credential, console and public page say "demonstration". A null part releases nowhere,
 a receipt in no other environment than its own, and a key that others can read is no key anywhere.
 
-:func:`faults` only looks: it makes no key, no folder and no connection.
+:func:`faults` only looks: it makes no key, no folder and no connection. :func:`machine_faults` asks the database, too: whether
+this machine's keys and secrets are those that it is used with.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from audit import keys
+from audit.errors import KeyProblem
+from audit.key_record import named_keys
 from audit.models import Receipt
 from core.blobs import blobs
 from core.database import reading
 from core.errors import GreenroomError, NotFound
-from core.secrets import master_secret_file, weak
+from core.remote_signer import RemoteSignerProblem, is_address
+from core.secrets import SecretProblem, check_secret, configured_secret, made_secret_file, weak
 from core.settings import Settings, get_settings
 from delivery.errors import ReleaseRefused
 from generate.lipsync import load_lipsync
@@ -32,9 +36,11 @@ from generate.voice import load_voice
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from provenance.chain import anchor_faults, chain_faults
 from provenance.errors import PkiError
-from provenance.signer import FileSigner, read_pem
+from provenance.pki import Pki, development_root, pki_folder, root_fingerprint
+from provenance.signer import configured_signer, read_pem
 from provenance.timestamp import timestamp_url_fault
 
+_SHARE = "copy its folder from the machine that made it, or name a shared one: GREENROOM_DEVELOPMENT_PKI"
 NEXT = 'docs/credentials.md, "Production", says what is needed'
 
 
@@ -89,7 +95,9 @@ def faults(
 
 def cautions(settings: Settings) -> list[Fault]:
     """What is no fault and should be known: who else could sign approvals. For this process's user."""
-    folder = settings.approval_keys_dir
+    if keys.is_remote(settings, keys.APPROVALS):
+        return []  # who may sign there is for the signer to say
+    folder = keys.folder_of(settings, keys.APPROVALS)
     try:
         private = list(folder.glob("*.pem"))
         owners = {path.stat().st_uid for path in (folder, *private)}
@@ -106,6 +114,14 @@ def cautions(settings: Settings) -> list[Fault]:
     return []
 
 
+def machine_faults() -> list[Fault]:
+    """Where this machine's secrets and keys are not those that its database is used with. It only looks.
+
+    What is retired, unknown or another's fails closed where it is used, too; here it is noticed before.
+    """
+    return [*_secret_of_database(), *_keys_of_database(), *_development_authority()]
+
+
 def check_parts(render_id: str, receipts: Sequence[Receipt]) -> None:
     """For release: every part that this render would be released with.
 
@@ -113,7 +129,10 @@ def check_parts(render_id: str, receipts: Sequence[Receipt]) -> None:
         ReleaseRefused: one may not release; the message names each.
         NotFound: there is no such render.
     """
-    found = faults(get_settings(), receipts=receipts, used=_used_for(render_id))
+    found = [
+        *faults(get_settings(), receipts=receipts, used=_used_for(render_id)),
+        *_secret_of_database(),
+    ]
     if found:
         raise ReleaseRefused(
             "parts that may not release are in use: "
@@ -124,11 +143,14 @@ def check_parts(render_id: str, receipts: Sequence[Receipt]) -> None:
 
 
 def check_start() -> list[str]:
-    """For ``greenroom up``: refuses to start an unfit production; returns lines of caution to show.
+    """For ``greenroom up``: refuses to start a machine that does not fit, and an unfit production.
+
+    Returns lines of caution to show.
 
     Raises:
-        UnfitParts: in production, with the whole list.
+        UnfitParts: with the whole list.
     """
+    check_machine()
     settings = get_settings()
     if settings.environment != "production":
         return []
@@ -141,6 +163,22 @@ def check_start() -> list[str]:
             next_step="correct each of them, or run a demonstration with GREENROOM_ENVIRONMENT=demo",
         )
     return [fault.line() for fault in cautions(settings)]
+
+
+def check_machine() -> None:
+    """For each process at its start, in every environment: this machine belongs to the installation of its database.
+
+    Raises:
+        UnfitParts: it does not, with the whole list.
+    """
+    found = machine_faults()
+    if found:
+        raise UnfitParts(
+            "this machine does not fit the database that it is to work on:\n"
+            + "\n".join(f"  - {fault.line()}" for fault in found),
+            where="GREENROOM_DATABASE_URL",
+            next_step="give it the keys and secrets of the installation (docs/operations.md), or another database",
+        )
 
 
 def _used_for(render_id: str) -> list[object]:
@@ -220,8 +258,8 @@ def _signing(settings: Settings) -> Iterator[Fault]:
         yield Fault("signing_unset", what, "GREENROOM_SIGNING_KEY, GREENROOM_SIGNING_CHAIN")
         return
     try:
-        FileSigner.load(Path(settings.signing_key), Path(settings.signing_chain), timestamp_url="")
-    except PkiError as error:
+        configured_signer(settings, timestamp_url="")
+    except (PkiError, RemoteSignerProblem) as error:
         yield Fault("signing_unreadable", error.what, "GREENROOM_SIGNING_KEY", error.next_step)
         return
     chain, anchors = read_pem(settings.signing_chain), read_pem(settings.signing_anchors)
@@ -247,23 +285,74 @@ def _clock(settings: Settings) -> Iterator[Fault]:
 
 
 def _master_secret(settings: Settings) -> Iterator[Fault]:
-    configured = settings.master_secret.get_secret_value()
     step = "set GREENROOM_MASTER_SECRET, for example from `openssl rand -hex 32`, and keep a copy apart"
-    if not configured.strip():
-        # One that is made by itself would be made again, unnoticed, where the home folder came back without it.
+    try:
+        configured = configured_secret(settings)
+    except SecretProblem as error:
+        yield Fault("master_secret_unreadable", error.what, error.where, error.next_step)
+        return
+    if not configured:
+        # One that is made by itself would be made again, unnoticed, where home and database came back empty.
         what = "no master secret is set: it would be made by itself"
         yield Fault("master_secret_unset", what, "GREENROOM_MASTER_SECRET", step)
-    elif weak(configured.encode()):
+    elif weak(configured):
         what = "the master secret is shorter than 32 bytes or too plain"
         yield Fault("master_secret_weak", what, "GREENROOM_MASTER_SECRET", step)
 
 
+def _secret_of_database() -> Iterator[Fault]:
+    try:
+        check_secret()
+    except SecretProblem as error:
+        yield Fault("master_secret_foreign", error.what, error.where, error.next_step)
+
+
+def _keys_of_database() -> Iterator[Fault]:
+    for name in keys.NAMES:
+        where = str(keys.folder_of(get_settings(), name))
+        named = named_keys(name)
+        try:
+            here, current = set(keys.key_ids(name)), keys.known_key_id(name)
+        except (KeyProblem, RemoteSignerProblem) as error:
+            yield Fault(f"{name}_key_unusable", error.what, error.where, error.next_step)
+            continue
+        absent = sorted(set(named) - here)
+        if absent:
+            what = f"the database is used with the {name} key {absent[0]}, whose public half is not on this machine"
+            step = f"copy {absent[0]}.pub here from the machine that has it"
+            yield Fault(f"{name}_key_unknown", what, where, step)
+        if current is not None and named and current not in named:
+            what = f"this machine would sign with a {name} key of its own, {current}"
+            step = f"copy the folder of the {name} key from the machine that has it"
+            yield Fault(f"{name}_key_foreign", what, where, step)
+        elif current is not None and named.get(current):
+            what = f"this machine still signs with the {name} key {current}, which was taken out of use"
+            step = f"copy the folder of the {name} key from the machine where it was rotated, or rotate it again"
+            yield Fault(f"{name}_key_retired", what, where, step)
+
+
+def _development_authority() -> Iterator[Fault]:
+    settings = get_settings()
+    pki = Pki(pki_folder(settings))
+    if settings.signing_key or settings.environment == "production":
+        return
+    remembered, used = development_root()
+    if not pki.anchors.exists():
+        if remembered is not None or used:
+            what = "the database is used with a development authority that is not on this machine"
+            yield Fault("development_absent", what, str(pki.folder), _SHARE)
+    elif remembered not in (None, root_fingerprint(pki)):
+        what = "this machine's development authority is not the one that the database is used with"
+        yield Fault("development_foreign", what, str(pki.folder), _SHARE)
+
+
 def _open_files(settings: Settings) -> Iterator[Fault]:
     """Private halves and secrets that others than their owner can read or write."""
-    secrets = [("signing_key_open", Path(settings.signing_key))] if settings.signing_key else []
-    secrets.append(("master_secret_open", master_secret_file(settings)))
+    key = settings.signing_key if not is_address(settings.signing_key) else ""
+    secrets = [("signing_key_open", Path(key))] if key else []
+    secrets.append(("master_secret_open", made_secret_file(settings)))
     for name in keys.NAMES:
-        secrets += [(f"{name}_key_open", path) for path in sorted(_folder(settings, name).glob("*.pem"))]
+        secrets += [(f"{name}_key_open", path) for path in sorted(keys.folder_of(settings, name).glob("*.pem"))]
     for code, path in secrets:
         if _rights(path) & 0o077:
             step = "run chmod 600 on it; if others use this machine, count it as known and replace it"
@@ -274,19 +363,15 @@ def _open_folders(settings: Settings) -> Iterator[Fault]:
     """Ours are for their owner alone; those that others may look into are not for others to write into."""
     folders = [("keys_folder_open", settings.home / "keys", 0o077)]
     for name in keys.NAMES:
-        folders.append(
-            (f"{name}_folder_open", _folder(settings, name), 0o022 if name == keys.APPROVALS else 0o077)
-        )
-    if settings.signing_key:
+        folder = keys.folder_of(settings, name)
+        readable = name == keys.APPROVALS or folder.parent != settings.home / "keys"
+        folders.append((f"{name}_folder_open", folder, 0o022 if readable else 0o077))
+    if settings.signing_key and not is_address(settings.signing_key):
         folders.append(("signing_folder_open", Path(settings.signing_key).parent, 0o022))
     for code, path, forbidden in folders:
         if _rights(path) & forbidden:
             step = f"run chmod {'go-w' if forbidden == 0o022 else '700'} on it"
             yield Fault(code, "a folder of keys is open to others than its owner", str(path), step)
-
-
-def _folder(settings: Settings, name: str) -> Path:
-    return settings.approval_keys_dir if name == keys.APPROVALS else settings.home / "keys" / name
 
 
 def _rights(path: Path) -> int:

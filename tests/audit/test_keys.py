@@ -191,7 +191,7 @@ def test_verifying_makes_no_key(approval_keys: Path, home: Path) -> None:
     for name in keys.NAMES:
         assert not keys.verify(name, keys.Signature("ab" * 8, "cd" * 64), b"data")
         assert keys.known_key_id(name) is None and keys.key_ids(name) == []
-    assert not approval_keys.exists() and list((home / "keys").iterdir()) == []
+    assert not approval_keys.exists() and not (home / "keys").exists()
 
 
 @pytest.mark.parametrize("what", ["folder", "file"])
