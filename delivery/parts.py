@@ -6,65 +6,37 @@ the master secret, the blob store, the voice and the lips, and the installation 
 development parts release, and credential, console and public page say "demonstration". A null part releases nowhere,
 a receipt in no other environment than its own, and a key that others can read is no key anywhere.
 
-:func:`faults` only looks: it makes no key, no folder and no connection. :func:`machine_faults` asks the database, too: whether
-this machine's keys and secrets are those that it is used with.
+:func:`faults` only looks: it makes no key, no folder and no connection. Whether this machine's keys and secrets are those that
+its database is used with is asked in ``machine.py``.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from audit import keys
-from audit.errors import KeyProblem
-from audit.key_record import named_keys
 from audit.models import Receipt
 from core.blobs import blobs
 from core.database import reading
-from core.errors import GreenroomError, NotFound
+from core.errors import NotFound
 from core.remote_signer import RemoteSignerProblem, is_address
-from core.secrets import SecretProblem, check_secret, configured_secret, made_secret_file, weak
+from core.secrets import SecretProblem, configured_secret, made_secret_file, weak
 from core.settings import Settings, get_settings
-from delivery.errors import ReleaseRefused
+from delivery.errors import ReleaseRefused, UnfitParts
+from delivery.machine import check_machine, secret_faults
+from delivery.models import Fault
 from generate.lipsync import load_lipsync
 from generate.voice import load_voice
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from provenance.chain import anchor_faults, chain_faults
 from provenance.errors import PkiError
-from provenance.pki import Pki, development_root, pki_folder, root_fingerprint
 from provenance.signer import configured_signer, read_pem
 from provenance.timestamp import timestamp_url_fault
-
-_SHARE = "copy its folder from the machine that made it, or name a shared one: GREENROOM_DEVELOPMENT_PKI"
-NEXT = 'docs/credentials.md, "Production", says what is needed'
-
-
-class UnfitParts(GreenroomError):
-    """This installation may not start in production with the parts that it has."""
-
-    code = "unfit_parts"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One part that may not release. ``code`` is stable; no field holds a secret or a person."""
-
-    code: str
-    what: str
-    where: str
-    next_step: str = NEXT
-
-    def line(self) -> str:
-        return f"{self.what} ({self.code}; {self.where}). Next: {self.next_step}."
-
-    def as_dict(self) -> dict[str, str]:
-        """As an error's: the keys that people script against."""
-        return {"code": self.code, "what": self.what, "where": self.where, "next": self.next_step}
 
 
 def faults(
@@ -114,14 +86,6 @@ def cautions(settings: Settings) -> list[Fault]:
     return []
 
 
-def machine_faults() -> list[Fault]:
-    """Where this machine's secrets and keys are not those that its database is used with. It only looks.
-
-    What is retired, unknown or another's fails closed where it is used, too; here it is noticed before.
-    """
-    return [*_secret_of_database(), *_keys_of_database(), *_development_authority()]
-
-
 def check_parts(render_id: str, receipts: Sequence[Receipt]) -> None:
     """For release: every part that this render would be released with.
 
@@ -131,7 +95,7 @@ def check_parts(render_id: str, receipts: Sequence[Receipt]) -> None:
     """
     found = [
         *faults(get_settings(), receipts=receipts, used=_used_for(render_id)),
-        *_secret_of_database(),
+        *secret_faults(),
     ]
     if found:
         raise ReleaseRefused(
@@ -163,22 +127,6 @@ def check_start() -> list[str]:
             next_step="correct each of them, or run a demonstration with GREENROOM_ENVIRONMENT=demo",
         )
     return [fault.line() for fault in cautions(settings)]
-
-
-def check_machine() -> None:
-    """For each process at its start, in every environment: this machine belongs to the installation of its database.
-
-    Raises:
-        UnfitParts: it does not, with the whole list.
-    """
-    found = machine_faults()
-    if found:
-        raise UnfitParts(
-            "this machine does not fit the database that it is to work on:\n"
-            + "\n".join(f"  - {fault.line()}" for fault in found),
-            where="GREENROOM_DATABASE_URL",
-            next_step="give it the keys and secrets of the installation (docs/operations.md), or another database",
-        )
 
 
 def _used_for(render_id: str) -> list[object]:
@@ -298,52 +246,6 @@ def _master_secret(settings: Settings) -> Iterator[Fault]:
     elif weak(configured):
         what = "the master secret is shorter than 32 bytes or too plain"
         yield Fault("master_secret_weak", what, "GREENROOM_MASTER_SECRET", step)
-
-
-def _secret_of_database() -> Iterator[Fault]:
-    try:
-        check_secret()
-    except SecretProblem as error:
-        yield Fault("master_secret_foreign", error.what, error.where, error.next_step)
-
-
-def _keys_of_database() -> Iterator[Fault]:
-    for name in keys.NAMES:
-        where = str(keys.folder_of(get_settings(), name))
-        named = named_keys(name)
-        try:
-            here, current = set(keys.key_ids(name)), keys.known_key_id(name)
-        except (KeyProblem, RemoteSignerProblem) as error:
-            yield Fault(f"{name}_key_unusable", error.what, error.where, error.next_step)
-            continue
-        absent = sorted(set(named) - here)
-        if absent:
-            what = f"the database is used with the {name} key {absent[0]}, whose public half is not on this machine"
-            step = f"copy {absent[0]}.pub here from the machine that has it"
-            yield Fault(f"{name}_key_unknown", what, where, step)
-        if current is not None and named and current not in named:
-            what = f"this machine would sign with a {name} key of its own, {current}"
-            step = f"copy the folder of the {name} key from the machine that has it"
-            yield Fault(f"{name}_key_foreign", what, where, step)
-        elif current is not None and named.get(current):
-            what = f"this machine still signs with the {name} key {current}, which was taken out of use"
-            step = f"copy the folder of the {name} key from the machine where it was rotated, or rotate it again"
-            yield Fault(f"{name}_key_retired", what, where, step)
-
-
-def _development_authority() -> Iterator[Fault]:
-    settings = get_settings()
-    pki = Pki(pki_folder(settings))
-    if settings.signing_key or settings.environment == "production":
-        return
-    remembered, used = development_root()
-    if not pki.anchors.exists():
-        if remembered is not None or used:
-            what = "the database is used with a development authority that is not on this machine"
-            yield Fault("development_absent", what, str(pki.folder), _SHARE)
-    elif remembered not in (None, root_fingerprint(pki)):
-        what = "this machine's development authority is not the one that the database is used with"
-        yield Fault("development_foreign", what, str(pki.folder), _SHARE)
 
 
 def _open_files(settings: Settings) -> Iterator[Fault]:

@@ -70,7 +70,8 @@ def run_rotate(args: argparse.Namespace) -> Answer:
 
 def run_check(_args: argparse.Namespace) -> Answer:
     from core.settings import get_settings
-    from delivery.parts import cautions, faults, machine_faults
+    from delivery.machine import machine_faults
+    from delivery.parts import cautions, faults
 
     settings = get_settings()
     found, known = [*faults(settings), *machine_faults()], cautions(settings)
