@@ -80,10 +80,9 @@ def rotate(name: str, *, actor: str = "", lost: bool = False) -> Rotation:
     """
     _check_name(name)
     provider = keys.provider(name)
+    _check_rotates(name, lost)  # before a folder is made
     with provider.locked(".rotation"), exclusive("keys"):
-        named = named_keys(name)
-        if named and not lost and not set(named) & set(provider.key_ids()):
-            raise keys.not_here(name, named, f"this machine has none of the installation's {name} keys")
+        named = _check_rotates(name, lost)
         with provider.locked():
             old, new = _old(name) or _last(named), provider.prepare()
         with transaction() as session:
@@ -100,6 +99,14 @@ def _check_begin(name: str) -> dict[str, bool]:
     if named and key_id not in named:
         what = f"would sign with a {name} key of its own, {key_id}" if key_id else f"has no {name} key"
         raise keys.not_here(name, named, f"this machine {what}")
+    return named
+
+
+def _check_rotates(name: str, lost: bool) -> dict[str, bool]:
+    """What the database names. Raises KeyNotHere where this machine has none of it, unless it is lost."""
+    named = named_keys(name)
+    if named and not lost and not set(named) & set(keys.key_ids(name)):
+        raise keys.not_here(name, named, f"this machine has none of the installation's {name} keys")
     return named
 
 

@@ -93,7 +93,7 @@ def current_checkpoint() -> tuple[Checkpoint, str] | None:
 
 
 _looked: dict[str, float] = {}
-"""When this process last compared a store's published checkpoint with the remembered one."""
+"""When this process last found a store's published checkpoint to be the remembered one."""
 
 
 def _anything_to_do() -> bool:
@@ -109,10 +109,12 @@ def _anything_to_do() -> bool:
     url = get_settings().effective_ledger_url
     if time.monotonic() - _looked.get(url, -LOOK_SECONDS) < LOOK_SECONDS:
         return False
-    _looked[url] = time.monotonic()
     log = LedgerFiles()
     note = log.note()
-    return (log.open(note).size if note is not None else 0) != remembered
+    if (log.open(note).size if note is not None else 0) != remembered:
+        return True
+    _looked[url] = time.monotonic()
+    return False
 
 
 def _last_checkpoint(log: LedgerFiles) -> tuple[Checkpoint, Version]:

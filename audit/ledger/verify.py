@@ -18,7 +18,7 @@ from audit.ledger.entries import entry_body
 from audit.ledger.report import LedgerReport
 from audit.ledger.rows import Commitments, remember, verify_rows
 from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, TileReader, tile_path
-from audit.notes import Checkpoint, NoteError
+from audit.notes import Checkpoint
 from audit.tables import (
     LedgerCheckpointRow,
     LedgerEntryRow,
@@ -73,7 +73,7 @@ def _past_checkpoints(
         where = f"ledger_checkpoints {row.size}"
         try:
             signed = log.open(row.note)
-        except (NoteError, LedgerInconsistent) as error:
+        except IntegrityError as error:
             report.add("unsigned", where, error.what)
             continue
         if signed.size != row.size or signed.root.hex() != row.root:
