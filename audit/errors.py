@@ -18,7 +18,7 @@ class KeyNotHere(KeyProblem):
 
 
 class UnknownKey(KeyNotHere, IntegrityError):
-    """Something is signed under a key whose public half is not on this machine: it is not believed, nor called forged."""
+    """Signed under a key whose public half is not on this machine: it is not believed, nor called forged."""
 
     code = "unknown_key"
 

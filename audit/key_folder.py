@@ -4,8 +4,9 @@
     <folder>/<key id>.pub   public, PEM, mode 0644
     <folder>/current        the key id that signs now
 
-The key id is the first 16 hex digits of the SHA-256 of the raw public key. Files are looked at each time: a ``chmod`` or a
-rotation while processes run is noticed by the next signature. A machine that only verifies has the ``.pub`` files alone.
+The key id is the first 16 hex digits of the SHA-256 of the raw public key. Files are looked at each time: a ``chmod``
+or a rotation while processes run is noticed by the next signature. A machine that only verifies has the ``.pub``
+files alone.
 """
 
 from __future__ import annotations
@@ -127,7 +128,9 @@ class KeyFolder:
                 self.folder.parent.mkdir(parents=True, mode=above, exist_ok=True)
                 self.folder.mkdir(mode=0o700, exist_ok=True)
                 if self._readable:
-                    self.folder.chmod(0o755)  # whoever verifies reads the public halves, under another user too
+                    self.folder.chmod(
+                        0o755
+                    )  # whoever verifies reads the public halves, under another user too
             file = (self.folder / file_name).open("w")
         except OSError as error:
             raise self._unusable(self.folder, error) from error
@@ -138,9 +141,7 @@ class KeyFolder:
     def _trust(self, public: Ed25519PublicKey) -> str:
         """Keep a public half: from now on its signatures are believed here. Returns its id."""
         key_id = key_id_of(public)
-        pem = public.public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         try:
             write_durably(self.folder / f"{key_id}.pub", pem, mode=0o644)
         except OSError as error:

@@ -1,8 +1,8 @@
 """Which keys the database names: by what is signed with them, and by the ledger's entries about keys.
 
-It is asked before a key is made, so that a folder which was lost or not copied is noticed instead of replaced; and before a
-key signs for the first time in a process, so that a machine with keys of its own writes nothing. The database names ids
-only: which public half is believed is never read from it.
+It is asked before a key is made, so that a folder which was lost or not copied is noticed instead of replaced; and
+before a key signs for the first time in a process, so that a machine with keys of its own writes nothing. The
+database names ids only: which public half is believed is never read from it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The keys of one name whose private halves a remote signer holds.
 
-The folder stays: it says which key signs now and holds the public halves that are believed here. Only what needs a private
-half goes to the signer, and each signature that comes back is checked under the public half of the folder.
+The folder stays: it says which key signs now and holds the public halves that are believed here. Only what needs a
+private half goes to the signer, and each signature that comes back is checked under the public half of the folder.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ class RemoteKeys(KeyFolder):
 
     def sign(self, key_id: str, data: bytes) -> bytes:
         public = self._public(key_id)
-        return self._signer.sign(
-            key_id, data, checked=lambda signature: signed_by(public, signature, data)
-        )
+        return self._signer.sign(key_id, data, checked=lambda signature: signed_by(public, signature, data))
 
     def check_signs(self, key_id: str) -> None:
         self._public(key_id)

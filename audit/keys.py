@@ -1,13 +1,14 @@
 """Ed25519 signing keys, named by what they sign (``ledger``, ``receipts``, ``approvals``).
 
-A name has one current key and any number of retired ones, so that what an old key signed stays verifiable after a rotation
-(``audit/rotation.py``). Where a name's keys lie is a setting (``GREENROOM_LEDGER_KEYS``, ``_RECEIPT_KEYS``,
-``_APPROVAL_KEYS``): a folder (``audit/key_folder.py``; empty: ``keys/<name>`` in the home folder), or a remote signer's
-address with the public halves in a folder (``audit/key_remote.py``). Approvals are signed where people decide, and
-workers must not be able to: their folder belongs to another user, and lets everybody read the public halves.
+A name has one current key and any number of retired ones, so that what an old key signed stays verifiable after a
+rotation (``audit/rotation.py``). Where a name's keys lie is a setting (``GREENROOM_LEDGER_KEYS``, ``_RECEIPT_KEYS``,
+``_APPROVAL_KEYS``): a folder (``audit/key_folder.py``; empty: ``keys/<name>`` in the home folder), or a remote
+signer's address with the public halves in a folder (``audit/key_remote.py``). Approvals are signed where people
+decide, and workers must not be able to: their folder belongs to another user, and lets everybody read the public
+halves.
 
-Verifying never makes a key. Signing makes the first one on SQLite, where the database names none yet; on a shared database
-``greenroom pki init`` does. A machine whose key the database does not name signs nothing.
+Verifying never makes a key. Signing makes the first one on SQLite, where the database names none yet; on a shared
+database ``greenroom pki init`` does. A machine whose key the database does not name signs nothing.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def verify(name: str, signature: Signature, data: bytes) -> bool:
             raise UnknownKey(
                 f"the database holds {name} signed under the key {signature.key_id}, whose public half is not here",
                 where=str(folder_of(get_settings(), name)),
-                next_step=f"copy {signature.key_id}.pub here from the machine that signed; nothing is believed without it",
+                next_step=f"copy {signature.key_id}.pub here from the machine that signed it",
             )
         return False
     try:

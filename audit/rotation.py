@@ -1,4 +1,5 @@
-"""The first key of a name and each new one, with their entries in the ledger: ``greenroom pki init`` and ``pki rotate``.
+"""The first key of a name and each new one, with their entries in the ledger: ``greenroom pki init`` and ``pki
+rotate``.
 
 What the old key signed still verifies. What was signed with it *after* it was retired is not noticed by the signature;
 the ledger's order tells it: :func:`retired_by` gives the entry that retired a key.
@@ -71,7 +72,8 @@ def rotate(name: str, *, actor: str = "", lost: bool = False) -> Rotation:
     key; running it again completes it.
 
     Args:
-        lost: the key that the database names is gone for good; what it signed can be believed only where its public half
+        lost: the key that the database names is gone for good; what it signed can be believed only where its public
+        half
             still is.
 
     Raises:

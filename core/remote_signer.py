@@ -1,12 +1,13 @@
 """A client for a signer that holds private keys elsewhere, over HTTP. What it answers is checked before it is used.
 
     POST <address>/<key id>/sign   the bytes to sign -> {"signature": hex}
-    POST <address>                 makes a key       -> {"key_id": ..., "public": PEM}
+    POST <address>                 makes a key       -> {"public": PEM}
 
 The address names one key ring (``https://signer.example/keys/receipts``). A key id is the first 16 hex digits of the
-SHA-256 of the raw public key: 32 bytes of Ed25519, or the uncompressed point on P-256. Which key signs, and its public half,
-come from here and never from the answer. Each request carries a bearer token; nothing is followed, retried or cached, no
-proxy of the environment is used, and an answer may be ``LARGEST_ANSWER`` bytes. ``examples/remote_signer`` is such a signer.
+SHA-256 of the raw public key: 32 bytes of Ed25519, or the uncompressed point on P-256. Which key signs, and its
+public half, come from here and never from the answer. Each request carries a bearer token; nothing is followed,
+retried or cached, no proxy of the environment is used, and an answer may be ``LARGEST_ANSWER`` bytes.
+``examples/remote_signer`` is such a signer.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from core.settings import get_settings
 
 CONNECT_SECONDS = 3.0
 ANSWER_SECONDS = 5.0
-"""For each wait, and for the whole answer. A signature may be made inside an open transaction, which it keeps waiting."""
+"""For each wait, and for the whole answer. A signature may be made inside an open transaction, which then waits."""
 LARGEST_ANSWER = 16_384
 
 

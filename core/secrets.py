@@ -1,9 +1,10 @@
 """Keys derived from one master secret, each for one purpose (HKDF-SHA256, RFC 5869).
 
-The master secret comes from ``GREENROOM_MASTER_SECRET``, from the file that ``GREENROOM_MASTER_SECRET_FILE`` names, or,
-on SQLite, is made once in the home folder with mode 0600. It signs links and sessions and keys the invisible mark: losing
-it makes old marks unreadable. So the database keeps a check value of it (:func:`keep_check`): a home that came back without
-its file makes no other one, and a machine with another secret is noticed at its start (:func:`check_secret`).
+The master secret comes from ``GREENROOM_MASTER_SECRET``, from the file that ``GREENROOM_MASTER_SECRET_FILE`` names,
+or, on SQLite, is made once in the home folder with mode 0600. It signs links and sessions and keys the invisible
+mark: losing it makes old marks unreadable. So the database keeps a check value of it (:func:`keep_check`): a home
+that came back without its file makes no other one, and a machine with another secret is noticed at its start
+(:func:`check_secret`).
 """
 
 from __future__ import annotations
@@ -133,7 +134,9 @@ def _derived(purpose: str, secret: bytes) -> bytes:
 
 
 def _check_value(secret: bytes) -> str:
-    return hmac.new(_derived("installation", secret), b"the master secret of this database", "sha256").hexdigest()
+    return hmac.new(
+        _derived("installation", secret), b"the master secret of this database", "sha256"
+    ).hexdigest()
 
 
 def _stated() -> str | None:

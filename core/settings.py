@@ -117,13 +117,13 @@ class Settings(BaseSettings):
     weights_sources: str = Field("", description="Extra folders to look for weights, separated by ':'.")
     ledger_url: str = Field(
         "",
-        description="Where the ledger's tiles and checkpoints lie: file:// or an obstore URL (s3://). Empty: the folder "
-        "`ledger` in the home folder.",
+        description="Where the ledger's tiles and checkpoints lie: file:// or an obstore URL (s3://). Empty: the "
+        "folder `ledger` in the home folder.",
     )
     master_secret: SecretStr = Field(
         SecretStr(""),
-        description="Secret that signs links and sessions. Empty, and no file named: one is made in the home folder, on "
-        "SQLite only.",
+        description="Secret that signs links and sessions. Empty, and no file named: one is made in the home folder, "
+        "on SQLite only.",
     )
     master_secret_file: str = Field(
         "",
@@ -142,13 +142,13 @@ class Settings(BaseSettings):
     )
     approval_keys: str = Field(
         "",
-        description="Folder of the key that signs approvals, or a remote signer's address. A folder is owned by the web "
-        "application's user, its parents not writable by the workers'. Empty: keys/approvals in the home folder.",
+        description="Folder of the key that signs approvals, or a remote signer's address. A folder is owned by the "
+        "web application's user, its parents not writable by the workers'. Empty: keys/approvals in the home folder.",
     )
     public_keys: str = Field(
         "",
-        description="Folder with one folder a name for the public halves of keys that a remote signer holds. Empty: keys "
-        "in the home folder.",
+        description="Folder with one folder a name for the public halves of keys that a remote signer holds. Empty: "
+        "keys in the home folder.",
     )
     signer_token: SecretStr = Field(
         SecretStr(""), description="Bearer token that this process shows to remote signers."
@@ -173,8 +173,8 @@ class Settings(BaseSettings):
     )
     development_pki: str = Field(
         "",
-        description="Folder of the development certificate authority, the same on every machine. Empty: keys/pki in the "
-        "home folder.",
+        description="Folder of the development certificate authority, the same on every machine. Empty: keys/pki in "
+        "the home folder.",
     )
     threads: int = Field(
         DEFAULT_THREADS,

@@ -1,4 +1,5 @@
-"""Does this machine belong to the installation of its database? Asked by each process at its start, and by ``pki check``.
+"""Does this machine belong to the installation of its database? Asked by each process at its start, and by ``pki
+check``.
 
 A second machine with the same database, blobs and settings works where it has the installation's master secret and its
 keys: the private halves of what it signs, the public ones of everything that it verifies.
@@ -73,7 +74,9 @@ def _keys() -> Iterator[Fault]:
             yield Fault(f"{name}_key_foreign", what, where, step)
         elif current is not None and named.get(current):
             what = f"this machine still signs with the {name} key {current}, which was taken out of use"
-            step = f"copy the folder of the {name} key from the machine where it was rotated, or rotate it again"
+            step = (
+                f"copy the folder of the {name} key from the machine where it was rotated, or rotate it again"
+            )
             yield Fault(f"{name}_key_retired", what, where, step)
 
 

@@ -6,8 +6,8 @@ the master secret, the blob store, the voice and the lips, and the installation 
 development parts release, and credential, console and public page say "demonstration". A null part releases nowhere,
 a receipt in no other environment than its own, and a key that others can read is no key anywhere.
 
-:func:`faults` only looks: it makes no key, no folder and no connection. Whether this machine's keys and secrets are those that
-its database is used with is asked in ``machine.py``.
+:func:`faults` only looks: it makes no key, no folder and no connection. Whether this machine's keys and secrets are
+those that its database is used with is asked in ``machine.py``.
 """
 
 from __future__ import annotations
@@ -254,7 +254,9 @@ def _open_files(settings: Settings) -> Iterator[Fault]:
     secrets = [("signing_key_open", Path(key))] if key else []
     secrets.append(("master_secret_open", made_secret_file(settings)))
     for name in keys.NAMES:
-        secrets += [(f"{name}_key_open", path) for path in sorted(keys.folder_of(settings, name).glob("*.pem"))]
+        secrets += [
+            (f"{name}_key_open", path) for path in sorted(keys.folder_of(settings, name).glob("*.pem"))
+        ]
     for code, path in secrets:
         if _rights(path) & 0o077:
             step = "run chmod 600 on it; if others use this machine, count it as known and replace it"

@@ -1,7 +1,7 @@
 """What an installation has once, made explicitly: ``greenroom pki init``. Again, it changes nothing.
 
-The signing keys with the entries that name them, the check value of the master secret and, where no certificate is set, the
-development authority. On one machine with SQLite all of it is made by itself as it is needed.
+The signing keys with the entries that name them, the check value of the master secret and, where no certificate is
+set, the development authority. On one machine with SQLite all of it is made by itself as it is needed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the lip-sync engine made of a reference: a cache of this machine, made again from the reference's blob.
 
-Nothing depends on it being there: a machine that takes a render up half way, or whose folder was lost, makes it again from
-the bytes that the persona's row names. What was not used for longest goes when there is too much of it.
+Nothing depends on it being there: a machine that takes a render up half way, or whose folder was lost, makes it again
+from the bytes that the persona's row names. What was not used for longest goes when there is too much of it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ def _prune(folder: Path) -> None:
 def _used(folder: Path) -> float:
     """When something of it was last read or written, as far as the file system says."""
     try:
-        return max((max(entry.stat().st_atime, entry.stat().st_mtime) for entry in os.scandir(folder)), default=0.0)
+        return max(
+            (max(entry.stat().st_atime, entry.stat().st_mtime) for entry in os.scandir(folder)), default=0.0
+        )
     except OSError:
         return time.time()

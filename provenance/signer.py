@@ -109,9 +109,7 @@ class RemoteClaimSigner:
     development: bool = True
 
     @staticmethod
-    def load(
-        address: str, chain: Path, *, timestamp_url: str, development: bool = True
-    ) -> RemoteClaimSigner:
+    def load(address: str, chain: Path, *, timestamp_url: str, development: bool = True) -> RemoteClaimSigner:
         """Read the chain; nobody is asked yet.
 
         Raises:

@@ -1,14 +1,15 @@
 """The sequencer: gives pending entries their positions, integrates them into tiles, signs the checkpoint.
 
-The order of steps is what makes a crash harmless. (1) Positions are committed to the database: from here on the order is
-fixed. (2) Bundles and tiles are written; they are a function of the order, so writing them again changes nothing, and no
-file that a signed checkpoint needs is ever overwritten with other bytes. (3) The new root is checked against the last
-checkpoint and signed. (4) The database remembers the checkpoint, unless it remembers a later one. (5) The checkpoint is
-published in the place of the one that was read. A run begins where the last one stopped.
+The order of steps is what makes a crash harmless. (1) Positions are committed to the database: from here on the order
+is fixed. (2) Bundles and tiles are written; they are a function of the order, so writing them again changes nothing,
+and no file that a signed checkpoint needs is ever overwritten with other bytes. (3) The new root is checked against
+the last checkpoint and signed. (4) The database remembers the checkpoint, unless it remembers a later one. (5) The
+checkpoint is published in the place of the one that was read. A run begins where the last one stopped.
 
-One process of the installation sequences at a time. One that lost that right without noticing (its connection broke) does no
-harm: it gives positions under a row lock, writes the same tiles, is stopped at (4) where somebody else went on, and what it
-publishes late is put right by the next run, which compares the published checkpoint with the remembered one.
+One process of the installation sequences at a time. One that lost that right without noticing (its connection broke)
+does no harm: it gives positions under a row lock, writes the same tiles, is stopped at (4) where somebody else went
+on, and what it publishes late is put right by the next run, which compares the published checkpoint with the
+remembered one.
 """
 
 from __future__ import annotations
@@ -153,7 +154,9 @@ def _continued(log: LedgerFiles, published: Checkpoint, row: LedgerCheckpointRow
     try:
         checkpoint = log.open(row.note)
         if (checkpoint.size, checkpoint.root.hex()) != (row.size, row.root):
-            raise LedgerInconsistent("the remembered checkpoint is not what was signed", where=f"size {row.size}")
+            raise LedgerInconsistent(
+                "the remembered checkpoint is not what was signed", where=f"size {row.size}"
+            )
         for level, index, width, expected in _files(log, published.size, row.size):
             stored = log.read_tile(level, index, width)
             if stored is None or stored[: len(expected)] != expected:

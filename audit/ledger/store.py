@@ -1,7 +1,7 @@
 """Where the files of the ledger lie: a folder, or an object store. Each is written whole or not at all.
 
-A folder's files are synced to the disk before they count. In an object store a write counts when the store says so; many are
-written side by side. The checkpoint is the only one that is ever replaced by other bytes.
+A folder's files are synced to the disk before they count. In an object store a write counts when the store says so;
+many are written side by side. The checkpoint is the only one that is ever replaced by other bytes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Files(Protocol):
         ...
 
     def replace(self, name: str, data: bytes, version: Version) -> bool:
-        """Write it if it is still what was read. False: somebody else wrote it meanwhile. A store without versions writes."""
+        """Write it if it is still what was read; False where somebody else wrote. Without versions it is written."""
         ...
 
     def drop(self, folder: str) -> None:

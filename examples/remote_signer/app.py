@@ -26,7 +26,7 @@ FOLDER = "REMOTE_SIGNER_FOLDER"
 
 @dataclass(frozen=True)
 class Client:
-    """Who may ask: a name for the log, the SHA-256 of the token, and the rings that it may sign with or make keys in."""
+    """Who may ask: a name for the log, the SHA-256 of the token, and the rings that it may sign with or fill."""
 
     name: str
     token_sha256: str

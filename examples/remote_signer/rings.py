@@ -76,7 +76,5 @@ def key_id_of(key: PrivateKey) -> str:
     if isinstance(key, Ed25519PrivateKey):
         raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     else:
-        raw = public.public_bytes(
-            serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-        )
+        raw = public.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     return hashlib.sha256(raw).hexdigest()[:16]

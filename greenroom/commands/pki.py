@@ -17,8 +17,16 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         verbs, shared, "pki", "signing keys, and the development certificate authority", run_anchors
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    init = command(actions, shared, "init", "make what the installation has once: signing keys, and a DEVELOPMENT authority", run_init)
-    init.add_argument("--force", action="store_true", help="replace the authority; what it signed becomes untrusted")
+    init = command(
+        actions,
+        shared,
+        "init",
+        "make what the installation has once: signing keys, and a DEVELOPMENT authority",
+        run_init,
+    )
+    init.add_argument(
+        "--force", action="store_true", help="replace the authority; what it signed becomes untrusted"
+    )
     command(actions, shared, "anchors", "the PEM that a verifier elsewhere needs", run_anchors)
     rotate = command(
         actions, shared, "rotate", "a new signing key; what the old one signed stays valid", run_rotate
@@ -47,7 +55,9 @@ def run_init(args: argparse.Namespace) -> Answer:
         f"{begun.name}: {begun.key_id} {'made' if begun.made else 'is there already'}" for begun in made.keys
     ]
     if made.authority is not None:
-        lines.append(f"development authority {'made' if made.made else 'is there already'}: {made.authority.folder}")
+        lines.append(
+            f"development authority {'made' if made.made else 'is there already'}: {made.authority.folder}"
+        )
     return Answer(told, "\n".join(lines))
 
 

@@ -1,4 +1,4 @@
-"""Keys on further machines: what one signed the other believes with the keys alone, and no key takes another's place."""
+"""Keys on further machines: what one signed the other believes with the keys alone; no key replaces another."""
 
 from __future__ import annotations
 
@@ -164,7 +164,9 @@ def test_on_one_machine_the_first_signature_needs_no_step_before_even_inside_a_t
     began = time.monotonic()
     with transaction() as session:
         receipt = issue(session)
-    assert time.monotonic() - began < 5  # it reads on another connection, and never waits for the one that writes
+    assert (
+        time.monotonic() - began < 5
+    )  # it reads on another connection, and never waits for the one that writes
     assert read() == [receipt]
     assert [rotation.begin(name).made for name in ("receipts", "approvals")] == [False, True]
 

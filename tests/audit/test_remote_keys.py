@@ -73,7 +73,9 @@ def test_a_workers_token_signs_no_decision(remote: Remote, home: Path) -> None:
     assert remote.log()[-2]["refused"] == "this token may not use this ring"
 
 
-@pytest.mark.parametrize("name, data", [("receipts", APPROVAL), ("approvals", RECEIPT), ("ledger", b"any bytes")])
+@pytest.mark.parametrize(
+    "name, data", [("receipts", APPROVAL), ("approvals", RECEIPT), ("ledger", b"any bytes")]
+)
 def test_what_is_no_document_of_the_ring_is_not_signed(remote: Remote, name: str, data: bytes) -> None:
     with pytest.raises(RemoteSignerProblem, match="refused \\(422\\)"):
         keys.sign(name, data)
@@ -198,7 +200,12 @@ def drips(handler: BaseHTTPRequestHandler) -> None:
     ids=["forged", "no hex", "no object", "no json", "long", "elsewhere", "down", "slow"],
 )
 def test_an_answer_that_cannot_be_used_signs_nothing(
-    remote: Remote, home: Path, answer: Answer, error: type[Exception], words: str, monkeypatch: pytest.MonkeyPatch
+    remote: Remote,
+    home: Path,
+    answer: Answer,
+    error: type[Exception],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(core.remote_signer, "ANSWER_SECONDS", 0.5)
     with answering(answer) as address, machine(home, receipt_keys=address):

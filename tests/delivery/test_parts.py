@@ -27,7 +27,9 @@ from provenance.pki import ORGANISATION, Pki, init_pki
 from provenance.signer import signer_of
 from tests.delivery.production import CLAIMS, CLOCKS, Authority, Installation, issue
 
-pytestmark = pytest.mark.only("sqlite")  # what is looked at is files and settings; test_machine.py asks the database
+pytestmark = pytest.mark.only(
+    "sqlite"
+)  # what is looked at is files and settings; test_machine.py asks the database
 
 KEY = f"{'ab' * 8}.pem"
 DEMONSTRATION_ROOT = issue("Any Root", ca=True, organisation=ORGANISATION)

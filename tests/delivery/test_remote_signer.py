@@ -1,4 +1,4 @@
-"""A video from script to released with every private key at a remote signer: decisions, receipts, checkpoints, claims."""
+"""A video from script to release with every private key at a remote signer."""
 
 from __future__ import annotations
 
@@ -101,9 +101,11 @@ def test_a_workers_token_seals_and_decides_nothing(studio: Studio) -> None:
 
 
 def test_a_webs_token_seals_nothing(studio: Studio) -> None:
-    with machine(studio.w.home, **studio.remote.settings("web")):
-        with pytest.raises(RemoteSignerProblem, match="refused \\(403\\)"):
-            signer_of().sign(b"\x84\x6aSignature1 and so on")
+    with (
+        machine(studio.w.home, **studio.remote.settings("web")),
+        pytest.raises(RemoteSignerProblem, match="refused \\(403\\)"),
+    ):
+        signer_of().sign(b"\x84\x6aSignature1 and so on")
 
 
 def test_the_chain_says_which_key_and_a_wrong_answer_is_no_signature(studio: Studio) -> None:
@@ -113,9 +115,11 @@ def test_the_chain_says_which_key_and_a_wrong_answer_is_no_signature(studio: Stu
     assert len(signer.sign(data)) == 64
     other = Authority()
     (studio.w.home / "other.pem").write_bytes(other.leaf.pem + other.between.pem)
-    with machine(studio.w.home, signing_chain=str(studio.w.home / "other.pem")):
-        with pytest.raises(RemoteSignerProblem, match="refused \\(404\\)"):  # it has no such key
-            signer_of().sign(data)
+    with (
+        machine(studio.w.home, signing_chain=str(studio.w.home / "other.pem")),
+        pytest.raises(RemoteSignerProblem, match="refused \\(404\\)"),  # it has no such key
+    ):
+        signer_of().sign(data)
     # A key under the wrong name at the signer: what it signs is not believed.
     ring = studio.remote.folder / "keys" / "claims"
     kept = (ring / f"{signer.key_id}.pem").read_bytes()

@@ -92,9 +92,7 @@ def test_without_the_keys_it_says_what_it_lacks_and_calls_nothing_forged(
     assert first.released(approved).state == State.RELEASED
 
 
-def test_a_reference_is_prepared_again_from_its_blob(
-    first: World, second: Second
-) -> None:
+def test_a_reference_is_prepared_again_from_its_blob(first: World, second: Second) -> None:
     class Engine:
         """Keeps what it made of a file under its name, as the real one does."""
 

@@ -1,4 +1,4 @@
-"""Further machines: homes of their own on one database, one blob store and one ledger, each in turn this process's own."""
+"""Further machines: homes on one database, blob store and ledger; this process is on one of them at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger's files in a folder and in an object store: the same log, and nobody publishes an older state over a newer."""
+"""The ledger's files in a folder and in an object store: one log, and no older state is published over a newer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ import pytest
 
 from audit import keys, rotation
 from audit.errors import LedgerInconsistent
-from audit.ledger import current_checkpoint, prove, sequence_pending, sequencer, store, verify_ledger, verify_proof
+from audit.ledger import (
+    current_checkpoint,
+    prove,
+    sequence_pending,
+    sequencer,
+    store,
+    verify_ledger,
+    verify_proof,
+)
 from audit.ledger.store import Files
 from audit.ledger.tiles import LedgerFiles
 from audit.tables import LedgerCheckpointRow, LedgerEntryRow
@@ -132,7 +140,7 @@ def test_one_that_is_late_with_publishing_does_no_harm(files: Files) -> None:
     assert published() == 310 and verify_ledger().good
 
 
-class without_a_lock:  # noqa: N801 - stands in for a function
+class without_a_lock:
     """Whoever believes to have the lock: what the database's advisory lock cannot exclude when a connection breaks."""
 
     def __init__(self, _name: str, **_more: Any) -> None: ...
