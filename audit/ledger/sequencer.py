@@ -15,7 +15,6 @@ remembered one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -23,9 +22,9 @@ from sqlalchemy.orm import Session
 from audit import keys
 from audit.errors import LedgerInconsistent
 from audit.ledger import merkle
-from audit.ledger.entries import entry_body
+from audit.ledger.integration import NEXT, Step, check_body, files_of, integrate
 from audit.ledger.store import Version
-from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, TileReader, pack_entries, tile_path
+from audit.ledger.tiles import WIDTH, LedgerFiles, TileReader, tile_path
 from audit.notes import Checkpoint, Verifier, note_of
 from audit.tables import LedgerCheckpointRow, LedgerEntryRow, LedgerHeadRow
 from core.database import exclusive, reading, transaction
@@ -34,10 +33,6 @@ from core.settings import get_settings
 BATCH = 4096
 LOOK_SECONDS = 10.0
 """With nothing to do, the published checkpoint is looked at this often: in an object store each look is a request."""
-_NEXT = "run `greenroom ledger verify`, keep a copy of database and ledger files, and find out what changed"
-
-Step = Callable[[str], None]
-File = tuple[int | str, int, int, bytes]  # level, index, width, content
 
 
 class _Overtaken(Exception):
@@ -72,7 +67,7 @@ def sequence_pending(limit: int = BATCH, *, wait: bool = True, at: Step = lambda
             at("positions")
             size = _assigned()
             if size > last.size:
-                _integrate(log, last.size, size, at)
+                integrate(log, last.size, size, at)
                 checkpoint, note = _signed(log, last, size)
                 at("signed")
                 _remember(checkpoint, note)
@@ -139,7 +134,7 @@ def _last_checkpoint(log: LedgerFiles) -> tuple[Checkpoint, Version]:
         raise LedgerInconsistent(
             "the tiles do not continue the last checkpoint that the database remembers",
             where=f"size {remembered.size}",
-            next_step=_NEXT,
+            next_step=NEXT,
         )
     if last.size > remembered.size and note is not None:
         _remember(last, note)
@@ -157,7 +152,7 @@ def _continued(log: LedgerFiles, published: Checkpoint, row: LedgerCheckpointRow
             raise LedgerInconsistent(
                 "the remembered checkpoint is not what was signed", where=f"size {row.size}"
             )
-        for level, index, width, expected in _files(log, published.size, row.size):
+        for level, index, width, expected in files_of(log, published.size, row.size):
             stored = log.read_tile(level, index, width)
             if stored is None or stored[: len(expected)] != expected:
                 where = tile_path(level, index, width)
@@ -170,7 +165,7 @@ def _continued(log: LedgerFiles, published: Checkpoint, row: LedgerCheckpointRow
             f"the ledger's files end at {published.size} entries, the database remembers a checkpoint over "
             f"{row.size}: they were put back to an older state ({error.what})",
             where=error.where,
-            next_step=_NEXT,
+            next_step=NEXT,
         ) from error
     return checkpoint
 
@@ -196,7 +191,7 @@ def _recover_positions(log: LedgerFiles, last: Checkpoint) -> None:
                     f"the database lacks entry {position}, which a signed checkpoint covers: "
                     "it was put back to an older state",
                     where=f"ledger_entries position {position}",
-                    next_step=_NEXT,
+                    next_step=NEXT,
                 )
             row.position = position
             session.flush()
@@ -213,7 +208,7 @@ def _give_positions(limit: int) -> int:
             .limit(limit)
         ).all()
         for row in rows:
-            _check_body(row)
+            check_body(row)
         if rows:
             places = [{"id": row.id, "position": head.assigned + i} for i, row in enumerate(rows)]
             session.execute(update(LedgerEntryRow), places)
@@ -236,80 +231,6 @@ def _assigned() -> int:
         return session.scalar(select(LedgerHeadRow.assigned)) or 0
 
 
-def _check_body(row: LedgerEntryRow) -> bytes:
-    body = entry_body(row)
-    if body.decode() != row.body:
-        raise LedgerInconsistent(
-            "an entry was changed before it was sequenced", where=row.entry_id, next_step=_NEXT
-        )
-    return body
-
-
-def _integrate(log: LedgerFiles, old: int, new: int, at: Step) -> None:
-    """Write the bundles and tiles of every level that entries ``[old, new)`` touch."""
-
-    def named() -> Iterator[tuple[str, bytes]]:
-        for level, index, width, content in _files(log, old, new):
-            yield tile_path(level, index, width), content
-            at(f"bundle {index}" if level == "entries" else f"tile {level} {index}")
-
-    log.files.write_all(named())
-
-
-def _files(log: LedgerFiles, old: int, new: int) -> Iterator[File]:
-    """Every bundle and tile that entries ``[old, new)`` touch, from the database's entries, the lowest level first."""
-    roots: dict[tuple[int, int], bytes] = {}
-    for index in range(old // WIDTH, (new - 1) // WIDTH + 1):
-        first, end = index * WIDTH, min(new, (index + 1) * WIDTH)
-        entries = _entries(first, end)
-        yield "entries", index, end - first, pack_entries(entries)
-        hashes = [merkle.leaf_hash(entry) for entry in entries]
-        if len(hashes) == WIDTH:
-            roots[0, index] = merkle.complete_root(hashes)
-        yield 0, index, end - first, b"".join(hashes)
-    level = 1
-    while new >> (8 * level):
-        yield from _level(log, level, old >> (8 * level), new >> (8 * level), roots)
-        level += 1
-
-
-def _level(
-    log: LedgerFiles, level: int, old: int, new: int, roots: dict[tuple[int, int], bytes]
-) -> Iterator[File]:
-    """Hashes ``[old, new)`` of a level: the roots of the full tiles below that are new."""
-    if new == old:
-        return
-    for index in range(old // WIDTH, (new - 1) // WIDTH + 1):
-        first, end = index * WIDTH, min(new, (index + 1) * WIDTH)
-        known = max(0, old - first)
-        stored = log.read_tile(level, index, known) if known else b""
-        if stored is None or len(stored) < known * HASH:
-            raise LedgerInconsistent(
-                "a tile is missing or cut short", where=tile_path(level, index, known), next_step=_NEXT
-            )
-        hashes = [stored[i * HASH : (i + 1) * HASH] for i in range(known)]
-        hashes += [roots[level - 1, position] for position in range(first + known, end)]
-        if len(hashes) == WIDTH:
-            roots[level, index] = merkle.complete_root(hashes)
-        yield level, index, end - first, b"".join(hashes)
-
-
-def _entries(first: int, end: int) -> list[bytes]:
-    with reading() as session:
-        rows = session.scalars(
-            select(LedgerEntryRow)
-            .where(LedgerEntryRow.position >= first, LedgerEntryRow.position < end)
-            .order_by(LedgerEntryRow.position)
-        ).all()
-        if [row.position for row in rows] != list(range(first, end)):
-            raise LedgerInconsistent(
-                "entries are missing from the database",
-                where=f"positions {first} to {end - 1}",
-                next_step=_NEXT,
-            )
-        return [_check_body(row) for row in rows]
-
-
 def _signed(log: LedgerFiles, last: Checkpoint, size: int) -> tuple[Checkpoint, str]:
     """The new tree head and its note, if and only if it continues the last one."""
     reader = TileReader(log, size)
@@ -317,7 +238,7 @@ def _signed(log: LedgerFiles, last: Checkpoint, size: int) -> tuple[Checkpoint, 
         raise LedgerInconsistent(
             "the tree does not continue the last checkpoint; it is not signed",
             where=f"size {last.size}",
-            next_step=_NEXT,
+            next_step=NEXT,
         )
     checkpoint = Checkpoint(log.origin(), size, reader.root())
     signature = keys.sign(keys.LEDGER, checkpoint.text().encode())

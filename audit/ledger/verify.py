@@ -1,6 +1,7 @@
 """Verification of the whole record: every row, bundle, tile and checkpoint, recomputed.
 
-Reads the signed checkpoint first and a database snapshot after it, so that a sequencer may run meanwhile.
+Reads the published checkpoint first and a database snapshot after it, which remembers that one or a later one: a
+sequencer may run meanwhile.
 The log is streamed; of covered rows one commitment each is kept in memory.
 """
 
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from audit.errors import LedgerInconsistent
 from audit.ledger import merkle
 from audit.ledger.entries import entry_body
-from audit.ledger.report import LedgerReport
+from audit.ledger.report import LedgerReport, Problem
 from audit.ledger.rows import Commitments, remember, verify_rows
 from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, TileReader, tile_path
 from audit.notes import Checkpoint
@@ -39,18 +40,30 @@ def verify_ledger() -> LedgerReport:
     report = LedgerReport()
     log = LedgerFiles()
     report.origin = log.origin()
-    checkpoint = _checkpoint(log, report)
-    report.size, report.root = checkpoint.size, checkpoint.root.hex()
+    published = _checkpoint(log, report)
     with reading() as session:
-        past = _past_checkpoints(session, log, checkpoint, report)
+        past = _past_checkpoints(session, log, published, report)
+        checkpoint = _newest(published, past)
+        report.size, report.root = checkpoint.size, checkpoint.root.hex()
         commitments = Commitments()
+        before = len(report.problems)
         _verify_log(session, log, checkpoint, past=past, commitments=commitments, report=report)
+        if published.size < checkpoint.size and len(report.problems) > before:
+            what = f"the stored one ends at {published.size}, a checkpoint over {checkpoint.size} was signed"
+            report.problems.insert(before, Problem("rolled_back", "checkpoint", what))
         _verify_tail(session, checkpoint, commitments, report)
         for table in covered_tables():
             verify_rows(session, table, commitments, report)
         for row, known in commitments.items():
             report.add("missing", row, f"its entry is {known.entry_id}")
     return report
+
+
+def _newest(published: Checkpoint, past: dict[int, bytes]) -> Checkpoint:
+    """The last one that was signed. It is remembered before it is published: a published one that is behind is no fault
+    where the files lead to the remembered one."""
+    size = max(past, default=0)
+    return Checkpoint(published.origin, size, past[size]) if size > published.size else published
 
 
 def _checkpoint(log: LedgerFiles, report: LedgerReport) -> Checkpoint:
@@ -80,13 +93,6 @@ def _past_checkpoints(
             report.add("changed", where, "size or root differ from the signed note")
         if past.setdefault(signed.size, signed.root) != signed.root:
             report.add("changed", where, "two checkpoints of one size have two roots: the log was forked")
-    newest = max(past, default=0)
-    if newest > current.size:
-        report.add(
-            "rolled_back",
-            "checkpoint",
-            f"the stored one ends at {current.size}, a checkpoint over {newest} was signed",
-        )
     return past
 
 

@@ -95,7 +95,7 @@ def test_a_checkpoint_that_was_not_published_is_published_by_the_next_run(files:
     add(400)
     with pytest.raises(KeyboardInterrupt):
         sequence_pending(at=die)
-    assert published() == 3
+    assert published() == 3 and verify_ledger().good  # nothing is amiss, and it says so
     sequencer._looked.clear()
     assert sequence_pending() == 0
     assert published() == 403 and verify_ledger().good
@@ -117,6 +117,22 @@ def test_a_sequencer_that_lost_its_turn_writes_no_older_checkpoint_over_a_newer_
     assert sequence_pending(at=meanwhile) == 5
     assert published() == 310 and verify_ledger().good
     assert sequence_pending() == 0
+
+
+def test_a_verification_beside_a_sequencer_finds_nothing(files: Files) -> None:
+    """At every step of a run, the files and the database agree for whoever looks."""
+    add(3)
+    sequence_pending()
+    add(600)
+    seen: list[str] = []
+
+    def look(step: str) -> None:
+        report = verify_ledger()
+        assert report.good, (step, report.text())
+        seen.append(step)
+
+    sequence_pending(at=look)
+    assert {"positions", "signed", "remembered", "checkpoint"} <= set(seen)
 
 
 def test_one_that_is_late_with_publishing_does_no_harm(files: Files) -> None:
@@ -174,6 +190,8 @@ def test_an_older_checkpoint_with_a_file_amiss_is_not_put_right(files: Files, na
     with pytest.raises(LedgerInconsistent, match="put back to an older state") as told:
         sequence_pending()
     assert told.value.where == name and published() == 5
+    problems = [(problem.kind, problem.where) for problem in verify_ledger().problems]
+    assert problems[0] == ("rolled_back", "checkpoint") and len(problems) > 1
     files.write(name, content)
     assert sequence_pending() == 0 and published() == 605
 
