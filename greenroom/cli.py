@@ -21,6 +21,12 @@ from greenroom.output import Answer, print_answer, print_error
 COMMANDS = (
     "demo",
     "up",
+    "web",
+    "worker",
+    "relay",
+    "sequencer",
+    "health",
+    "migrate",
     "render",
     "import_video",
     "review",
