@@ -34,7 +34,7 @@ def run_loop(name: str, step: Callable[[Status], int]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     status = Status(name)
-    status.doing("pass", within=PASS_SECONDS)
+    status.doing(within=PASS_SECONDS)
     while running:
         try:
             busy = step(status)
