@@ -26,7 +26,6 @@ COMMANDS = (
     "relay",
     "sequencer",
     "health",
-    "migrate",
     "render",
     "import_video",
     "review",
