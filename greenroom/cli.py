@@ -42,6 +42,7 @@ COMMANDS = (
     "pki",
     "user",
     "models",
+    "migrate",
 )
 
 FAILED = 3
