@@ -24,10 +24,11 @@ from core.settings import get_settings
 
 log = logging.getLogger("greenroom.web")
 
-KEPT_SECONDS = 1.0
-"""An answer holds this long: nobody can make this process ask its database more often by asking it."""
+KEPT_SECONDS = {"database": 1.0, "blobs": 5.0, "keys": 60.0}
+"""A good answer holds this long, a bad one a second: nobody can make this process ask others more often by asking it."""
 
 _NO_BLOB = "0" * 64
+_PROBE = b"greenroom: is this key usable?"  # no document: a decision is a JSON object
 _NO_STORE = {"cache-control": "no-store"}
 
 
@@ -64,21 +65,24 @@ def health_routes(schema: Check) -> APIRouter:
 
 
 class Readiness:
-    """The checks, asked by one thread at a time and at most once in ``KEPT_SECONDS``."""
+    """The checks by name, each asked by one thread at a time and at most once in a while (``KEPT_SECONDS``)."""
 
     def __init__(self, checks: dict[str, Check]) -> None:
         self._checks = checks
         self._lock = threading.Lock()
-        self._asked = -KEPT_SECONDS
-        self._codes: list[str] = []
+        self._answers: dict[str, tuple[float, str]] = {}  # until when, and the code
 
     def codes(self) -> list[str]:
         """Why this process is not ready; empty when it is."""
         with self._lock:
-            if time.monotonic() - self._asked >= KEPT_SECONDS:
-                self._codes = [code for name, check in self._checks.items() if (code := _code(name, check))]
-                self._asked = time.monotonic()
-            return self._codes
+            return [code for name in self._checks if (code := self._answer(name))]
+
+    def _answer(self, name: str) -> str:
+        until, code = self._answers.get(name, (0.0, ""))
+        if time.monotonic() >= until:
+            code = _code(name, self._checks[name])
+            self._answers[name] = (time.monotonic() + (min(KEPT_SECONDS.values()) if code else KEPT_SECONDS[name]), code)
+        return code
 
 
 def _code(name: str, check: Check) -> str:
@@ -99,11 +103,11 @@ def _blobs() -> None:
 
 
 def _keys() -> None:
-    """What the web signs and verifies with: decisions, links and sessions, and the public halves of the others."""
+    """What the web signs and verifies with: links and sessions, decisions, and the public halves of the others."""
     derived_key("links")
     for name in keys.NAMES:
         keys.known_key_id(name)
     if keys.known_key_id(keys.APPROVALS) is not None:
-        keys.private_key(keys.APPROVALS)
+        keys.sign(keys.APPROVALS, _PROBE)
     elif get_settings().environment == "production":
         raise NotReady("approvals_key_missing")
