@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from audit.events import Event
+from audit.tables import LedgerEntryRow
 from core.database import exclusive, now, reading, transaction
 from core.settings import get_settings
 from core.tables import OutboxRow
@@ -82,6 +84,9 @@ def sweep(send: Send, *, limit: int = 200) -> list[str]:
     A message counts as lost after ``resend_seconds``. Returns the renders' ids.
     """
     settings = get_settings().pipeline
+    asked = exists().where(
+        LedgerEntryRow.subject == RenderRow.id, LedgerEntryRow.event == Event.RELEASE_ASKED.value
+    )
     with reading() as session:
         clock = database_seconds(session)
         stalled = session.execute(
@@ -94,7 +99,7 @@ def sweep(send: Send, *, limit: int = 200) -> list[str]:
                     and_(
                         RenderRow.state == State.APPROVED,
                         RenderRow.reason.is_(None),
-                        CampaignRow.release_on_approval,
+                        or_(CampaignRow.release_on_approval, asked),
                     ),
                 ),
                 or_(RenderRow.lease_until.is_(None), RenderRow.lease_until < clock),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 from greenroom.cli import command
@@ -21,7 +22,13 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Answer:
     from core.settings import get_settings
+    from delivery.parts import check_start
     from greenroom.worker import kinds_of, main
+    from pipeline.states import RELEASE
 
-    code = main(args.name, kinds_of(args.queues or get_settings().pipeline.kinds))
+    kinds = kinds_of(args.queues or get_settings().pipeline.kinds)
+    if RELEASE.kind in kinds:
+        for caution in check_start():
+            print(f"caution: {caution}", file=sys.stderr)
+    code = main(args.name, kinds)
     return Answer({"stopped": True}, "", yes=code == 0)

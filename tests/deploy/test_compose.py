@@ -60,6 +60,8 @@ def test_each_process_has_its_own_user_command_and_secrets(name: str, process: s
 
 def test_only_io_is_told_where_the_claim_key_is_and_only_it_and_the_proxy_reach_the_world() -> None:
     assert [name for name, s in SERVICES.items() if "GREENROOM_SIGNING_KEY" in s.get("environment", {})] == ["io"]
+    for name in ("web-1", "web-2"):
+        assert SERVICES[name]["environment"]["GREENROOM_PIPELINE_KINDS"] == "cpu", "it asks for releases"
     assert {name for name, s in SERVICES.items() if "out" in s["networks"]} == {"io", "proxy"}
     assert {name for name, s in SERVICES.items() if "ports" in s} == {"proxy"}
     assert COMPOSE["networks"]["inside"] == COMPOSE["networks"]["front"] == {"internal": True}

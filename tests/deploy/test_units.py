@@ -62,6 +62,7 @@ def test_only_the_io_worker_is_told_where_the_claim_key_is() -> None:
     assert told == {"io"} and "claim.key" not in str(COMMON)
     signing = {process for process in PROCESSES if "GREENROOM_SIGNING_KEY" in str(unit_of(process))}
     assert signing == {"io"}
+    assert "GREENROOM_PIPELINE_KINDS=cpu" in values(unit_of("web"), "Environment"), "it asks for releases"
 
 
 def test_what_none_of_them_needs_is_taken_from_all() -> None:
