@@ -14,7 +14,9 @@ from greenroom.status import Status
 PASS_SECONDS = 300.0
 """A pass that takes longer hangs."""
 _POLL_SECONDS = 0.1
-_LONGEST_PAUSE = 5.0  # after errors: the rows are still there, and what is down need not be asked ten times a second
+_LONGEST_PAUSE = (
+    5.0  # after errors: the rows are still there, and what is down need not be asked ten times a second
+)
 
 
 def run_loop(name: str, step: Callable[[Status], int]) -> None:

@@ -1,7 +1,7 @@
 """The worker process: what each message makes happen, until it is told to end.
 
-Workers are separate processes with a solo pool: started fresh, never forked after torch. SIGTERM drains one: it takes no
-further message and no further stage, finishes the one in hand, and gives it back where that takes too long.
+Workers are separate processes with a solo pool: started fresh, never forked after torch. SIGTERM drains one: it takes
+no further message and no further stage, finishes the one in hand, and gives it back where that takes too long.
 """
 
 from __future__ import annotations

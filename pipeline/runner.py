@@ -52,7 +52,8 @@ def advance(render_id: str, shift: Shift | None = None) -> int:
 
 
 def run_stage(taken: Claim, shift: Shift | None = None) -> None:
-    """One stage under its lease. Failures become the render's state; the lease's loss and the shift's end are silent."""
+    """One stage under its lease. Failures become the render's state; only the lease's loss and the shift's end are
+    silent."""
 
     def beat() -> None:
         if shift is not None:

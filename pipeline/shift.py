@@ -86,7 +86,9 @@ def _free(session: Session, *which: object) -> None:
     for row in session.scalars(select(RenderRow).where(*which, RenderRow.lease_owner.is_not(None))):  # type: ignore[arg-type]
         session.execute(
             update(RenderRow)
-            .where(RenderRow.id == row.id, RenderRow.fence == row.fence, RenderRow.lease_owner == row.lease_owner)
+            .where(
+                RenderRow.id == row.id, RenderRow.fence == row.fence, RenderRow.lease_owner == row.lease_owner
+            )
             .values(
                 lease_owner=None,
                 lease_started=None,

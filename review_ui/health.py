@@ -25,7 +25,8 @@ from core.settings import get_settings
 log = logging.getLogger("greenroom.web")
 
 KEPT_SECONDS = {"database": 1.0, "blobs": 5.0, "keys": 60.0}
-"""A good answer holds this long, a bad one a second: nobody can make this process ask others more often by asking it."""
+"""A good answer holds this long, a bad one a second: whoever asks often makes nobody else be asked more often."""
+_BAD_SECONDS = 1.0
 
 _NO_BLOB = "0" * 64
 _PROBE = b"greenroom: is this key usable?"  # no document: a decision is a JSON object
@@ -81,7 +82,8 @@ class Readiness:
         until, code = self._answers.get(name, (0.0, ""))
         if time.monotonic() >= until:
             code = _code(name, self._checks[name])
-            self._answers[name] = (time.monotonic() + (min(KEPT_SECONDS.values()) if code else KEPT_SECONDS[name]), code)
+            kept = min(_BAD_SECONDS, KEPT_SECONDS[name]) if code else KEPT_SECONDS[name]
+            self._answers[name] = (time.monotonic() + kept, code)
         return code
 
 

@@ -17,7 +17,9 @@ _PATIENCE = 5.0  # seconds for the web's answer
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     parser = command(verbs, shared, "health", "whether a process lives; exit 1 when it does not", run)
-    parser.add_argument("name", metavar="NAME", help="web, relay, sequencer, or a worker's name such as worker-1")
+    parser.add_argument(
+        "name", metavar="NAME", help="web, relay, sequencer, or a worker's name such as worker-1"
+    )
     parser.add_argument("--ready", action="store_true", help="also no where something keeps it from its work")
 
 

@@ -10,7 +10,13 @@ from greenroom.output import Answer
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    command(verbs, shared, "sequencer", "put the ledger's entries in order and sign checkpoints, until SIGTERM", run)
+    command(
+        verbs,
+        shared,
+        "sequencer",
+        "put the ledger's entries in order and sign checkpoints, until SIGTERM",
+        run,
+    )
 
 
 def run(_args: argparse.Namespace) -> Answer:

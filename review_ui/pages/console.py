@@ -12,8 +12,8 @@ from core.blobs import blobs
 from core.database import now
 from core.errors import GreenroomError, InputError, NotFound
 from delivery import links
-from delivery.recall import recall
 from delivery.asked import release_or_ask
+from delivery.recall import recall
 from pipeline import review
 from pipeline.service import get_render, list_renders, retry
 from pipeline.states import State

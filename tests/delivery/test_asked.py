@@ -1,4 +1,4 @@
-"""Where the claim-signing key is not, a release is asked for: the ledger keeps who asked, and no message has to survive."""
+"""Where the claim key is not, a release is asked for: the ledger keeps who asked, and no message has to survive."""
 
 from __future__ import annotations
 

@@ -43,7 +43,9 @@ def test_no_container_has_root_or_a_way_to_it(name: str) -> None:
     assert int(user) > 0 and int(group) > 0
     assert service["read_only"] is True and service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "network_mode", "userns_mode"} & set(service)
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "network_mode", "userns_mode"} & set(
+        service
+    )
     assert "docker.sock" not in str(service)
 
 
@@ -59,7 +61,9 @@ def test_each_process_has_its_own_user_command_and_secrets(name: str, process: s
 
 
 def test_only_io_is_told_where_the_claim_key_is_and_only_it_and_the_proxy_reach_the_world() -> None:
-    assert [name for name, s in SERVICES.items() if "GREENROOM_SIGNING_KEY" in s.get("environment", {})] == ["io"]
+    assert [name for name, s in SERVICES.items() if "GREENROOM_SIGNING_KEY" in s.get("environment", {})] == [
+        "io"
+    ]
     for name in ("web-1", "web-2"):
         assert SERVICES[name]["environment"]["GREENROOM_PIPELINE_KINDS"] == "cpu", "it asks for releases"
     assert {name for name, s in SERVICES.items() if "out" in s["networks"]} == {"io", "proxy"}
@@ -90,7 +94,9 @@ def test_a_container_has_the_time_that_its_drain_takes() -> None:
 
 
 def test_every_image_is_pinned_by_a_digest_that_somebody_has_to_fill_in() -> None:
-    pins = [service["image"] for service in SERVICES.values() if not service["image"].startswith("greenroom:")]
+    pins = [
+        service["image"] for service in SERVICES.values() if not service["image"].startswith("greenroom:")
+    ]
     pins += re.findall(r"^ARG PYTHON=(\S+)", CONTAINERFILE, re.MULTILINE)
     assert len(pins) == 5 and all(re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", pin) for pin in pins)
     assert set(re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)) == {"${PYTHON}"}
@@ -100,6 +106,11 @@ def test_every_image_is_pinned_by_a_digest_that_somebody_has_to_fill_in() -> Non
 
 def test_every_setting_that_is_named_is_one() -> None:
     text = "".join(path.read_text() for path in DEPLOY.rglob("*") if path.is_file())
-    ours = {"GREENROOM_USERS", "GREENROOM_VERSION", "GREENROOM_OWNER_PASSWORD_FILE", "GREENROOM_APP_PASSWORD_FILE"}
+    ours = {
+        "GREENROOM_USERS",
+        "GREENROOM_VERSION",
+        "GREENROOM_OWNER_PASSWORD_FILE",
+        "GREENROOM_APP_PASSWORD_FILE",
+    }
     named = set(re.findall(r"\bGREENROOM_[A-Z0-9_]*[A-Z0-9]\b", text)) - ours
     assert named <= set(variables())

@@ -91,7 +91,10 @@ def test_each_user_reads_the_secrets_of_its_own_process_alone(source: Path, out:
     assert lay_out(source, out).returncode == 0
     secret = [file for file in out.rglob("*") if file.suffix == ".pem" or file.name in SECRETS]
     for process, uid in UIDS.items():
-        mine = {f"{name}/{keys.known_key_id(name)}.pem" for name in SIGNS[process]} | {"master-secret", "pgpass"}
+        mine = {f"{name}/{keys.known_key_id(name)}.pem" for name in SIGNS[process]} | {
+            "master-secret",
+            "pgpass",
+        }
         mine |= {"claim.key"} if process == "io" else set()
         assert as_user(uid, lambda: readable(secret)) == {out / process / name for name in mine}, process
 

@@ -78,7 +78,9 @@ def test_what_none_of_them_needs_is_taken_from_all() -> None:
         "SystemCallFilter": "@system-service",
         "UMask": "0077",
     }
-    assert {name: values(COMMON, name) for name in wanted} == {name: [value] for name, value in wanted.items()}
+    assert {name: values(COMMON, name) for name in wanted} == {
+        name: [value] for name, value in wanted.items()
+    }
 
 
 def test_a_process_has_the_time_that_its_drain_takes() -> None:
@@ -109,11 +111,14 @@ def test_systemd_itself_understands_them(tmp_path: Path) -> None:
     )
     assert (verified.returncode, verified.stderr) == (0, "")
     assert len(names) == len(PROCESSES) + 1
+    services = [name for name in names if name.endswith(".service")]
     judged = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=25", *[n for n in names if n.endswith(".service")]],
+        ["systemd-analyze", "security", "--offline=true", "--threshold=25", *services],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert judged.returncode == 0, judged.stdout[-500:]  # exposure of 2.5 at most; 10 is a unit without any of it
+    assert judged.returncode == 0, judged.stdout[
+        -500:
+    ]  # exposure of 2.5 at most; 10 is a unit without any of it

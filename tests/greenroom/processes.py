@@ -20,7 +20,8 @@ START_SECONDS = 60.0  # the machine may be busy: a worker imports every model's 
 @contextmanager
 def running(*arguments: str, script: str = "", **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """``greenroom ARGUMENTS`` (or a script in its place) as a child of this process, in this process's home."""
-    command = [sys.executable, "-c", script, *arguments] if script else [sys.executable, "-m", "greenroom.cli", *arguments]
+    program = ["-c", script] if script else ["-m", "greenroom.cli"]
+    command = [sys.executable, *program, *arguments]
     child = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -37,7 +38,9 @@ def running(*arguments: str, script: str = "", **settings: str) -> Iterator[subp
         child.wait(10)
 
 
-def until(what: Callable[[], Any], child: subprocess.Popen[bytes] | None = None, seconds: float = START_SECONDS) -> Any:
+def until(
+    what: Callable[[], Any], child: subprocess.Popen[bytes] | None = None, seconds: float = START_SECONDS
+) -> Any:
     """What a question answers once it is true. Fails when the time is over, or the child ended meanwhile."""
     deadline = time.monotonic() + seconds
     while not (answer := what()):

@@ -46,7 +46,9 @@ def broker_at(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Relay]:
     from pipeline.celery_app import make_app
 
     app = make_app()
-    monkeypatch.setattr(greenroom.worker, "handle", app.task(name="greenroom.handle")(greenroom.worker.handle.run))
+    monkeypatch.setattr(
+        greenroom.worker, "handle", app.task(name="greenroom.handle")(greenroom.worker.handle.run)
+    )
     try:
         yield Relay()
     finally:

@@ -1,4 +1,4 @@
-"""SIGTERM, with real processes: what is in hand is finished or given back, in bounded time, and nothing new is taken."""
+"""SIGTERM to real processes: what is in hand is finished or given back in bounded time, and nothing new is taken."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def test_a_worker_finishes_its_stage_or_gives_it_back_and_ends_in_time(world: Wo
     with ExitStack() as stack:
         workers = {
             way: stack.enter_context(
-                running(way, way, script=WORKER, PIPELINE_DRAIN_SECONDS=str(seconds), PIPELINE_SWEEP_SECONDS="600")
+                running(
+                    way, way, script=WORKER, PIPELINE_DRAIN_SECONDS=str(seconds), PIPELINE_SWEEP_SECONDS="600"
+                )
             )
             for way, seconds in ways.items()
         }
@@ -127,5 +129,7 @@ def test_the_relay_and_the_sequencer_end_between_two_passes(home: Path) -> None:
         assert (relay.returncode, sequencer.returncode) == (0, 0)
     with transaction() as session:
         unsent = session.query(OutboxRow).filter(OutboxRow.sent_at.is_(None)).count()
-    assert unsent + len(list(messages.iterdir())) == 500, "what was sent is marked, what is not marked was not sent"
+    assert unsent + len(list(messages.iterdir())) == 500, (
+        "what was sent is marked, what is not marked was not sent"
+    )
     assert [health_of(name).code for name in ("relay", "sequencer")] == ["not_running"] * 2

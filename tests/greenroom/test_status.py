@@ -44,7 +44,9 @@ def test_one_that_says_nothing_for_too_long_is_silent_or_hangs(home: Path) -> No
     it.doing("render.advance rnd_1", within=0.05)
     assert codes("worker-1") == (True, True, "ok")
     time.sleep(0.1)
-    assert codes("worker-1") == (False, False, "hung") and health_of("worker-1").doing == "render.advance rnd_1"
+    assert (
+        codes("worker-1") == (False, False, "hung") and health_of("worker-1").doing == "render.advance rnd_1"
+    )
 
 
 def test_what_keeps_it_from_its_work_makes_it_unready_and_not_dead(home: Path) -> None:

@@ -41,7 +41,9 @@ def test_a_cpu_worker_never_claims_a_seal(world: World) -> None:
     waiting = world.now_is(render)
     assert (waiting.state, waiting.lease_owner) == (State.EXAMINED, None)
     assert queues(render.id)[-1] == "io"
-    assert advance(render.id, CPU) == 0 and world.now_is(render).fence == waiting.fence, "not even for a moment"
+    assert advance(render.id, CPU) == 0 and world.now_is(render).fence == waiting.fence, (
+        "not even for a moment"
+    )
 
 
 def test_the_signers_worker_takes_the_seal_alone_and_sends_the_render_on(world: World) -> None:
@@ -75,11 +77,11 @@ def test_a_render_that_moves_on_between_look_and_claim_is_not_claimed(
     real = claim
 
     def late(render_id: str, stage: Any) -> Any:
+        monkeypatch.setattr("pipeline.leases.claim", real)
         advance(render_id, Shift())  # another worker's, up to the review
         return real(render_id, stage)
 
-    first = iter([late])
-    monkeypatch.setattr("pipeline.leases.claim", lambda *asked: next(first, real)(*asked))
+    monkeypatch.setattr("pipeline.leases.claim", late)
     assert CPU.claim(render.id) is None
     assert world.now_is(render).state == State.IN_REVIEW
 

@@ -102,7 +102,9 @@ def test_in_production_the_decisions_key_is_there_before_the_first_decision(
 
 def test_asking_often_asks_the_others_once_in_a_while() -> None:
     asked = []
-    readiness = Readiness({"database": lambda: asked.append("database"), "keys": lambda: asked.append("keys")})
+    readiness = Readiness(
+        {"database": lambda: asked.append("database"), "keys": lambda: asked.append("keys")}
+    )
     for _ in range(100):
         assert readiness.codes() == []
     assert asked == ["database", "keys"]
