@@ -109,6 +109,9 @@ def test_every_setting_that_is_named_is_one() -> None:
     ours = {
         "GREENROOM_USERS",
         "GREENROOM_VERSION",
+        "GREENROOM_ETC",
+        "GREENROOM_AS",
+        "GREENROOM_PROGRAM",
         "GREENROOM_OWNER_PASSWORD_FILE",
         "GREENROOM_APP_PASSWORD_FILE",
     }

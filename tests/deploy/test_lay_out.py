@@ -153,6 +153,27 @@ def test_after_a_rotation_the_new_key_is_there_and_a_key_that_was_taken_away_is_
     assert (out / "cpu" / "receipts" / "current").read_text().strip() == new
 
 
+def test_a_command_is_run_as_the_process_would_run_it(source: Path, out: Path) -> None:
+    """``deploy/as``: its user, its settings and keys, and nothing of root's environment."""
+    lay_out(source, out / "processes")
+    (out / "greenroom.env").write_text(
+        "# made up\nGREENROOM_ENVIRONMENT=production\nGREENROOM_LABEL=two words; $(id)\n"
+    )
+    given = {"GREENROOM_ETC": str(out), "GREENROOM_AS": str(UIDS["io"]), "GREENROOM_PROGRAM": "/bin/sh"}
+    answer = subprocess.run(
+        [DEPLOY / "as", "io", "-c", "id -u; id -G; env; head -c 9 $GREENROOM_SIGNING_KEY"],
+        env=os.environ | given | {"A_SECRET_OF_ROOT": "made up"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = answer.stdout.splitlines()
+    assert lines[:2] == [str(UIDS["io"])] * 2 and lines[-1] == "claim.key"
+    assert "GREENROOM_ENVIRONMENT=production" in lines and "GREENROOM_LABEL=two words; $(id)" in lines
+    assert f"GREENROOM_APPROVAL_KEYS={out}/processes/io/approvals" in lines
+    assert "A_SECRET_OF_ROOT" not in answer.stdout
+
+
 def test_without_keys_nothing_is_laid_out(tmp_path: Path, out: Path) -> None:
     answer = lay_out(tmp_path, out)
     assert answer.returncode == 3 and "Next:" in answer.stderr and not list(out.iterdir())
