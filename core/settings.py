@@ -124,6 +124,11 @@ class Settings(BaseSettings):
         description="Folder of the key that signs approvals: owned by the web application's user, its parents not "
         "writable by the workers'. Empty: keys/approvals in the home folder.",
     )
+    witnesses: str = Field(
+        "",
+        description="Folder of kept ledger checkpoints, best on another machine's disk: `ledger witness` writes there, "
+        "`ledger verify` and `restore` hold the ledger against them. Empty: none.",
+    )
     timestamp_url: str = Field(
         "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
     )

@@ -34,6 +34,8 @@ COMMANDS = (
     "authority",
     "campaign",
     "ledger",
+    "backup",
+    "restore",
     "pki",
     "user",
     "models",
