@@ -96,8 +96,8 @@ def _revision(session: Session) -> str:
 
 def _copy_all(place: Place, folder: Path, lines: int, progress: Progress) -> tuple[Copied, Part]:
     """Copy what the list names, and write down what the place has of it."""
-    copied, writer = Copied(), PartWriter(folder / "part")
-    with (folder / "files").open("rb") as listed:
+    copied = Copied()
+    with (folder / "files").open("rb") as listed, PartWriter(folder / "part") as writer:
         names = (tuple(from_line(line, ("text", "text"), "files")) for line in listed)
         for done, result in enumerate(copy_files(of_settings(), of_backups(place), names), 1):
             if result.size is None and not _named_now(result):
@@ -105,7 +105,7 @@ def _copy_all(place: Place, folder: Path, lines: int, progress: Progress) -> tup
             copied.add(result)
             writer.write(to_line((*result.file, result.size), LINE))
             progress(done / lines)
-    return copied, keep_part(writer, place)
+        return copied, keep_part(writer, place)
 
 
 def _named_now(result: Result) -> bool:

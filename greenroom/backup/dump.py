@@ -48,12 +48,12 @@ def dump_tables(session: Session, folder: Path, place: Place) -> tuple[tuple[Dum
             continue
         columns = columns_of(table)
         kinds = [kind for _, kind in columns]
-        writer = PartWriter(folder / "part")
-        for row in _rows(session, table):
-            if table.name == ENTRIES:
-                log.add(row.position, row.body.encode())
-            writer.write(to_line(row, kinds))
-        dumped.append(Dumped(name=table.name, columns=columns, part=keep_part(writer, place)))
+        with PartWriter(folder / "part") as writer:
+            for row in _rows(session, table):
+                if table.name == ENTRIES:
+                    log.add(row.position, row.body.encode())
+                writer.write(to_line(row, kinds))
+            dumped.append(Dumped(name=table.name, columns=columns, part=keep_part(writer, place)))
     return tuple(dumped), log.ledger()
 
 
@@ -123,7 +123,7 @@ def _rows(session: Session, table: Table) -> Iterator[Any]:
 
 def keep_part(writer: PartWriter, place: Place) -> Part:
     """Close a part and bring it to the place, unless it is there: the same rows make the same part."""
-    part = writer.close()
+    part = writer.finish()
     if place.size(part_key(part.sha256)) != part.size:
         place.put_file(part_key(part.sha256), writer.path)
     return part

@@ -17,7 +17,7 @@ MAX_MANIFEST = 16 << 20
 ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, Field(pattern=r"^[a-z_]{1,63}$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Count = Annotated[int, Field(ge=0)]
 Kind = Literal["text", "int", "float", "flag", "time", "bytes", "json"]
 

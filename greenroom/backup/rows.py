@@ -68,7 +68,7 @@ def from_line(line: bytes, kinds: tuple[Kind, ...], where: str) -> list[Any]:
 
 
 class PartWriter:
-    """A part in the making: gzipped lines in a file of its own, counted and digested on the way."""
+    """A part in the making: gzipped lines in a file of its own. A context; :meth:`finish` ends it well."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -81,9 +81,19 @@ class PartWriter:
         self._zipped.write(line)
         self._lines += 1
 
-    def close(self) -> Part:
+    def __enter__(self) -> PartWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._zipped.close()
         self._file.close()
+
+    def finish(self) -> Part:
+        """Close it; its digest, size and number of lines."""
+        self._close()
         digest = hashlib.sha256()
         with self.path.open("rb") as file:
             while block := file.read(1 << 20):
