@@ -39,6 +39,7 @@ COMMANDS = (
     "pki",
     "user",
     "models",
+    "migrate",
 )
 
 FAILED = 3
