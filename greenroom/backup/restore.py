@@ -33,7 +33,7 @@ from greenroom.backup.files import Copied, copy_files, files_of, of_backups, of_
 from greenroom.backup.load import is_empty, load
 from greenroom.backup.manifest import Manifest
 from greenroom.backup.place import Place
-from greenroom.backup.schema import check_revision, make_schema
+from greenroom.backup.schema import check_owner, check_revision, make_schema
 from greenroom.backup.secret import secret_check
 from greenroom.database import migrate
 
@@ -89,6 +89,7 @@ def restore(
     """
     _check_secret(manifest, lost=secret_lost)
     check_revision(manifest.revision)
+    check_owner()
     _check_undamaged(verify_backup(place, manifest))
     if replace:
         kept = [*kept, *_left_behind(manifest)]

@@ -7,9 +7,14 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
+from sqlalchemy import text
+
 from core.database import engine
 from greenroom.backup.errors import RestoreRefused
 from greenroom.database import MIGRATIONS
+from greenroom.rights import OWNER, grant
+
+_MAY = "SELECT has_schema_privilege(current_user, 'public', 'CREATE')"
 
 
 def check_revision(revision: str) -> None:
@@ -27,12 +32,27 @@ def check_revision(revision: str) -> None:
         )
 
 
+def check_owner() -> None:
+    """Raises :class:`RestoreRefused` where this role may not make tables: a restore needs their owner, as a migration."""
+    with engine().connect() as connection:
+        if connection.dialect.name != "postgresql" or connection.scalar(text(_MAY)):
+            return
+    raise RestoreRefused(
+        "this role may not make tables, and a restore has to",
+        where="GREENROOM_DATABASE_URL",
+        next_step=f"restore with the address of the role {OWNER}",
+        code="not_the_owner",
+    )
+
+
 def make_schema(revision: str) -> None:
-    """Tables, indexes and triggers as of a revision, in an empty database. One that is there already stays."""
+    """Tables, indexes and triggers as of a revision, in an empty database, and the rights of the processes' role."""
     config = _config()
     with engine().begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+        if connection.dialect.name == "postgresql":
+            grant(connection)
 
 
 def _config() -> Config:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.database import engine, transaction
+from core.database import engine
 from core.settings import get_settings
 from greenroom.database import migrate
 from tests.kit.world import World
@@ -79,20 +79,8 @@ def machines(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Machine
     made.drop()
 
 
-def tables() -> None:
-    """As the migrations make them."""
-    from pipeline import guard_postgresql
-
-    migrate()
-    if engine().dialect.name == "postgresql":
-        with transaction() as session:
-            if not guard_postgresql.installed(session):
-                for statement in guard_postgresql.STATEMENTS:
-                    session.connection().exec_driver_sql(statement.replace("%", "%%"))
-
-
 @contextmanager
 def world_on(machine: Machine, signer: str = "recorded") -> Iterator[World]:
     """A world on a machine, with tables as the migrations make them."""
-    with machine.here(), open_world(machine.home, signer=signer, make_tables=tables) as opened:  # type: ignore[arg-type]
+    with machine.here(), open_world(machine.home, signer=signer, make_tables=migrate) as opened:  # type: ignore[arg-type]
         yield opened
