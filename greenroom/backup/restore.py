@@ -154,10 +154,10 @@ def move_aside() -> list[Path]:
     names = ["ledger"]
     if not get_settings().database_url:
         names += ["greenroom.db", "greenroom.db-wal", "greenroom.db-shm"]
+    engine().dispose()  # closing takes the write-ahead log in
     there = [home / name for name in names if (home / name).exists()]
     if not there:
         return []
-    engine().dispose()
     aside = home / f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     aside.mkdir(mode=0o700)
     return [path.rename(aside / path.name) for path in there]
