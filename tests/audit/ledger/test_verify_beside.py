@@ -1,4 +1,4 @@
-"""Verification beside a real sequencer and real writers never gives a false alarm, and still finds what was put back."""
+"""Verification beside a real sequencer and a real writer never gives a false alarm, and still finds what was put back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.audit.conftest import append_one
 from tests.kit.past import as_owner
 
 ROOT = Path(__file__).parents[3]
-ROUNDS = 20
+ROUNDS = 200 if os.environ.get("FULL") else 12
 
 # A row is added and changed again and again, each time with its entry.
 WRITER = """
@@ -30,8 +30,6 @@ from audit.ledger import Event, append
 from core.database import transaction
 from core.ids import new_id
 from core.tables import BrandRow
-import tests.conftest
-tests.conftest.import_tables()
 mine = new_id("brd")
 print("ready", flush=True)
 turn = 0
@@ -48,8 +46,6 @@ while True:
 SEQUENCER = """
 import time
 from audit.ledger import sequence_pending
-import tests.conftest
-tests.conftest.import_tables()
 print("ready", flush=True)
 while True:
     sequence_pending(limit=40)
@@ -76,20 +72,20 @@ def running(*programs: str) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
-def test_no_false_alarm_beside_a_sequencer_and_writers(home: Path, tmp_path: Path) -> None:
-    with running(WRITER, WRITER, SEQUENCER) as children:
-        sizes, kept, beyond = [], [], 0
+def test_no_false_alarm_beside_a_sequencer_and_a_writer(home: Path, tmp_path: Path) -> None:
+    with running(WRITER, SEQUENCER) as children:
+        sizes: list[int] = []
+        kept: list[Kept] = []
         while len(sizes) < ROUNDS:
-            report = verify_ledger(kept[-1:])
+            report = verify_ledger(kept[-1:])  # the kept one may be newer than what is verified
             assert report.good, report.text()
             sizes.append(report.size)
-            beyond += report.pending
             note = LedgerFolder().note()
             if note is not None:
                 (tmp_path / "kept").write_text(note)
                 kept.append(read_kept(tmp_path / "kept", LedgerFolder().verifiers()))
         assert all(child.poll() is None for child in children)
-    assert sizes == sorted(sizes) and sizes[-1] > sizes[0] + 100  # it grew while we looked
+    assert sizes == sorted(sizes) and sizes[-1] > sizes[0] + 20  # it grew while we looked
     sequence_pending()
     report = verify_ledger(kept)
     assert report.good, report.text()
