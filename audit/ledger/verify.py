@@ -1,11 +1,11 @@
 """Verification of the whole record: every row, bundle, tile and checkpoint, recomputed.
 
-A sequencer and writers may run meanwhile, so three looks are taken, in an order that tells growth from damage. A
-sequencer commits positions, then writes the checkpoint file, then has the database remember it. Therefore:
+A sequencer and writers may run meanwhile. The checkpoint file is read first; then one snapshot of the database gives rows,
+positions and remembered checkpoints. A sequencer commits positions and writes tiles before it signs, so:
 
-1. the checkpoint file is read; a snapshot taken after it holds at least as many positions, or was put back;
-2. one snapshot of the database: rows, positions and remembered checkpoints are all read in it;
-3. the file is read again: it is at least as new as what the snapshot remembers, or was put back.
+- a snapshot holds at least as many positions as a file that was read before it, or the database was put back;
+- what the snapshot remembers, the tiles lead to, or they were put back. The file itself may be older: it was read before,
+  or its sequencer is just about to write it.
 
 What is recomputed is the newest signed tree that the snapshot holds whole. The log is streamed; of covered rows one
 commitment each is kept in memory.
@@ -104,23 +104,23 @@ def _newest(
 ) -> Checkpoint:
     """The newest signed tree of which the snapshot holds every position.
 
-    ``before`` was read before the snapshot. The file is read once more here: a snapshot that remembers more than the
-    first look found is a sequencer at work, unless the file still has not got there.
+    ``before`` was read before the snapshot: one with fewer positions was put back, and the missing rows are named.
     """
-    newest = max(past, default=0)
+    newest = max((size for size in past if size <= assigned), default=0)
     if newest <= before.size:
-        return before  # a snapshot with fewer positions than that was put back: the missing rows are named
-    after = _checkpoint(folder, report)
-    if after.size < newest:
-        report.add(
-            "rolled_back",
-            "checkpoint",
-            f"the folder ends at {after.size}, a checkpoint over {newest} was signed",
-        )
         return before
-    # A note over more than was ever given is no tree of this snapshot's; its root is told wrong with the others.
-    held = max((size for size in past if size <= assigned), default=0)
-    return Checkpoint(before.origin, held, past[held]) if held > before.size else before
+    if not _lead_to(folder, newest, past[newest]):
+        detail = f"the folder does not lead to a checkpoint over {newest} that was signed"
+        report.add("rolled_back", "checkpoint", detail)
+        return before
+    return Checkpoint(before.origin, newest, past[newest])
+
+
+def _lead_to(folder: LedgerFolder, size: int, root: bytes) -> bool:
+    try:
+        return TileReader(folder, size).root() == root
+    except LedgerInconsistent:
+        return False
 
 
 def _hold_against(
