@@ -1,9 +1,9 @@
 """A restored record may lack what happened last: recalls and withdrawals that would then be served again.
 
 So a restore writes an entry, in the transaction that brings the rows back. Unless a checkpoint that was kept elsewhere
-shows that nothing was signed after the backup, the entry says ``held``, and doors ask :func:`check_acknowledged`: nothing
-is served and nothing is released. A person who has looked lifts it with a second entry that says who, and why. Both are
-entries of the ledger and nothing else: a hold that somebody deletes is found by ``greenroom ledger verify``.
+shows that nothing was signed after the backup, the entry says ``held``, and doors ask :func:`check_acknowledged`:
+nothing is served and nothing is released. A person who has looked lifts it with a second entry that says who, and why.
+Both are entries of the ledger and nothing else: a hold that somebody deletes is found by ``greenroom ledger verify``.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Verification of the whole record: every row, bundle, tile and checkpoint, recomputed.
 
-A sequencer and writers may run meanwhile. The checkpoint file is read first; then one snapshot of the database gives rows,
-positions and remembered checkpoints. A sequencer commits positions and writes tiles before it signs, so:
+A sequencer and writers may run meanwhile. The checkpoint file is read first; then one snapshot of the database gives
+rows, positions and remembered checkpoints. A sequencer commits positions and writes tiles before it signs, so:
 
 - a snapshot holds at least as many positions as a file that was read before it, or the database was put back;
-- what the snapshot remembers, the tiles lead to, or they were put back. The file itself may be older: it was read before,
-  or its sequencer is just about to write it.
+- what the snapshot remembers, the tiles lead to, or they were put back. The file itself may be older: it was read
+  before, or its sequencer is just about to write it.
 
 What is recomputed is the newest signed tree that the snapshot holds whole. The log is streamed; of covered rows one
 commitment each is kept in memory.

@@ -164,7 +164,7 @@ def move_aside() -> list[Path]:
 
 
 def _left_behind(manifest: Manifest) -> list[Kept]:
-    """The checkpoint of the ledger folder that is replaced: as good as one that was kept. Another log's says nothing."""
+    """The checkpoint of the ledger that is replaced: as good as one that was kept. Another log's says nothing."""
     folder = LedgerFolder()
     try:
         note = folder.note()

@@ -6,7 +6,6 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-
 from sqlalchemy import text
 
 from core.database import engine
@@ -33,7 +32,7 @@ def check_revision(revision: str) -> None:
 
 
 def check_owner() -> None:
-    """Raises :class:`RestoreRefused` where this role may not make tables: a restore needs their owner, as a migration."""
+    """Raises :class:`RestoreRefused` where this role may not make tables: a restore needs their owner."""
     with engine().connect() as connection:
         if connection.dialect.name != "postgresql" or connection.scalar(text(_MAY)):
             return

@@ -89,7 +89,11 @@ def test_a_proof_is_checked_elsewhere_with_the_public_key_alone(
     words = ["ledger", "check-proof", str(proof), "--key", key, "--json"]
     elsewhere = {"GREENROOM_HOME": str(tmp_path / "elsewhere"), "PATH": ""}
     done = subprocess.run(
-        [sys.executable, "-m", "greenroom.cli", *words], env=elsewhere, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "greenroom.cli", *words],
+        env=elsewhere,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["proven"], answer["entry"]["id"]) == (0, True, entry)

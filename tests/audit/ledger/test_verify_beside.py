@@ -1,4 +1,4 @@
-"""Verification beside a real sequencer and a real writer never gives a false alarm, and still finds what was put back."""
+"""Verification beside a real sequencer and a real writer gives no false alarm, and still finds what was put back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Installations to back up and to restore into, on both databases: a home and, for PostgreSQL, a database of its own."""
+"""Installations to back up and to restore into: a home and, for PostgreSQL, a database of its own."""
 
 from __future__ import annotations
 

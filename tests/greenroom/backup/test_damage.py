@@ -1,4 +1,4 @@
-"""A backup is read back before it is believed: a flipped byte in any part is refused and named; a cut off one is none."""
+"""A backup is read before it is believed: a flipped byte in any part is named; one that was cut off is none."""
 
 from __future__ import annotations
 
@@ -149,7 +149,9 @@ def test_a_file_that_is_lacking_is_told_and_the_rest_is_kept(
     with machine.here():
         render = w.released()
         sealed = machine.home / "blobs" / "sealed" / render.sealed_sha256[:2] / render.sealed_sha256  # type: ignore[index, operator]
-        published = machine.home / "blobs" / "published" / render.published_sha256[:2] / render.published_sha256  # type: ignore[index, operator]
+        published = (
+            machine.home / "blobs" / "published" / render.published_sha256[:2] / render.published_sha256
+        )  # type: ignore[index, operator]
         kept = sealed.read_bytes(), published.read_bytes()
         sealed.unlink()
         published.write_bytes(kept[1][:-1] + b"!")

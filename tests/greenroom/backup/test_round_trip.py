@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from audit.ledger import current_checkpoint, sequence_pending, verify_ledger
-from audit.restored import held
-from core.database import Base, reading, transaction
+from core.database import Base, reading
 from core.tables import OutboxRow
-from delivery.links import make_link, open_link
-from greenroom.backup.check import backup_ids, open_backup, verify_backup
+from delivery.links import make_link
 from greenroom.backup.capture import take
+from greenroom.backup.check import open_backup
 from greenroom.backup.dump import LEFT_OUT
 from greenroom.backup.place import Place
 from greenroom.backup.restore import restore
 from pipeline import outbox
 from pipeline.leases import claim
-from pipeline.service import get_render
-from pipeline.tables import RenderRow
 from tests.greenroom.backup.conftest import KINDS, Machines, world_on
-from tests.kit.workers import door, waiting_messages
+from tests.kit.workers import door
 
 FRESH = {"fence", "lease_owner", "lease_started", "lease_until", "retry_at", "hinted_at", "progress"}
 
@@ -32,7 +28,9 @@ def everything() -> dict[str, list[dict[str, object]]]:
     """Every row of every table that a backup holds, as Python values."""
     with reading() as session:
         return {
-            table.name: [dict(row._mapping) for row in session.execute(select(table).order_by(*table.primary_key))]
+            table.name: [
+                dict(row._mapping) for row in session.execute(select(table).order_by(*table.primary_key))
+            ]
             for table in Base.metadata.sorted_tables
             if table.name not in LEFT_OUT
         }

@@ -1,4 +1,4 @@
-"""A backup beside a running system, and what a restored one does: renders end, released videos verify and are served."""
+"""A backup beside a running system, and a restored one: renders end, released videos verify and are served."""
 
 from __future__ import annotations
 
