@@ -164,6 +164,11 @@ class Settings(BaseSettings):
         SecretStr(""), description="Bearer token that this process shows to remote signers."
     )
     signer_token_file: str = Field("", description="File that holds that token instead.")
+    witnesses: str = Field(
+        "",
+        description="Folder of kept ledger checkpoints, best on another machine's disk: `ledger witness` writes there, "
+        "`ledger verify` and `restore` hold the ledger against them. Empty: none.",
+    )
     timestamp_url: str = Field(
         "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
     )

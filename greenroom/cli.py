@@ -39,6 +39,8 @@ COMMANDS = (
     "authority",
     "campaign",
     "ledger",
+    "backup",
+    "restore",
     "pki",
     "user",
     "models",
