@@ -9,7 +9,9 @@ from types import FrameType
 
 from audit.authorities import AUTHORITY_CHANGED
 from audit.ledger import sequence_pending
+from core import logs, metrics
 from core.settings import get_settings
+from delivery.collector import offer
 from delivery.orphans import sweep_orphans
 from delivery.withdrawal import expire, unsettled
 from greenroom.worker import send
@@ -21,6 +23,10 @@ _POLL_SECONDS = 0.1
 
 def main() -> None:
     """Until SIGTERM. An error is logged and the loop goes on: the rows are still there."""
+    logs.set_up("relay")
+    logs.catch_uncaught()
+    offer()
+    metrics.serve("relay")
     running = True
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -37,7 +43,8 @@ def main() -> None:
                 sweep()
                 last_sweep = time.monotonic()
             busy += sequence_pending()
-        except Exception:
+        except Exception as error:
+            metrics.LOOP_ERRORS.labels(metrics.code(error)).inc()
             log.exception("relay")
             busy = 0
         if not busy:

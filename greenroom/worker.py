@@ -8,7 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from celery.signals import setup_logging, worker_init
+
 from audit.authorities import AUTHORITY_CHANGED
+from core import logs, metrics
+from delivery.collector import offer
 from delivery.tasks import on_approved
 from delivery.withdrawal import on_authority_changed
 from pipeline import outbox
@@ -16,6 +20,20 @@ from pipeline.celery_app import make_app
 from pipeline.runner import advance
 
 app = make_app()
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _log(**_: Any) -> None:
+    """Celery's own set-up of logging is not made where somebody listens here."""
+    logs.set_up("worker")
+    logs.catch_uncaught()
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _offer_numbers(**_: Any) -> None:
+    offer(database=False)
+    metrics.serve("worker")
+
 
 HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     outbox.ADVANCE: lambda payload: advance(str(payload["render_id"])),
