@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -136,12 +136,12 @@ class _Line:
         self._process = process
         self._secrets = secrets
 
-    def __call__(self, _logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
         record: logging.LogRecord = event["_record"]
         given = event if event["_from_structlog"] else vars(record)
-        error = event.get("exc_info")
+        error = _exception(event.get("exc_info"))
         fields = {**given, **(_BOUND.get() or {})}
-        fields["exception"] = traceback_words(_exception(error)) if error and _exception(error) else None
+        fields["exception"] = traceback_words(error) if error is not None else None
         line: dict[str, Any] = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -161,7 +161,7 @@ class _Line:
         return str(value) if name == "exception" else said(str(value), self._secrets)
 
 
-def _message(record: logging.LogRecord, event: dict[str, Any]) -> str:
+def _message(record: logging.LogRecord, event: Mapping[str, Any]) -> str:
     words = str(event["event"])
     arguments = event.get("positional_args") or ()
     ours = is_ours(record.name)
@@ -182,9 +182,12 @@ def _worth_a_line(record: logging.LogRecord) -> bool:
 
 
 def _exception(found: Any) -> BaseException | None:
+    """From what a log call was given: an exception, what ``sys.exc_info`` gives, or True."""
+    if found is True:
+        return sys.exc_info()[1]
     if isinstance(found, tuple):
         found = found[1]
-    return found if isinstance(found, BaseException) else sys.exc_info()[1]
+    return found if isinstance(found, BaseException) else None
 
 
 def _json() -> Any:
@@ -193,7 +196,7 @@ def _json() -> Any:
     return JSONRenderer(ensure_ascii=False, default=str)
 
 
-def _text(_logger: Any, _method: str, line: dict[str, Any]) -> str:
+def _text(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> str:
     """For a person: the time of day, the level, the words, then the ids."""
     ids = "".join(f" {name}={line[name]}" for name in FIELDS if name in line)
     return f"{line['timestamp'][11:19]} {line['level']:<8} {line['event']}{ids}"

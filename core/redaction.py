@@ -25,7 +25,7 @@ LEFT_OUT = "…"
 
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL), LEFT_OUT),
-    (re.compile(r"(/v/)[^/\s?#'\"]+"), rf"\1{LEFT_OUT}"),
+    (re.compile(r"(/v/)[^/\s?#'\"{]+"), rf"\1{LEFT_OUT}"),
     # A header to the end of its line: cookies and credentials have many forms.
     (
         re.compile(

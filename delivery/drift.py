@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from prometheus_client.utils import floatToGoString
 from sqlalchemy import select
 
 from audit.receipts import verified
@@ -35,9 +34,7 @@ def shares(scores: Iterable[float]) -> dict[str, float]:
     known = sorted(scores)
     if not known:
         raise ValueError("no scores have no shares")
-    return {
-        floatToGoString(bound): sum(score <= bound for score in known) / len(known) for bound in SCORE_BOUNDS
-    }
+    return {str(float(bound)): sum(score <= bound for score in known) / len(known) for bound in SCORE_BOUNDS}
 
 
 def distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:

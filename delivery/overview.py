@@ -171,7 +171,7 @@ def _leases() -> list[Lease]:
             .limit(MOST_LEASES)
         ).all()
     return [
-        Lease(render_id, state, owner or "", clock - (started or clock), until - clock)
+        Lease(render_id, state, owner or "", clock - (started or clock), (until or clock) - clock)
         for render_id, state, owner, started, until in rows
     ]
 

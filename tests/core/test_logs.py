@@ -1,4 +1,4 @@
-"""One set-up of logging: one JSON object a line, with the ids of what is being worked on, and nothing that must not be."""
+"""One set-up of logging: a JSON object a line, with the ids of what is worked on, and nothing that must not be."""
 
 from __future__ import annotations
 
