@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from celery.signals import setup_logging, worker_init
+from celery.signals import celeryd_init, setup_logging
 
 from audit.authorities import AUTHORITY_CHANGED
 from core import logs, metrics
@@ -22,17 +22,18 @@ from pipeline.runner import advance
 app = make_app()
 
 
-@setup_logging.connect  # type: ignore[untyped-decorator]
-def _log(**_: Any) -> None:
-    """Celery's own set-up of logging is not made where somebody listens here."""
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def _begin(**_: Any) -> None:
+    """A worker starts, and has said nothing yet."""
     logs.set_up("worker")
     logs.catch_uncaught()
-
-
-@worker_init.connect  # type: ignore[untyped-decorator]
-def _offer_numbers(**_: Any) -> None:
     offer(database=False)
     metrics.serve("worker")
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _logs_are_set_up(**_: Any) -> None:
+    """Celery sets up no logging of its own where somebody listens here."""
 
 
 HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
