@@ -35,6 +35,7 @@ COMMANDS = (
     "pki",
     "user",
     "models",
+    "migrate",
     "status",
 )
 
