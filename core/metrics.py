@@ -14,7 +14,7 @@ import logging
 import re
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -232,10 +232,9 @@ def blob_errors(store: type[Answer]) -> type[Answer]:
 
         return call
 
-    for operation in ("put_file", "get_file", "exists", "size", "delete"):
-        if operation in vars(store):
-            setattr(store, operation, counted(operation, vars(store)[operation]))
-    return store
+    operations = ("put_file", "get_file", "exists", "size", "delete")
+    methods = {name: counted(name, getattr(store, name)) for name in operations}
+    return cast("type[Answer]", type(store.__name__, (store,), {"__doc__": store.__doc__, **methods}))
 
 
 def page() -> bytes:

@@ -87,15 +87,15 @@ class Overview:
 
 def overview() -> Overview:
     """Look at every part. Nothing raises: where a part cannot be read the others still can."""
-    found = Overview()
+    found: dict[str, Any] = {}
+    failed: dict[str, str] = {}
     for part, read in _PARTS.items():
+        # A database that is away, a table that is not there yet, a file that is none.
         try:
-            setattr(found, part, read())
-        except (
-            Exception
-        ) as error:  # a database that is away, a table that is not there yet, a file that is none
-            found.failed[part] = type(error).__name__
-    return found
+            found[part] = read()
+        except Exception as error:
+            failed[part] = type(error).__name__
+    return Overview(**found, failed=failed)
 
 
 def clock_skew() -> float:

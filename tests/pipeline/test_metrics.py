@@ -38,6 +38,9 @@ from tests.kit.workers import work
 from tests.kit.world import World
 
 
+pytestmark = pytest.mark.only("sqlite")  # counters are this process's, whatever the database
+
+
 class Counted:
     """How much a number grew since this was made."""
 
