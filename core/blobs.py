@@ -23,6 +23,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from core.canonical import digest_file_once
 from core.errors import DevelopmentPart, IntegrityError, NotFound
+from core.metrics import blob_errors
 from core.models import StoredBlob
 from core.settings import get_settings
 
@@ -68,6 +69,7 @@ class BlobStore(Protocol):
         """Forget a blob, in the local cache too. One that is not there is no error."""
 
 
+@blob_errors
 class ObstoreBlobs:
     """Blobs behind any obstore URL. Past ``file://`` a local cache holds what was read.
 

@@ -98,6 +98,36 @@ class PipelineSettings(BaseSettings):
     )
 
 
+class MetricsSettings(BaseSettings):
+    """Numbers for Prometheus."""
+
+    model_config = SettingsConfigDict(env_prefix="GREENROOM_METRICS_", extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address at which a process offers its numbers (`/metrics`).")
+    port: int = Field(
+        0,
+        ge=0,
+        le=65_000,
+        description="Port of that address; where it is taken, the first free one of the next 20. 0: no such port. "
+        "Single commands never open one.",
+    )
+    token: SecretStr = Field(
+        SecretStr(""),
+        description="Whoever sends it (`Authorization: Bearer ...`) may read `/metrics` of the web application. Empty: "
+        "programs on this machine may, and in production nobody.",
+    )
+    baseline: str = Field(
+        "",
+        description="File of `greenroom status --record-baseline FILE`: how the gates' scores were spread when all was "
+        "well. Empty: no drift is measured.",
+    )
+    ledger_report: str = Field(
+        "",
+        description="File in which a timer keeps the last answer of `greenroom ledger verify --json`. Empty: "
+        "`ledger-verify.json` in the home folder.",
+    )
+
+
 class Settings(BaseSettings):
     """Settings of one Greenroom installation."""
 
@@ -191,6 +221,12 @@ class Settings(BaseSettings):
         description="Folder of the development certificate authority, the same on every machine. Empty: keys/pki in "
         "the home folder.",
     )
+    log: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "WARNING", description="Least level of a log line; logs go to stderr."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="A log line is a JSON object or text. auto: text at a terminal, JSON elsewhere."
+    )
     threads: int = Field(
         DEFAULT_THREADS,
         ge=1,
@@ -201,6 +237,7 @@ class Settings(BaseSettings):
     media: MediaSettings = Field(default_factory=MediaSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     pipeline: PipelineSettings = Field(default_factory=PipelineSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
     @property
     def effective_database_url(self) -> str:

@@ -24,6 +24,8 @@ from core.database import Base, reading, transaction
 from core.errors import Conflict, GreenroomError
 from core.gates import load_gate_set
 from core.heartbeat import beating
+from core.metrics import REFUSALS
+from core.metrics import code as error_code
 from core.models import AssetRole, StoredBlob, Verdict
 from core.settings import get_settings
 from core.tables import AssetRow
@@ -36,6 +38,7 @@ from pipeline.jobs import workspace
 from pipeline.leases import Claim, claim
 from pipeline.life import move, note
 from pipeline.manifests import keep_manifest
+from pipeline.metrics import about_render, timed
 from pipeline.ownership import owned
 from pipeline.registry import DatabaseRegistry
 from pipeline.review import approvers, rule_of, shown
@@ -62,6 +65,7 @@ class _Cleared:
     receipts: list[Receipt]
 
 
+@about_render
 def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
     """Release one approved render; one that is released already comes back as it is.
 
@@ -204,6 +208,7 @@ def _check_authority(session: Session, render: RenderRow) -> None:
         )
 
 
+@timed("release")
 def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
     """Make the published file and verify it independently, while no door leads to it."""
     render = cleared.render
@@ -302,6 +307,7 @@ def _give_back(taken: Claim, error: GreenroomError) -> None:
     if error.retryable:
         taken.postpone(retryable=True)
         return
+    REFUSALS.labels(error_code(error)).inc()
     try:
         with transaction() as session:
             if error.code == ALTERED:

@@ -26,6 +26,7 @@ from core.errors import GreenroomError
 from core.heartbeat import beat
 from pipeline import outbox
 from pipeline.life import move, note
+from pipeline.metrics import settled
 from pipeline.runner import withdrawn
 from pipeline.standing import standing_of
 from pipeline.states import STAGE_AT, State
@@ -163,6 +164,7 @@ def _take_back(authority_id: str) -> int:
             values={"reason": {"code": "withdrawn", "message": "withdrawn by the person who appears in it"}},
             facts={"authority_id": standing.authority.id},
         )
+        settled(session, standing.authority.history[-1].time)
         return True
 
     return _each(authority_id, RenderRow.state == State.RELEASED, take)

@@ -19,7 +19,7 @@ from audit.errors import LedgerInconsistent
 from audit.ledger import Event, append
 from core.database import Base, now, take_turn
 from core.errors import Conflict
-from pipeline import outbox
+from pipeline import metrics, outbox
 from pipeline.agreement import check_agreement
 from pipeline.errors import LeaseLost
 from pipeline.leases import FREE, Claim
@@ -77,6 +77,7 @@ def move(
         rows=[row, *rows],
     )
     outbox.hint(session, row)
+    metrics.moved(session, row, way.event)
     return row
 
 

@@ -15,8 +15,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from core import logs
 from core.errors import GreenroomError, InputError, NotFound
-from review_ui import api
+from core.metrics import serve
+from delivery.collector import offer
+from review_ui import api, metrics
+from review_ui.access import Access
 from review_ui.pages import account, authorities, campaigns, console, player, public, signin
 from review_ui.rates import retry_headers
 from review_ui.rendering import page
@@ -41,9 +45,10 @@ def make_app() -> FastAPI:
         lifespan=_housekeeping,
     )
     app.add_middleware(Walls, answer=_on_error)
+    app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
-    for module in (signin, account, console, player, campaigns, authorities, public):
+    for module in (signin, account, console, player, campaigns, authorities, public, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -54,6 +59,9 @@ def make_app() -> FastAPI:
 @asynccontextmanager
 async def _housekeeping(_app: FastAPI) -> AsyncIterator[None]:
     """While the application runs, sessions and challenges that are over are deleted beside the requests."""
+    logs.set_up("web")
+    offer(database=False)
+    serve("web")
     task = asyncio.create_task(_forget_now_and_then())
     yield
     task.cancel()

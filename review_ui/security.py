@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import Forbidden, GreenroomError
+from core.logs import learned
 from core.settings import get_settings
 from review_ui.accounts import authenticate
 from review_ui.roles import check_role
@@ -71,6 +72,7 @@ def visitor(request: Request) -> Visitor:
     if found is None:
         raise SignInNeeded("please sign in", next_step="sign in, and you come back to this page")
     account, session = found
+    learned(brand_id=account.brand_id)
     return Visitor(account, session.csrf, is_fresh(session))
 
 
@@ -113,7 +115,9 @@ def api_account(
     """
     if credentials is None:
         raise SignInNeeded("this call needs an account", next_step="send HTTP Basic credentials")
-    return authenticate(credentials.username, credentials.password, address=address_of(request))
+    account = authenticate(credentials.username, credentials.password, address=address_of(request))
+    learned(brand_id=account.brand_id)
+    return account
 
 
 Signed = Annotated[Visitor, Depends(visitor)]

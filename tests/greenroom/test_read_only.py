@@ -95,6 +95,7 @@ READS = {
     "pki check": "",
     "policy check": "Hello.",
     "review list": "",
+    "status": "",
     "user list": "",
     "verify": "{video}",
     "verify --offline": "{video}",
