@@ -12,6 +12,8 @@ import pytest
 
 os.environ.setdefault("GREENROOM_ENVIRONMENT", "test")
 
+pytest_plugins = ["tests.servers.fixtures"]
+
 
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,7 +33,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_kind: str) -> Iterator[Path]:
     """A temporary Greenroom home with every table, and settings that point at it."""
     from core.database import Base, engine
     from core.settings import get_settings
