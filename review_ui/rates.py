@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.errors import StorageError
+from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, MovingWindowSupport, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
@@ -95,14 +95,21 @@ def _shared() -> MovingWindowRateLimiter | None:
     if not url:
         return None
     options = {"socket_timeout": _REDIS_SECONDS, "socket_connect_timeout": _REDIS_SECONDS}
-    storage = storage_from_string(url, wrap_exceptions=True, key_prefix="greenroom-rates", **options)
+    try:
+        storage = storage_from_string(url, wrap_exceptions=True, key_prefix="greenroom-rates", **options)
+    except ConfigurationError as error:
+        raise _no_store() from error
     if not isinstance(storage, MovingWindowSupport):
-        raise InputError(
-            "rates cannot be counted there",
-            where="GREENROOM_RATES_URL",
-            next_step="name a Redis, such as redis://localhost:6379/1",
-        )
+        raise _no_store()
     return MovingWindowRateLimiter(storage)
+
+
+def _no_store() -> InputError:
+    return InputError(
+        "rates cannot be counted there",
+        where="GREENROOM_RATES_URL",
+        next_step="name a Redis, such as redis://localhost:6379/1",
+    )
 
 
 _resting: dict[str, float] = {}  # "redis": until when it is not asked, by time.monotonic
