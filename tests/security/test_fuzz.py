@@ -140,6 +140,8 @@ def test_no_generated_request_to_a_page_meets_a_defect(
     for operation in operations:
         if operation.path in ("/sign-out", "/account/password"):
             continue  # they would end the session that opens the rest
+        if mode is GenerationMode.NEGATIVE and not (operation.body or operation.query):
+            continue  # every text is a right id, so it has no wrong request
 
         def check(case: Any) -> None:
             client.cookies.set(COOKIE, session)
@@ -150,4 +152,4 @@ def test_no_generated_request_to_a_page_meets_a_defect(
             assert answer.status_code < 500, (case.as_curl_command(), answer.text[:300])
 
         known = {name: value for name, value in ids.items() if f"{{{name}}}" in operation.path}
-        requests_of(operation, mode, 3 * TIMES, check)
+        requests_of(operation, mode, 2 * TIMES, check)
