@@ -12,7 +12,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import DataError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -53,7 +52,6 @@ def make_app() -> FastAPI:
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(DataError, _on_unstorable)
     app.add_exception_handler(Exception, _on_crash)
     return app
 
@@ -107,13 +105,6 @@ async def _on_http(request: Request, error: Exception) -> Response:
         problem = InputError(str(error.detail), next_step="check the request")
         problem.http_status = error.status_code
     return await _on_error(request, problem)
-
-
-async def _on_unstorable(request: Request, _error: Exception) -> Response:
-    # A NUL in an id or a name: PostgreSQL takes none, and nothing of ours has one.
-    return await _on_error(
-        request, InputError("this holds a character that cannot be stored", next_step="correct the text")
-    )
 
 
 async def _on_crash(request: Request, error: Exception) -> Response:
