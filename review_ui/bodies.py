@@ -72,7 +72,7 @@ class Bodies:
             return
         body = _Body(scope, receive)
         try:
-            _check_letters(Headers(scope=scope))
+            _check_head(Headers(scope=scope))
             with self._place(scope):
                 await self.app(scope, body.receive, body.unless_broken(send))
         except GreenroomError as error:
@@ -141,11 +141,15 @@ class _Body:
         return guarded
 
 
-def _check_letters(headers: Headers) -> None:
-    """Raises InputError for a form in other letters than UTF-8.
+def _check_head(headers: Headers) -> None:
+    """Raises InputError for a body whose end two readers would see in different places, or a form that is not UTF-8.
 
     Parsers take any codec of Python by its name; some need time that grows with the square of the length.
     """
+    if "transfer-encoding" in headers and "content-length" in headers:
+        problem = InputError("this request has two lengths", where="content-length", next_step="send one")
+        problem.http_status = 400
+        raise problem
     charset = parse_options_header(headers.get("content-type", ""))[1].get(b"charset", b"utf-8")
     try:
         known = codecs.lookup(charset.decode("ascii")).name in ("utf-8", "ascii")
