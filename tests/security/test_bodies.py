@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from core.blobs import blobs
 from core.errors import InputError
 from core.settings import get_settings
+from pipeline.tables import RenderRow
 from review_ui import bodies
 from review_ui.app import make_app
 from review_ui.bodies import AT_ONCE, AT_ONCE_FROM_ONE, FORM_BYTES, UPLOADS
+from review_ui.tables import AccountRow
 
 
 def part(name: str, value: bytes) -> bytes:
@@ -147,3 +152,42 @@ def test_strangers_do_not_stand_in_the_line_of_accounts(client: TestClient, monk
     monkeypatch.setitem(AT_ONCE, "verify", 0)
     assert client.post("/api/v1/verify", files={"file": b"x"}).status_code == 503
     assert client.post("/api/v1/analyze_video", files={"file": b"x"}).status_code == 401
+
+
+BAD_JSON = [
+    b"[" * 3900, b'{"ranges":' * 390, b'{"ranges": [[0, 1e999]]}', b'{"ranges": [[NaN, Infinity]]}', b"\xff\xfe", b"null", b"{}",
+    b'{"ranges": ' + b"9" * 3900 + b"}", b'{"ranges": [[0, ' + b"9" * 3900 + b"]]}", b'{"ranges": [["a", {}]]}', b'{"ranges": "\\ud800"}',
+    b'{"ranges": ' + b"[[0, 1], " * 400, b'{"ranges": [' + b"[0, 1]," * 800 + b"[0, 1]]}", b'{"ranges": [[0, 1]], "ranges": 1}', b"x" * 8001,
+]  # fmt: skip
+
+
+def test_no_json_that_a_page_sends_meets_a_defect(
+    client: TestClient, account: AccountRow, signed: Callable[[AccountRow], str], make_render: Callable[..., RenderRow]
+):
+    """Deep, huge, cut short, in no encoding: refused in words."""
+    csrf = signed(account)
+    place = f"/renders/{make_render().id}/views"
+    view = client.post(place, headers={"x-csrf-token": csrf}).json()["view"]
+    for content in BAD_JSON:
+        answer = client.post(f"{place}/{view}/played", content=content, headers={"x-csrf-token": csrf})
+        assert answer.status_code == 422, content[:40]
+
+
+def test_what_is_served_as_a_video_is_never_taken_for_a_page(
+    client: TestClient,
+    account: AccountRow,
+    signed: Callable[[AccountRow], str],
+    make_render: Callable[..., RenderRow],
+    tmp_path: Path,
+):
+    """An imported file is a stranger's: whatever its bytes are, the browser is told what it is and not to guess."""
+    page = tmp_path / "a.mp4"
+    page.write_bytes(b"<!doctype html><script>alert(1)</script>")
+    signed(account)
+    render = make_render(sealed_sha256=blobs().put_file(page, "sealed").sha256)
+    answer = client.get(f"/renders/{render.id}/video")
+    assert answer.status_code == 200 and answer.headers["content-type"] == "video/mp4"
+    assert answer.headers["x-content-type-options"] == "nosniff" and "no-store" in answer.headers["cache-control"]
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    many = "bytes=" + ",".join(f"{n}-{n}" for n in range(3000))
+    assert client.get(f"/renders/{render.id}/video", headers={"range": many}).status_code in (200, 206, 400, 416)
