@@ -151,6 +151,10 @@ class Settings(BaseSettings):
     broker_url: str = Field(
         "", description="Celery broker URL. Empty: the filesystem transport in the home folder."
     )
+    rates_url: str = Field(
+        "",
+        description="Redis URL under which all web processes count tries together. Empty: each counts for itself.",
+    )
     weights_dir: Path = Field(
         Path("~/.cache/greenroom/weights"), description="Where pulled model weights are kept."
     )

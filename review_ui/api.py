@@ -43,11 +43,12 @@ class Verification(BaseModel):
 
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"model": ErrorDocument} for code in (401, 403, 413, 422, 500, 503)
+    code: {"model": ErrorDocument} for code in (400, 408, 413, 422, 429, 500, 503)
 }
+_CLOSED = _ERRORS | {code: {"model": ErrorDocument} for code in (401, 403)}
 
 
-@router.post("/analyze_video", response_model=Analysis, responses=_ERRORS)
+@router.post("/analyze_video", response_model=Analysis, responses=_CLOSED)
 async def analyze_video(account: ApiAccount, file: UploadFile) -> dict[str, Any]:
     """Measure a video: quality, authenticity, lip sync, provenance. The upload is deleted after the answer."""
     require(account, "view")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
@@ -34,7 +36,7 @@ async def ask(request: Request, visitor: Signed, campaign_id: str) -> Response:
     require(visitor.account, "make")
     form = await request.form(max_files=0, max_fields=60)
     sent = {name: str(value) for name, value in form.items()}
-    if sent.pop("csrf", "") != visitor.csrf:
+    if not secrets.compare_digest(sent.pop("csrf", "").encode(), visitor.csrf.encode()):
         raise Forbidden(
             "this form is out of date", next_step="reload the page and try again", code="stale_form"
         )
