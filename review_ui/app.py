@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from core.errors import GreenroomError, InputError, NotFound
 from review_ui import api
-from review_ui.pages import account, authorities, campaigns, console, player, public, signin
+from review_ui.pages import account, authorities, campaigns, console, player, public, queue, signin
 from review_ui.rates import retry_headers
 from review_ui.rendering import page
 from review_ui.security import SignInNeeded, Walls
@@ -43,7 +43,7 @@ def make_app() -> FastAPI:
     app.add_middleware(Walls, answer=_on_error)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
-    for module in (signin, account, console, player, campaigns, authorities, public):
+    for module in (signin, account, queue, console, player, campaigns, authorities, public):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
