@@ -1,4 +1,4 @@
-"""Lists of a brand's renders and campaigns, page by page, with the true number of what is in them.
+"""Lists of a brand's renders, campaigns and personas, page by page, with the true number of what is in them.
 
 Each page reads its own rows and no others, however long the list is.
 """
@@ -19,7 +19,7 @@ from pipeline.counts import Counts, counts_of_brand, counts_of_campaigns
 from pipeline.ownership import owned
 from pipeline.paging import PAGE_ROWS, Page, Part, page_of
 from pipeline.states import State
-from pipeline.tables import CampaignRow, RenderRow
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
 Order = Literal["oldest", "newest", "gravest"]
 
@@ -132,6 +132,17 @@ def page_of_campaigns(*, brand_id: str, cursor: str = "", limit: int = PAGE_ROWS
             limit=limit,
         )
         return CampaignList(page, counts_of_campaigns(session, [row.id for row in page.rows]))
+
+
+def page_of_personas(
+    session: Session, *, brand_id: str, cursor: str = "", limit: int = PAGE_ROWS
+) -> Page[PersonaRow]:
+    """A page of a brand's personas, oldest first, in the caller's snapshot.
+
+    Raises :class:`pipeline.errors.BadCursor`.
+    """
+    mine = Part((PersonaRow.brand_id == brand_id,))
+    return page_of(session, PersonaRow, [mine], order="oldest", cursor=cursor, limit=limit)
 
 
 def list_campaigns(*, brand_id: str) -> list[CampaignRow]:
