@@ -32,8 +32,9 @@ COUNTING: dict[str, dict[str, str]] = {
             BEGIN {_change("OLD", -1)} {_change("NEW", 1)} END""",
     },
     "postgresql": {
-        "count_render": f"""
-            CREATE FUNCTION count_render() RETURNS trigger LANGUAGE plpgsql AS $$
+        "greenroom_count_render": f"""
+            CREATE FUNCTION greenroom_count_render() RETURNS trigger
+            LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
             BEGIN
                 IF TG_OP <> 'INSERT' THEN {_change("OLD", -1)} END IF;
                 IF TG_OP <> 'DELETE' THEN {_change("NEW", 1)} END IF;
@@ -41,10 +42,11 @@ COUNTING: dict[str, dict[str, str]] = {
             END $$""",
         "renders_counted": """
             CREATE TRIGGER renders_counted AFTER INSERT OR DELETE ON renders
-            FOR EACH ROW EXECUTE FUNCTION count_render()""",
+            FOR EACH ROW EXECUTE FUNCTION greenroom_count_render()""",
         "renders_counted_move": f"""
             CREATE TRIGGER renders_counted_move AFTER UPDATE OF {_COLUMNS} ON renders
-            FOR EACH ROW WHEN ({_MOVED.format(differs="IS DISTINCT FROM")}) EXECUTE FUNCTION count_render()""",
+            FOR EACH ROW WHEN ({_MOVED.format(differs="IS DISTINCT FROM")})
+            EXECUTE FUNCTION greenroom_count_render()""",
     },
 }
 """Statements by dialect and name, in order. Migrations and ``create_all`` install the same."""

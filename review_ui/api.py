@@ -100,7 +100,7 @@ def renders(
     account: ApiAccount,
     *,
     state: Annotated[list[State], Query(max_length=len(State))] = [],  # noqa: B006 - FastAPI copies it
-    campaign: Annotated[str, Query(max_length=40)] = "",
+    campaign: Annotated[str, Query(max_length=40, pattern=r"^\w*$")] = "",
     order: Order = "oldest",
     cursor: Annotated[str, Query(max_length=200)] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = PAGE_ROWS,

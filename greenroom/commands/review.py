@@ -64,7 +64,7 @@ def run_list(args: argparse.Namespace) -> Answer:
         for row in page.rows
     ]
     if page.next or page.previous:
-        lines.append(f"{len(page.rows)} of {found.total}")
+        lines.append(f"{len(page.rows)} of {found.total:,}")
     lines += [
         f"{word}: --cursor {cursor}"
         for word, cursor in (("next", page.next), ("previous", page.previous))

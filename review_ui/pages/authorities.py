@@ -27,7 +27,7 @@ router = APIRouter()
 
 PERSONAS_ON_A_PAGE = 20  # each one's signatures are checked
 
-Done = Annotated[str, Query(max_length=40)]
+Done = Annotated[str, Query(max_length=40, pattern=r"^\w*$")]
 Reason = Annotated[str, Form(max_length=2000)]
 
 

@@ -47,7 +47,9 @@ ORDER_WORDS: dict[Order, str] = {
     "gravest": "Gravest first",
 }
 
-Words = Annotated[str, Query(max_length=200)]
+Words = Annotated[
+    str, Query(max_length=200, pattern=r"^[^\x00]*$")
+]  # PostgreSQL has no text with a NUL in it
 
 
 @router.get("/")
