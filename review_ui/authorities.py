@@ -15,7 +15,7 @@ from audit.standing import AuthorityStanding, authority_standing
 from audit.tables import AuthorityRow
 from core.database import transaction
 from core.errors import NotFound
-from pipeline.counts import campaign_numbers
+from pipeline.counts import counts_by_key
 from pipeline.states import STAGE_AT, State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from review_ui.tables import AccountRow
@@ -114,20 +114,12 @@ def reaches(session: Session, authorities: Iterable[Authority]) -> dict[str, Rea
     up to ``COUNTED_AT_MOST`` of each.
     """
     records = {authority.document.record_id: authority for authority in authorities}
-    campaigns = _campaigns(list(records)).subquery()
-    numbers = campaign_numbers(select(campaigns.c.id)).subquery()
-    rows = session.execute(
-        select(campaigns.c.record_id, numbers.c.state, func.sum(numbers.c.number))
-        .join(numbers, numbers.c.campaign_id == campaigns.c.id)
-        .group_by(campaigns.c.record_id, numbers.c.state)
-    )
-    count: dict[str, dict[State, int]] = {record_id: {} for record_id in records}
-    for record_id, state, number in rows:
-        count[record_id][State(state)] = int(number)
+    counts = counts_by_key(session, _campaigns(list(records)))
+    found = {record_id: counts.get(record_id, {}) for record_id in records}
     return {
         record_id: Reach(
-            released=count[record_id].get(State.RELEASED, 0),
-            open=sum(count[record_id].get(state, 0) for state in OPEN),
+            released=found[record_id].get(State.RELEASED, 0),
+            open=sum(found[record_id].get(state, 0) for state in OPEN),
             taken_back=_ended_since(session, authority, State.RECALLED),
             stopped=_ended_since(session, authority, State.BLOCKED),
         )
@@ -136,9 +128,9 @@ def reaches(session: Session, authorities: Iterable[Authority]) -> dict[str, Rea
 
 
 def _campaigns(record_ids: list[str]) -> Select[Any]:
-    """Rows (record_id, id): the campaigns of every persona under a record."""
+    """Rows (key, campaign_id): a record, and each campaign of the personas under it."""
     return (
-        select(AuthorityRow.record_id, CampaignRow.id)
+        select(AuthorityRow.record_id.label("key"), CampaignRow.id.label("campaign_id"))
         .join(PersonaRow, PersonaRow.authority_id == AuthorityRow.id)
         .join(CampaignRow, CampaignRow.persona_id == PersonaRow.id)
         .where(AuthorityRow.record_id.in_(record_ids))
@@ -153,7 +145,7 @@ def _ended_since(session: Session, authority: Authority, state: State) -> int:
     some = (
         select(RenderRow.id)
         .where(
-            RenderRow.campaign_id.in_(select(campaigns.c.id)),
+            RenderRow.campaign_id.in_(select(campaigns.c.campaign_id)),
             RenderRow.changed_at >= authority.history[-1].time,
             literal_column(
                 "renders.state IN ('recalled', 'blocked')"
