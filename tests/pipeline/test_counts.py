@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 
 from core.database import reading, transaction
 from core.errors import GreenroomError
@@ -111,6 +111,18 @@ def test_two_that_fold_at_once_count_nothing_twice(
         make_render()
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(lambda _: fold(), range(4))) == 20
+    assert numbers() == truth()
+
+
+@pytest.mark.only("postgresql")
+def test_two_moves_of_a_campaign_do_not_wait_for_each_other(make_render: MakeRender) -> None:
+    one, other = make_render().id, make_render().id
+    with transaction() as first:
+        first.execute(update(RenderRow).where(RenderRow.id == one).values(state="blocked"))
+        with transaction() as second:
+            second.execute(text("SET LOCAL lock_timeout = '200ms'"))
+            second.execute(update(RenderRow).where(RenderRow.id == other).values(state="blocked"))
+        fold()
     assert numbers() == truth()
 
 
