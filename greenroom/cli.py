@@ -21,6 +21,11 @@ from greenroom.output import Answer, print_answer, print_error
 COMMANDS = (
     "demo",
     "up",
+    "web",
+    "worker",
+    "relay",
+    "sequencer",
+    "health",
     "render",
     "import_video",
     "review",
@@ -37,6 +42,7 @@ COMMANDS = (
     "pki",
     "user",
     "models",
+    "migrate",
 )
 
 FAILED = 3
