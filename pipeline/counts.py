@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, literal, select, union_all
 from sqlalchemy.orm import Session
@@ -44,10 +43,11 @@ def counts_of_campaigns(session: Session, campaign_ids: Collection[str]) -> dict
     wanted = select(CampaignRow.id.label("key"), CampaignRow.id.label("campaign_id")).where(
         CampaignRow.id.in_(campaign_ids)
     )
-    return {campaign_id: {} for campaign_id in campaign_ids} | counts_by_key(session, wanted)
+    counts = counts_by_key(session, wanted)
+    return {campaign_id: counts.get(campaign_id, {}) for campaign_id in campaign_ids}
 
 
-def counts_by_key(session: Session, campaigns: Select[Any]) -> dict[str, Counts]:
+def counts_by_key(session: Session, campaigns: Select[str, str]) -> dict[str, Counts]:
     """Renders by a key and by state. ``campaigns``: rows (key, campaign_id), such as a persona and each of its."""
     of = campaigns.subquery()
     # Each half is a plain join, for which both databases use the index: a join with the whole union reads it all.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Select, func, literal_column, select
 from sqlalchemy.orm import Session
@@ -127,7 +126,7 @@ def reaches(session: Session, authorities: Iterable[Authority]) -> dict[str, Rea
     }
 
 
-def _campaigns(record_ids: list[str]) -> Select[Any]:
+def _campaigns(record_ids: list[str]) -> Select[str, str]:
     """Rows (key, campaign_id): a record, and each campaign of the personas under it."""
     return (
         select(AuthorityRow.record_id.label("key"), CampaignRow.id.label("campaign_id"))
