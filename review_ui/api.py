@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter, UploadFile
+from fastapi import APIRouter, Query, UploadFile
 from pydantic import BaseModel
 
+from pipeline.lists import Order
 from pipeline.models import Analysis
+from pipeline.paging import MOST_ROWS, PAGE_ROWS
+from pipeline.service import list_renders
+from pipeline.states import State
 from review_ui.accounts import require
 from review_ui.child import run_child
 from review_ui.security import ApiAccount
@@ -42,6 +47,30 @@ class Verification(BaseModel):
     problems: list[dict[str, Any]]
 
 
+class RenderItem(BaseModel):
+    """One render of a list: where it stands, and nothing about the recipient."""
+
+    render: str
+    campaign: str
+    state: State
+    verdict: str | None
+    reason: str | None
+    seconds: float | None
+    sealed_sha256: str | None
+    published_sha256: str | None
+    created_at: datetime
+    changed_at: datetime
+
+
+class RenderPage(BaseModel):
+    """A page of a list. ``total``: how many renders the whole list holds; cursors are null where nothing follows."""
+
+    renders: list[RenderItem]
+    total: int
+    next: str | None
+    previous: str | None
+
+
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorDocument} for code in (400, 408, 413, 422, 429, 500, 503)
 }
@@ -61,3 +90,45 @@ async def verify_video(file: UploadFile) -> dict[str, Any]:
     """Check a video's credential, mark and release. Open to everyone; the upload is deleted after the answer."""
     async with kept(file) as path:
         return await run_child("verify", path)
+
+
+@router.get(
+    "/renders",
+    response_model=RenderPage,
+    responses={**_ERRORS, 400: {"model": ErrorDocument}, 404: {"model": ErrorDocument}},
+)
+def renders(
+    account: ApiAccount,
+    *,
+    state: Annotated[list[State], Query(max_length=len(State))] = [],  # noqa: B006 - FastAPI copies it
+    campaign: Annotated[str, Query(max_length=40, pattern=r"^\w*$")] = "",
+    order: Order = "oldest",
+    cursor: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = PAGE_ROWS,
+) -> RenderPage:
+    """The brand's renders, page by page: follow `next` and each that stays in the list comes once."""
+    require(account, "view")
+    found = list_renders(
+        brand_id=account.brand_id,
+        states=state,
+        campaign_id=campaign,
+        order=order,
+        cursor=cursor,
+        limit=limit,
+    )
+    items = [
+        RenderItem(
+            render=row.id,
+            campaign=row.campaign_id,
+            state=State(row.state),
+            verdict=row.verdict,
+            reason=(row.reason or {}).get("code"),
+            seconds=row.seconds,
+            sealed_sha256=row.sealed_sha256,
+            published_sha256=row.published_sha256,
+            created_at=row.created_at,
+            changed_at=row.changed_at,
+        )
+        for row in found.page.rows
+    ]
+    return RenderPage(renders=items, total=found.total, next=found.page.next, previous=found.page.previous)
