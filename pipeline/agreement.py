@@ -24,11 +24,16 @@ def check_agreement(session: Session, render: RenderRow) -> None:
     """
     campaign = session.get(CampaignRow, render.campaign_id)
     persona = session.get(PersonaRow, campaign.persona_id) if campaign is not None else None
-    for row in (render, campaign, persona):
+    check_rows(session, render, campaign, persona, where=render.id)
+
+
+def check_rows(session: Session, *rows: RenderRow | CampaignRow | PersonaRow | None, where: str) -> None:
+    """Each row is what the ledger last said of it; None is one that is gone. Raises as :func:`check_agreement`."""
+    for row in rows:
         if row is None or not agrees(session, row, subject=row.id):
             raise LedgerInconsistent(
                 "a row that this video stands on is not what the ledger recorded",
-                where=render.id if row is None else row_name(row),
+                where=where if row is None else row_name(row),
                 next_step="run `greenroom ledger verify` and find out who changed it; then ask for a new video",
                 code=CODE,
             )

@@ -70,7 +70,9 @@ def append_all(session: Session, entries: Sequence[Entry]) -> None:
     made = [_row(entry) for entry in entries]
     session.flush()  # what was appended before stands before
     if made:
-        session.execute(insert(LedgerEntryRow), [{name: getattr(row, name) for name in _COLUMNS} for row in made])
+        session.execute(
+            insert(LedgerEntryRow), [{name: getattr(row, name) for name in _COLUMNS} for row in made]
+        )
 
 
 def committed(*rows: Base) -> dict[str, str]:

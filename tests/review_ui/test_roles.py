@@ -36,6 +36,7 @@ RIGHT_OF = {
     ("POST", "/authorities/{authority_id}/resume"): "audit",
     ("POST", "/authorities/{authority_id}/withdraw"): "audit",
     ("POST", "/api/v1/analyze_video"): "view",
+    ("POST", "/api/v1/campaigns/{campaign_id}/recipients"): "make",
     ("GET", "/account"): OWN,
     ("POST", "/account/confirm"): OWN,
     ("POST", "/account/passkey/begin"): OWN,
