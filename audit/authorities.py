@@ -18,6 +18,7 @@ from audit import keys
 from audit.authority_reading import (
     authorities_of,
     authority_receipt,
+    fact_of,
     get_authority,
     status_bytes,
     verify_authority_receipt,
@@ -37,7 +38,7 @@ from audit.models import (
 from audit.tables import AuthorityRenderRow, AuthorityRow, AuthorityStatusRow
 from core.canonical import canonical_json
 from core.covered import new_salt
-from core.database import now
+from core.database import hold, now, seize
 from core.errors import Conflict, InputError
 from core.ids import new_id
 from core.tables import OutboxRow
@@ -137,6 +138,7 @@ def _create(
     authority_id = new_id("aut")
     record_id, version = authority_id, 1
     if supersedes is not None:
+        _seize(session, supersedes)
         old = _end_by_date(session, get_authority(session, supersedes))
         if old.superseded_by is not None:
             raise Conflict(
@@ -232,8 +234,7 @@ def set_status(
         InputError: no reason, or an effect that cannot be taken back with the suspension.
     """
     wanted = AuthorityStatus(status)
-    # PostgreSQL: two changes at once take turns. SQLite: BEGIN IMMEDIATE has done it already.
-    session.execute(select(AuthorityRow.id).where(AuthorityRow.id == authority_id).with_for_update())
+    _seize(session, authority_id)
     current = get_authority(session, authority_id)
     if not reason.strip():
         raise InputError("a change of status needs a reason", where=authority_id, next_step="say why")
@@ -263,6 +264,13 @@ def set_status(
     )
     _tell(session, authority_id)
     return get_authority(session, authority_id)
+
+
+def _seize(session: Session, authority_id: str) -> None:
+    """Two changes at once follow each other, and both wait for whoever acts on what stands now."""
+    record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
+    if record_id is not None:
+        seize(session, fact_of(record_id))
 
 
 def _end_by_date(session: Session, current: Authority) -> Authority:
@@ -322,8 +330,10 @@ def count_renders(session: Session, authority_id: str, render_ids: Sequence[str]
 
     Raises AuthorityNotGranted: the authority is not granted, or superseded.
     """
-    # PostgreSQL: the row lock makes the others wait. SQLite: BEGIN IMMEDIATE has done it already.
-    session.execute(select(AuthorityRow.id).where(AuthorityRow.id == authority_id).with_for_update())
+    record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
+    hold(session, fact_of(record_id or ""))
+    # Not the authority's own: others count under it meanwhile, one by one.
+    seize(session, f"count of {record_id}")
     authority = get_authority(session, authority_id)
     if authority.status is not AuthorityStatus.GRANTED or authority.superseded_by is not None:
         state = "superseded" if authority.superseded_by else authority.status.value
