@@ -390,7 +390,7 @@ def _counted_before(session: Session, record_id: str, render_ids: Sequence[str])
     rows = select(AuthorityRenderRow.render_id, AuthorityRenderRow.ordinal).where(
         AuthorityRenderRow.record_id == record_id, AuthorityRenderRow.render_id.in_(render_ids)
     )
-    return dict(session.execute(rows).tuples().all())
+    return {row.render_id: row.ordinal for row in session.execute(rows)}
 
 
 def _add_status(
