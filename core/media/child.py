@@ -52,6 +52,11 @@ def lock_files() -> None:
             os.close(ruleset)
 
 
+def load() -> None:
+    """Import what the child works with: in a nursery, before it forks."""
+    from core.media import child_jobs  # noqa: F401
+
+
 def main(argument: str) -> int:
     request = json.loads(argument)
     confine(request["memory_bytes"], request["cpu_seconds"])
