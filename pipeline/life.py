@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from audit.errors import LedgerInconsistent
@@ -20,7 +20,7 @@ from audit.ledger import Entry, Event, append, append_all, committed
 from core.database import Base, now, take_turn
 from core.errors import Conflict
 from pipeline import outbox
-from pipeline.agreement import check_agreement
+from pipeline.agreement import altered_of, check_agreement
 from pipeline.errors import LeaseLost
 from pipeline.jobs import Outcome
 from pipeline.leases import FREE, Claim, database_seconds
@@ -113,6 +113,52 @@ def move(
     return row
 
 
+def move_all(
+    session: Session,
+    renders: Sequence[RenderRow],
+    end: State,
+    *,
+    event: Event | None = None,
+    values: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """What :func:`move` does for one, for many that go the same way from the state they are in, whoever works on them.
+
+    Args:
+        renders: as this transaction has read them, for itself (`take_turn`, or a locking query).
+
+    Raises as :func:`move`; then none is moved.
+    """
+    ways: dict[str, Move] = {}
+    for render in renders:
+        check_move(State(render.state), end, where=render.id)
+        ways[render.id] = _way(State(render.state), end, event)
+    altered = altered_of(session, renders)
+    if altered and end not in ENDED:
+        check_agreement(session, next(render for render in renders if render.id in altered))
+    was = {render.id: render.state for render in renders}
+    for start in sorted(set(was.values())):
+        ids = [render_id for render_id, state in was.items() if state == start]
+        result = session.execute(
+            update(RenderRow)
+            .where(RenderRow.id.in_(ids), RenderRow.state == start)
+            .values(
+                **{**FREE, "fence": RenderRow.fence + 1, "changed_at": now(), "state": end, **(values or {})}
+            )
+            .execution_options(synchronize_session=False)
+        )
+        if cast("CursorResult[Any]", result).rowcount != len(ids):
+            raise _moved_meanwhile(ids[0])
+    again = select(RenderRow).where(RenderRow.id.in_(was)).execution_options(populate_existing=True)
+    entries = []
+    for row in session.scalars(again.order_by(RenderRow.id)):
+        stated = {name: getattr(row, name) for name in ways[row.id].states}
+        said = {"from_state": was[row.id], "state": end, "altered": row.id in altered or None, **stated}
+        entries.append(Entry(ways[row.id].event, row.id, {**said, **(facts or {})}, committed(row)))
+        outbox.hint(session, row)
+    append_all(session, entries)
+
+
 def note(
     session: Session,
     render_id: str,
@@ -166,7 +212,11 @@ def _change(
         return
     if claim is not None:
         raise LeaseLost("this stage is no longer ours", where=f"{render_id}, {claim.stage.name}")
-    raise Conflict(
+    raise _moved_meanwhile(render_id)
+
+
+def _moved_meanwhile(render_id: str) -> Conflict:
+    return Conflict(
         "the render was decided otherwise meanwhile",
         where=render_id,
         next_step="reload it and see what happened in between",

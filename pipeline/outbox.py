@@ -24,6 +24,8 @@ ADVANCE = "render.advance"
 APPROVED = "render.approved"
 RECALLED = "render.recalled"
 
+NOTED_AT_ONCE = 50  # messages that a crash of the relay may send twice; one transaction for all
+
 
 def post(session: Session, topic: str, **payload: Any) -> None:
     """Write a message in the caller's transaction."""
@@ -40,21 +42,30 @@ def relay(send: Send, *, limit: int = 200) -> int:
             .limit(limit)
         ).all()
     sent = 0
-    for row_id, topic, payload in waiting:
-        try:
-            send(topic, payload)
-            error = ""
-        except Exception as problem:  # any broker error: the row stays and is sent again
-            error = f"{type(problem).__name__}"
+    for start in range(0, len(waiting), NOTED_AT_ONCE):
+        left: list[int] = []
+        stayed: dict[int, str] = {}
+        for row_id, topic, payload in waiting[start : start + NOTED_AT_ONCE]:
+            try:
+                send(topic, payload)
+                left.append(row_id)
+            except Exception as problem:  # any broker error: the row stays and is sent again
+                stayed[row_id] = type(problem).__name__
         with transaction() as session:
-            row = session.get(OutboxRow, row_id)
-            if row is None:
-                continue
-            row.attempts += 1
-            row.last_error = error
-            row.sent_at = None if error else now()
-        sent += not error
+            _note(session, left, sent_at=now(), last_error="")
+            for row_id, error in stayed.items():
+                _note(session, [row_id], sent_at=None, last_error=error)
+        sent += len(left)
     return sent
+
+
+def _note(session: Session, row_ids: list[int], **values: Any) -> None:
+    session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.id.in_(row_ids))
+        .values(attempts=OutboxRow.attempts + 1, **values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def sweep(send: Send, *, limit: int = 200) -> list[str]:
