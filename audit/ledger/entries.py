@@ -19,7 +19,6 @@ from core.ids import new_id
 
 # tlog-tiles entry bundles carry a 16-bit length.
 MAX_ENTRY_BYTES = 65_535
-_COLUMNS = ("entry_id", "event", "subject", "facts", "created_at", "body")
 
 
 class Entry(NamedTuple):
@@ -57,9 +56,9 @@ def append(
     if rows:
         session.add_all(rows)
         session.flush()
-    row = _row(Entry(event, subject, facts or {}, committed(*rows)))
-    session.add(row)
-    return row.entry_id
+    values = _values(Entry(event, subject, facts or {}, committed(*rows)))
+    session.add(LedgerEntryRow(**values))
+    return str(values["entry_id"])
 
 
 def append_all(session: Session, entries: Sequence[Entry]) -> None:
@@ -67,12 +66,10 @@ def append_all(session: Session, entries: Sequence[Entry]) -> None:
 
     Raises :class:`LedgerError` as :func:`append`; nothing is added then.
     """
-    made = [_row(entry) for entry in entries]
+    made = [_values(entry) for entry in entries]
     session.flush()  # what was appended before stands before
     if made:
-        session.execute(
-            insert(LedgerEntryRow), [{name: getattr(row, name) for name in _COLUMNS} for row in made]
-        )
+        session.execute(insert(LedgerEntryRow), made)
 
 
 def committed(*rows: Base) -> dict[str, str]:
@@ -80,7 +77,8 @@ def committed(*rows: Base) -> dict[str, str]:
     return {row_name(row): commitment(row) for row in rows}
 
 
-def _row(entry: Entry) -> LedgerEntryRow:
+def _values(entry: Entry) -> dict[str, Any]:
+    """The columns of an entry's row."""
     if not isinstance(entry.event, Event):
         raise LedgerError("the ledger does not know this event", where=str(entry.event)[:60])
     if not fact_types.subject(entry.subject):
@@ -89,30 +87,33 @@ def _row(entry: Entry) -> LedgerEntryRow:
             where=entry.event.value,
             next_step="make the id with core.ids.new_id",
         )
-    row = LedgerEntryRow(
-        entry_id=new_id("led"),
-        event=entry.event.value,
-        subject=entry.subject,
-        facts=fact_types.checked({**entry.facts, **({"rows": entry.rows} if entry.rows else {})}),
-        created_at=now(),
-    )
-    body = entry_body(row)
+    values = {
+        "entry_id": new_id("led"),
+        "event": entry.event.value,
+        "subject": entry.subject,
+        "facts": fact_types.checked({**entry.facts, "rows": entry.rows} if entry.rows else entry.facts),
+        "created_at": now(),
+    }
+    body = _body(**values)
     if len(body) > MAX_ENTRY_BYTES:
         raise LedgerError("an entry is at most 65,535 bytes", where=entry.event.value)
-    row.body = body.decode("utf-8")
-    return row
+    return {**values, "body": body.decode("utf-8")}
 
 
 def entry_body(row: LedgerEntryRow) -> bytes:
     """The leaf's bytes, recomputed from the columns: RFC 8785 JSON."""
+    return _body(row.entry_id, row.event, row.subject, row.facts, row.created_at)
+
+
+def _body(entry_id: str, event: str, subject: str, facts: Mapping[str, Any], created_at: datetime) -> bytes:
     return canonical_json(
         {
             "v": 1,
-            "id": row.entry_id,
-            "event": row.event,
-            "subject": row.subject,
-            "facts": row.facts,
-            "time": timestamp(row.created_at),
+            "id": entry_id,
+            "event": event,
+            "subject": subject,
+            "facts": facts,
+            "time": timestamp(created_at),
         }
     )
 
