@@ -27,7 +27,12 @@ def database(kind: str) -> Iterator[str]:
         with as_this_process(""):
             yield ""
         return
-    postgres.OPTIONS |= {"fsync": "on", "full_page_writes": "on", "max_wal_size": "2GB", "shared_buffers": "256MB"}
+    postgres.OPTIONS |= {
+        "fsync": "on",
+        "full_page_writes": "on",
+        "max_wal_size": "2GB",
+        "shared_buffers": "256MB",
+    }
     with postgres.postgres_server() as server, serving(server), new_database() as url, as_this_process(url):
         yield url
 

@@ -129,7 +129,9 @@ def _synthetic(folder: Path) -> list[str]:
 
     began = time.monotonic()
     with transaction() as session:
-        ids = [append(session, Event.STATE_CHANGED, new_id("rnd"), {"state": "encoded"}) for _ in range(PROOFS)]
+        ids = [
+            append(session, Event.STATE_CHANGED, new_id("rnd"), {"state": "encoded"}) for _ in range(PROOFS)
+        ]
         session.flush()
         real: dict[int, bytes] = {}
         for number, entry_id in enumerate(ids):

@@ -11,10 +11,10 @@ the next. So a nursery ends after a bounded number of files, and none is used un
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
-import signal
 import socket
 import sys
 from importlib import import_module
@@ -31,7 +31,6 @@ def main(descriptor: int, name: str) -> int:
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         return 1  # a fork copies one thread: the others' locks would stay locked
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel takes the ended ones away
     with socket.socket(fileno=descriptor) as parent:
         parent.send(READY)
         while True:
@@ -41,9 +40,12 @@ def main(descriptor: int, name: str) -> int:
             pid = os.fork()
             if pid == 0:
                 _become(child, parent, data, descriptors)
-            _tell(parent, pid)
-            for each in descriptors:
+            # A handle on the child: its number could be another process's by the time that it is ended.
+            handle = os.pidfd_open(pid)
+            socket.send_fds(parent, [STARTED], [handle])
+            for each in (handle, *descriptors):
                 os.close(each)
+            _reap()
 
 
 def _become(child: Any, parent: socket.socket, data: bytes, descriptors: list[int]) -> None:
@@ -51,7 +53,6 @@ def _become(child: Any, parent: socket.socket, data: bytes, descriptors: list[in
     code = 1
     try:
         parent.close()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         request = json.loads(data) | {"file": descriptors[0], "out": descriptors[1]}
         if len(descriptors) == 3:
             os.dup2(descriptors[2], 0)
@@ -60,15 +61,11 @@ def _become(child: Any, parent: socket.socket, data: bytes, descriptors: list[in
         os._exit(code)
 
 
-def _tell(parent: socket.socket, pid: int) -> None:
-    """A handle on the child: its number could be another process's by the time that it is ended."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:  # it has ended already
-        parent.send(STARTED)
-        return
-    socket.send_fds(parent, [STARTED], [handle])
-    os.close(handle)
+def _reap() -> None:
+    """Take away the children that have ended; the last ones are taken with the nursery."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 if __name__ == "__main__":
