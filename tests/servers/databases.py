@@ -1,4 +1,4 @@
-"""A test's own database on the running PostgreSQL: made from the template, and reached past the product by its owner."""
+"""A test's own database on the running PostgreSQL: made from the template, and reached past the product."""
 
 from __future__ import annotations
 
