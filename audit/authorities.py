@@ -332,7 +332,7 @@ def count_renders(session: Session, authority_id: str, render_ids: Sequence[str]
     """
     record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
     hold(session, fact_of(record_id or ""))
-    # Not the authority's own: others count under it meanwhile, one by one.
+    # Not the authority's own fact: others act under it meanwhile, and only the counting is one by one.
     seize(session, f"count of {record_id}")
     authority = get_authority(session, authority_id)
     if authority.status is not AuthorityStatus.GRANTED or authority.superseded_by is not None:

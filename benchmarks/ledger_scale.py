@@ -93,12 +93,12 @@ def _appended(count: int) -> dict[str, Any]:
 
 def _proofs(home: Path) -> dict[str, Any]:
     from audit.ledger import prove, verify_proof
-    from audit.ledger.tiles import LedgerFolder
+    from audit.ledger.tiles import LedgerFiles
     from audit.tables import LedgerEntryRow
     from core.database import reading
 
     entries = _synthetic(home / "ledger")
-    known = LedgerFolder().verifiers()
+    known = LedgerFiles().verifiers()
     times, used = [], []
     with reading() as session:
         for entry_id in entries:
@@ -121,7 +121,7 @@ def _synthetic(folder: Path) -> list[str]:
     from audit import keys
     from audit.ledger import Event, append
     from audit.ledger.merkle import complete_root, leaf_hash
-    from audit.ledger.tiles import HASH, WIDTH, LedgerFolder, TileReader, tile_path
+    from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, TileReader, tile_path
     from audit.notes import Checkpoint, sign_note
     from audit.tables import LedgerEntryRow
     from core.database import transaction
@@ -164,7 +164,7 @@ def _synthetic(folder: Path) -> list[str]:
             if len(tile) == WIDTH:
                 above.append(complete_root(tile))
         roots, level = above, level + 1
-    ledger = LedgerFolder()
+    ledger = LedgerFiles()
     checkpoint = Checkpoint(ledger.origin(), TREE, TileReader(ledger, TREE).root())
     note = sign_note(checkpoint.text(), checkpoint.origin, keys.private_key(keys.LEDGER))
     ledger.write("checkpoint", note.encode())
