@@ -22,6 +22,7 @@ NOT_BENCHMARKS = {
     "released_home",
     "render_scripts",
     "served",
+    "databases",
 }
 RESULTS = HERE / "results"
 

@@ -38,6 +38,11 @@ class MediaSettings(BaseSettings):
         120.0,
         description="A decoding child that keeps its reader waiting this long for one message is ended, seconds.",
     )
+    files_a_nursery: int = Field(
+        0,
+        description="Confined children are forked from a process that has loaded their libraries, and that a new one "
+        "replaces after this many files. 0: each child starts from nothing, with a memory layout of its own.",
+    )
 
 
 class WebSettings(BaseSettings):

@@ -45,6 +45,11 @@ def answer(request: dict[str, Any], settings: list[dict[str, Any]]) -> dict[str,
     return reading
 
 
+def load() -> None:
+    """Import what the child works with: in a nursery, before it forks."""
+    import c2pa  # noqa: F401
+
+
 def main(argument: str) -> int:
     request = json.loads(argument)
     settings = json.loads(sys.stdin.buffer.read())

@@ -37,6 +37,11 @@ def confine(memory_bytes: int, cpu_seconds: int) -> None:
             libc.unshare(new_user | new_net)
 
 
+def load() -> None:
+    """Import what the child works with: in a nursery, before it forks."""
+    from core.media import child_jobs  # noqa: F401
+
+
 def main(argument: str) -> int:
     request = json.loads(argument)
     confine(request["memory_bytes"], request["cpu_seconds"])

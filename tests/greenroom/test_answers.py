@@ -29,6 +29,7 @@ from greenroom.commands import analyze, render
 from greenroom.demo.report import Report
 from greenroom.output import Answer, print_answer, print_error, seconds
 from pipeline.analyze import document as analysis_of
+from pipeline.batch import BatchReport
 from pipeline.lists import RenderList
 from pipeline.models import Analysis
 from pipeline.paging import Page
@@ -343,6 +344,9 @@ def test_what_is_made_is_named(
     )
     made = {"pipeline.service.create_campaign": SimpleNamespace(id="cmp_1")}
     assert run(f"campaign create {file} --persona per_1", made)[1] == {"campaign": "cmp_1"}
+    report = BatchReport(rows=3, made=2, refused=1, errors=[(3, InputError("a field is missing", where="x"))])
+    _, told, code = run(f"campaign submit {file} --campaign cmp_1", {"pipeline.batch.submit": report})
+    assert (told["made"], told["errors"][0]["row"], told["batch"][:5], code) == (2, 3, "file-", 1)
     monkeypatch.setenv("GREENROOM_PASSWORD", "correct horse battery")
     account = SimpleNamespace(id="usr_1", email="a@b.example", role="admin")
     told = run(
@@ -476,8 +480,8 @@ TESTED = {
     "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",
     "watermark embed", "watermark detect", "policy check", "persona list", "persona add", "authority show",
     "authority revoke", "authority suspend", "authority resume", "authority supersede", "link make", "link list",
-    "link revoke", "campaign list", "campaign create", "ledger verify", "pki init", "pki anchors", "pki rotate",
-    "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
+    "link revoke", "campaign list", "campaign create", "campaign submit", "ledger verify", "pki init", "pki anchors",
+    "pki rotate", "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
     "user forget-factors", "models list", "models pull", "models verify", "demo", "up",
 }  # fmt: skip
 
