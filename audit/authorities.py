@@ -18,6 +18,7 @@ from audit import keys
 from audit.authority_reading import (
     authorities_of,
     authority_receipt,
+    fact_of,
     get_authority,
     status_bytes,
     verify_authority_receipt,
@@ -36,7 +37,7 @@ from audit.models import (
 )
 from audit.tables import AuthorityRenderRow, AuthorityRow, AuthorityStatusRow
 from core.canonical import canonical_json
-from core.database import now
+from core.database import hold, now, seize
 from core.errors import Conflict, InputError
 from core.ids import new_id
 from core.tables import OutboxRow
@@ -134,6 +135,7 @@ def _create(
     authority_id = new_id("aut")
     record_id, version = authority_id, 1
     if supersedes is not None:
+        _seize(session, supersedes)
         old = _end_by_date(session, get_authority(session, supersedes))
         if old.superseded_by is not None:
             raise Conflict(
@@ -229,8 +231,7 @@ def set_status(
         InputError: no reason, or an effect that cannot be taken back with the suspension.
     """
     wanted = AuthorityStatus(status)
-    # PostgreSQL: two changes at once take turns. SQLite: BEGIN IMMEDIATE has done it already.
-    session.execute(select(AuthorityRow.id).where(AuthorityRow.id == authority_id).with_for_update())
+    _seize(session, authority_id)
     current = get_authority(session, authority_id)
     if not reason.strip():
         raise InputError("a change of status needs a reason", where=authority_id, next_step="say why")
@@ -260,6 +261,13 @@ def set_status(
     )
     _tell(session, authority_id)
     return get_authority(session, authority_id)
+
+
+def _seize(session: Session, authority_id: str) -> None:
+    """Two changes at once follow each other, and both wait for whoever acts on what stands now."""
+    record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
+    if record_id is not None:
+        seize(session, fact_of(record_id))
 
 
 def _end_by_date(session: Session, current: Authority) -> Authority:
@@ -307,8 +315,11 @@ def count_render(session: Session, authority_id: str, render_id: str) -> int:
         AuthorityNotGranted: the authority is not granted, or superseded.
         RenderLimitReached: ``max_renders`` is used up, or was never stated.
     """
-    # PostgreSQL: the row lock makes the others wait. SQLite: BEGIN IMMEDIATE has done it already.
-    session.execute(select(AuthorityRow.id).where(AuthorityRow.id == authority_id).with_for_update())
+    record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
+    hold(session, fact_of(record_id or ""))
+    seize(
+        session, f"count of {record_id}"
+    )  # not the authority's own: others count under it meanwhile, one by one
     authority = get_authority(session, authority_id)
     if authority.status is not AuthorityStatus.GRANTED or authority.superseded_by is not None:
         state = "superseded" if authority.superseded_by else authority.status.value

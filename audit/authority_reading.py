@@ -17,6 +17,11 @@ from core.canonical import canonical_json
 from core.errors import NotFound
 
 
+def fact_of(record_id: str) -> str:
+    """The name of an authority's standing, all versions and statuses of it, among the facts that transactions hold."""
+    return f"authority {record_id}"
+
+
 def get_authority(session: Session, authority_id: str) -> Authority:
     """The authority as it stands now, every signature checked.
 

@@ -16,12 +16,12 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from audit.authority_reading import counted, read_version
+from audit.authority_reading import counted, fact_of, read_version
 from audit.errors import ForgedAuthority
 from audit.events import Event
 from audit.models import Authority, AuthorityStatus, Effect
 from audit.tables import AuthorityRow, LedgerEntryRow
-from core.database import now
+from core.database import hold, now
 from core.errors import NotFound
 
 State = Literal["granted", "not_yet", "suspended", "revoked", "expired"]
@@ -77,6 +77,8 @@ def authority_standing(
 ) -> AuthorityStanding:
     """The standing of the record that an authority belongs to, whichever of its versions is named.
 
+    In a writing transaction it stays so until that ends.
+
     Args:
         with_count: count the renders under it, for whoever asks for another one. Without, the count says 0.
 
@@ -115,12 +117,13 @@ def _state(authority: Authority, at: datetime) -> tuple[State, Effect]:
 
 
 def _versions(session: Session, authority_id: str) -> Sequence[AuthorityRow]:
-    record = select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id).scalar_subquery()
-    rows = session.scalars(
-        select(AuthorityRow).where(AuthorityRow.record_id == record).order_by(AuthorityRow.version)
-    ).all()
-    if not rows:
+    record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
+    if record_id is None:
         raise NotFound("there is no such authority", where=authority_id)
+    hold(session, fact_of(record_id))  # whoever acts on the answer acts before it changes
+    rows = session.scalars(
+        select(AuthorityRow).where(AuthorityRow.record_id == record_id).order_by(AuthorityRow.version)
+    ).all()
     if [row.version for row in rows] != list(range(1, len(rows) + 1)):
         raise ForgedAuthority("a version of the authority is missing", where=rows[0].record_id)
     return rows

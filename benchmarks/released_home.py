@@ -82,7 +82,8 @@ def _batch(w: World, first: Any, start: int, count: int, sizes: dict[int, int]) 
     from audit.tables import AuthorityRenderRow
     from core.blobs import blobs
     from core.canonical import digest_bytes
-    from core.database import VOUCHES, transaction
+    from core.database import transaction
+    from core.engines import VOUCHES
     from core.ids import new_id
     from core.tables import AssetRow
     from pipeline.tables import RenderRow

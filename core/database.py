@@ -1,30 +1,45 @@
-"""One database, two sizes: SQLite (WAL, BEGIN IMMEDIATE) or PostgreSQL.
+"""One database, two sizes: SQLite or PostgreSQL. Their engines are in core/engines.py.
 
-The habit: one request or one stage result is one transaction, opened with :func:`transaction`; nobody
-else commits, and no slow work happens inside.
+The habit: one request or one stage result is one transaction, opened with :func:`transaction`; nobody else commits,
+and no slow work happens inside.
+
+A transaction that decides something by rows that it does not change sees to it that they stay as they are. On SQLite
+one transaction writes at a time, and that is all. On PostgreSQL each statement sees what was committed before it, so:
+
+- :func:`take_turn`: two that take a turn on a row follow each other (two approvals of one render);
+- :func:`hold` and :func:`seize`: a fact of several rows has a name (an authority: its versions and their statuses). Any
+  number of transactions may hold it; who changes it seizes it, and waits for those.
+
+In this order, so that nobody waits in a circle: the render, the authority, the rest.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import fcntl
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar, TypeVar, cast
 
-from sqlalchemy import DateTime, Engine, MetaData, TypeDecorator, create_engine, event
-from sqlalchemy.engine import Dialect, ExceptionContext
+from sqlalchemy import Connection, CursorResult, DateTime, Engine, MetaData, TypeDecorator, text
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import JSON
 
 from core.covered import Covered, Uncovered
+from core.engines import READING_ONLY, make_engine
 from core.errors import DatabaseBusy
 from core.heartbeat import quiet
 from core.settings import get_settings
 
-BUSY_SECONDS = 30.0
-"""Waiting for SQLite's one write lock ends after this long, with :class:`core.errors.DatabaseBusy`."""
+Row = TypeVar("Row", bound="Base")
+_WRITES = "greenroom_writes"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -94,59 +109,6 @@ def moment_of(text: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-VOUCHES = "greenroom_vouches"
-"""Name of the SQL function that the triggers of pipeline/guard.py ask before a render becomes released."""
-
-
-def refuse_to_vouch(_render_id: object, _published_sha256: object) -> int:
-    """What every connection answers, except the release's own while it is open."""
-    return 0
-
-
-def make_engine(url: str) -> Engine:
-    """An engine with the pragmas and the transaction mode this system relies on.
-
-    On SQLite a lock that is not had within ``BUSY_SECONDS`` raises :class:`core.errors.DatabaseBusy`, wherever it was
-    waited for.
-    """
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
-
-    @event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # SQLAlchemy's recipe: we emit BEGIN ourselves
-        connection.create_function(VOUCHES, 2, refuse_to_vouch)
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={round(BUSY_SECONDS * 1000)}")
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        # IMMEDIATE takes the write lock at once: a read that later writes can then never fail half-way.
-        reading_only = connection.get_execution_options().get("reading_only", False)
-        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading_only else 'OFF'}")
-        connection.exec_driver_sql("BEGIN" if reading_only else "BEGIN IMMEDIATE")
-
-    event.listen(engine, "handle_error", _told_busy)
-    return engine
-
-
-def _told_busy(context: ExceptionContext) -> None:
-    """SQLite's "database is locked" in words that a person can act on."""
-    error = context.original_exception
-    # The low byte is the primary code (sqlite.org/rescode.html): busy in a snapshot or a recovery is busy too.
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        raise DatabaseBusy(
-            f"the database was locked by another process for {BUSY_SECONDS:g} seconds",
-            where="GREENROOM_DATABASE_URL",
-            next_step="try again; if it stays so, find the process that holds the lock and end it",
-        ) from error
-
-
 @lru_cache(maxsize=4)
 def _engine_for(url: str) -> Engine:
     if url.startswith("sqlite"):
@@ -164,18 +126,120 @@ def transaction() -> Iterator[Session]:
     """One transaction: committed when the block ends, rolled back when it raises. Nobody beats inside it.
 
     Raises:
-        DatabaseBusy: somebody else held the write lock for too long; nothing was changed.
+        DatabaseBusy: somebody else held a lock for too long, or the connection broke. Nothing was changed, unless it
+            broke during the commit: whoever tries again asks the rows first.
     """
-    with quiet(), Session(engine(), expire_on_commit=False) as session, session.begin():
+    with quiet(), Session(engine(), expire_on_commit=False, info={_WRITES: True}) as session, session.begin():
         yield session
 
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A consistent snapshot that takes no write lock. A write inside raises ``OperationalError``."""
-    with engine().connect().execution_options(reading_only=True) as connection:
+    """A consistent snapshot that takes no lock. A write inside raises ``DBAPIError``."""
+    with engine().connect().execution_options(**{READING_ONLY: True}) as connection:
         session = Session(connection, expire_on_commit=False)
         try:
             yield session
         finally:
             session.close()
+
+
+def take_turn(session: Session, table: type[Row], key: Any) -> Row | None:
+    """The row as it is once whoever had a turn on it, or was changing it, has ended. It is ours until we end.
+
+    In a snapshot: the row, which stays as it is anyway.
+    """
+    if not session.info.get(_WRITES):
+        return session.get(table, key)
+    session.flush()  # the row is read again: what was changed in memory would be lost
+    return session.get(table, key, with_for_update={"key_share": True}, populate_existing=True)
+
+
+def add_once(session: Session, row: Base) -> bool:
+    """Add a row unless there is one under its primary key or in another unique place of its; whether it was added.
+
+    Of two transactions that do so at once one adds it, and neither fails. The object itself stays outside of the session.
+    """
+    dialect = session.get_bind().dialect.name
+    insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
+    table = type(row).__table__
+    values = {name: value for name in table.columns.keys() if (value := getattr(row, name)) is not None}
+    added = session.execute(insert(type(row)).values(values).on_conflict_do_nothing())
+    return bool(cast("CursorResult[Any]", added).rowcount)
+
+
+def hold(session: Session, fact: str) -> None:
+    """Nobody seizes the fact of this name before we end. In a snapshot there is nothing to do."""
+    _lock_fact(session, "pg_advisory_xact_lock_shared", fact)
+
+
+def seize(session: Session, fact: str) -> None:
+    """Wait until nobody holds the fact of this name; until we end nobody does."""
+    _lock_fact(session, "pg_advisory_xact_lock", fact)
+
+
+def _lock_fact(session: Session, function: str, fact: str) -> None:
+    if session.info.get(_WRITES) and session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SELECT {function}(:number)"), {"number": _number(fact)})
+
+
+def _number(name: str) -> int:
+    """What PostgreSQL calls a lock: eight bytes of a digest, a number that no other name has."""
+    return int.from_bytes(hashlib.sha256(f"greenroom:{name}".encode()).digest()[:8], "big", signed=True)
+
+
+@contextmanager
+def exclusive(name: str, *, wait: bool = True) -> Iterator[Exclusive | None]:
+    """One process of the installation at a time is inside, on whatever machine; None for one that did not wait.
+
+    PostgreSQL: an advisory lock of a connection of its own. SQLite: a lock on a file of the home.
+
+    Raises:
+        DatabaseBusy: the wait took too long, or the database is not there.
+    """
+    if engine().dialect.name == "sqlite":
+        folder = get_settings().home / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f"{name}.lock").open("w") as file:
+            yield Exclusive() if _file_lock(file, wait) else None
+        return
+    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        had = _advisory_lock(connection, name, wait)
+        try:
+            yield Exclusive(connection) if had else None
+        finally:
+            # The lock belongs to the connection, which goes back to the pool: it is closed instead.
+            connection.invalidate() if had else None
+
+
+@dataclass(frozen=True)
+class Exclusive:
+    """What :func:`exclusive` gives. A connection can break, and its lock is then somebody else's."""
+
+    _connection: Connection | None = None
+
+    def still_held(self) -> bool:
+        """Whether the lock is ours at this moment; asked before what must not be done twice."""
+        if self._connection is None:
+            return True
+        try:
+            self._connection.execute(text("SELECT 1"))
+        except (DatabaseBusy, DBAPIError):
+            return False
+        return True
+
+
+def _file_lock(file: IO[str], wait: bool) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _advisory_lock(connection: Connection, name: str, wait: bool) -> bool:
+    number = {"number": _number(f"exclusive:{name}")}
+    if wait:
+        connection.execute(text("SELECT pg_advisory_lock(:number)"), number)
+        return True
+    return bool(connection.execute(text("SELECT pg_try_advisory_lock(:number)"), number).scalar_one())

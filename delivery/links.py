@@ -13,7 +13,7 @@ from audit.ledger import Event, append
 from audit.ledger.entries import timestamp
 from audit.tables import LedgerEntryRow
 from core.blobs import blobs
-from core.database import now, reading, transaction
+from core.database import now, reading, take_turn, transaction
 from core.errors import InputError, NotFound
 from core.ids import new_id
 from core.models import AssetRole
@@ -104,7 +104,7 @@ def list_links(render_id: str, *, brand_id: str) -> list[LinkRow]:
 def revoke_link(link_id: str, *, brand_id: str, actor_id: str) -> LinkRow:
     """Take one link back; the render and its other links stay. Revoking it again changes nothing."""
     with transaction() as session:
-        row = session.get(LinkRow, link_id)
+        row = take_turn(session, LinkRow, link_id)
         if row is None or row.brand_id != brand_id:
             raise NotFound("no such link", where=link_id, next_step="check the id")
         if row.revoked_at is None:

@@ -197,8 +197,8 @@ def _each(authority_id: str, which: Any, act: Any) -> int:
     while True:
         beat()
         with transaction() as session:
-            standing = authority_standing(session, authority_id)
             rows = _renders(session, authority_id, and_(which, RenderRow.id > after), limit=CHUNK)
+            standing = authority_standing(session, authority_id)
             for row in rows:
                 moved += bool(act(session, row, standing))
         if not rows:
@@ -207,9 +207,14 @@ def _each(authority_id: str, which: Any, act: Any) -> int:
 
 
 def _renders(session: Session, authority_id: str, which: Any, *, limit: int) -> Sequence[RenderRow]:
-    """Renders under an authority's record, whichever version their persona names, by id."""
+    """Renders under an authority's record, whichever version their persona names, by id; each is ours until we end.
+
+    PostgreSQL looks again once it has a render's turn: one that was moved meanwhile is left out.
+    """
     under = RenderRow.campaign_id.in_(_campaigns(authority_id))
-    return session.scalars(select(RenderRow).where(under, which).order_by(RenderRow.id).limit(limit)).all()
+    query = select(RenderRow).where(under, which).order_by(RenderRow.id).limit(limit)
+    ours = query.with_for_update(key_share=True, of=RenderRow).execution_options(populate_existing=True)
+    return session.scalars(ours).all()
 
 
 def _campaigns(authority_id: str) -> Select[str]:

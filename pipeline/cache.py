@@ -10,7 +10,7 @@ import hmac
 from typing import Any
 
 from core.canonical import canonical_json
-from core.database import reading, transaction
+from core.database import add_once, reading, transaction
 from core.secrets import derived_key
 from pipeline.tables import StageResultRow
 
@@ -31,5 +31,4 @@ def remembered(key: str) -> dict[str, Any] | None:
 def remember(key: str, *, brand_id: str, stage: str, result: dict[str, Any]) -> None:
     """Store a result; the first one under a key stays."""
     with transaction() as session:
-        if session.get(StageResultRow, key) is None:
-            session.add(StageResultRow(key=key, brand_id=brand_id, stage=stage, result=result))
+        add_once(session, StageResultRow(key=key, brand_id=brand_id, stage=stage, result=result))

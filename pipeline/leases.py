@@ -178,10 +178,14 @@ def claim(render_id: str, stage: StageSpec | None = None, *, at_once: bool = Fal
 def free_leases_of(owner: str) -> list[str]:
     """End the leases of a process that is known to be dead; returns the renders that wait again."""
     with transaction() as session:
-        rows = session.query(RenderRow).filter(RenderRow.lease_owner == owner).all()
-        for row in rows:
-            row.lease_owner, row.lease_until, row.lease_started, row.hinted_at = None, None, None, None
-        return [row.id for row in rows]
+        freed = session.scalars(
+            update(RenderRow)
+            .where(RenderRow.lease_owner == owner)
+            .values(lease_owner=None, lease_until=None, lease_started=None, hinted_at=None)
+            .returning(RenderRow.id)
+            .execution_options(synchronize_session=False)
+        )
+        return list(freed)
 
 
 def _count(result: Any) -> int:

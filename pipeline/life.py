@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from audit.errors import LedgerInconsistent
 from audit.ledger import Event, append
-from core.database import Base, now
+from core.database import Base, now, take_turn
 from core.errors import Conflict
 from pipeline import outbox
 from pipeline.agreement import check_agreement
@@ -107,8 +107,7 @@ def _altered(session: Session, render_id: str, *, may_end: bool) -> bool:
     What is recorded next commits to the whole row: such a change does not enter the record as a step's doing. An
     end is recorded all the same, and its entry says that the row was altered.
     """
-    session.flush()
-    row = session.get(RenderRow, render_id, populate_existing=True)
+    row = take_turn(session, RenderRow, render_id)  # row and entries are then of one moment
     try:
         if row is not None:
             check_agreement(session, row)

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
+from core.database import take_turn
 from core.errors import NotFound
 from core.tables import BrandRow
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
@@ -14,8 +15,10 @@ Row = TypeVar("Row", BrandRow, PersonaRow, CampaignRow, RenderRow)
 
 
 def owned(session: Session, table: type[Row], key: str, brand_id: str) -> Row:
-    """The row. Raises NotFound when there is none, or it is another brand's."""
-    row = session.get(table, key)
+    """The row; a writing transaction has its turn on a render. Raises NotFound when there is none, or it is another
+    brand's.
+    """
+    row = take_turn(session, table, key) if table is RenderRow else session.get(table, key)
     owner = None if row is None else (row.id if isinstance(row, BrandRow) else row.brand_id)
     if row is None or owner != brand_id:
         raise NotFound(

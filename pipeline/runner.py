@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from audit.errors import AuthorityNotGranted, LedgerInconsistent, RenderLimitReached
-from core.database import reading, transaction
+from core.database import reading, take_turn, transaction
 from core.errors import GreenroomError, InputError
 from core.heartbeat import beating
 from core.settings import get_settings
@@ -19,6 +19,7 @@ from pipeline.life import move
 from pipeline.stages import examine, inspect, picture, script, seal, voice
 from pipeline.standing import authority_of
 from pipeline.states import State
+from pipeline.tables import RenderRow
 
 log = logging.getLogger("greenroom.pipeline")
 
@@ -145,6 +146,7 @@ def _record(job: Job, outcome: Outcome, seconds: float) -> None:
 
 def _commit(job: Job, outcome: Outcome, seconds: float) -> None:
     with transaction() as session:
+        take_turn(session, RenderRow, job.render.id)
         if outcome.state not in (
             State.FAILED,
             State.BLOCKED,

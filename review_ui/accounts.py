@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
-from core.database import Base, now, reading, transaction
+from core.database import Base, now, reading, seize, transaction
 from core.errors import Conflict, Forbidden, InputError, IntegrityError, NotFound
 from core.ids import new_id
 from core.tables import BrandRow
@@ -47,6 +47,7 @@ def create_account(*, brand_id: str, email: str, role: str, password: str) -> Ac
     with transaction() as session:
         if session.get(BrandRow, brand_id) is None:
             raise InputError("there is no such brand", where=brand_id, next_step="check the id")
+        seize(session, f"account of {address}")
         if session.scalar(select(AccountRow).where(AccountRow.email == address)):
             raise Conflict("this address has an account already", where="email", next_step="sign in")
         append(session, Event.USER_CREATED, row.id, {"role": role, "brand_id": brand_id}, rows=[row])

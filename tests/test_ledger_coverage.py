@@ -25,7 +25,8 @@ from audit.events import RESERVED, Event
 from audit.ledger import LedgerReport, append, sequence_pending, verify_ledger
 from audit.tables import ApprovalRow, covered_tables
 from core.covered import Covered, Uncovered
-from core.database import VOUCHES, Base, engine, reading, transaction
+from core.database import Base, engine, reading, transaction
+from core.engines import VOUCHES
 from delivery.links import list_links, make_link, revoke_link
 from pipeline.intake import import_video
 from pipeline.standing import standing_of

@@ -13,6 +13,7 @@ from sqlalchemy import JSON, Column, Integer, MetaData, Table, func, select, tab
 from sqlalchemy.exc import OperationalError
 
 import core.database
+import core.engines
 from core.database import Base, engine, reading, transaction
 from core.errors import DatabaseBusy
 from core.heartbeat import beat, beating
@@ -25,7 +26,7 @@ FACTS = Base.type_annotation_map[dict[str, Any]]
 @pytest.fixture
 def impatient(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home whose lock nobody waits for longer than a moment."""
-    monkeypatch.setattr(core.database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(core.engines, "BUSY_SECONDS", 0.1)
     core.database._engine_for.cache_clear()
     return home
 

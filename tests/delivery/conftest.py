@@ -13,6 +13,7 @@ from tests.kit.models import Recorded
 from tests.kit.saving import Saved
 from tests.kit.world import World
 from tests.kit.world import world as open_world
+from tests.servers.both import pytest_generate_tests  # noqa: F401
 
 Kept = tuple[World, RenderRow, Saved]
 

@@ -1,6 +1,7 @@
 """The back door (trust step 12): every way to write `released` past the release is refused by the database itself.
 
-On SQLite; a render stands before it that is approved and right in all respects, so that nothing else refuses.
+On SQLite (the other database: test_guard_postgresql.py); a render stands before it that is approved and right in all
+respects, so that nothing else refuses.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from core.database import VOUCHES, engine, reading, transaction
+from core.database import engine, reading, transaction
+from core.engines import VOUCHES
 from core.errors import IntegrityError
 from core.ids import new_id
 from greenroom.database import migrate
-from pipeline.guard import REFUSAL, TRIGGERS, release_transaction
+from pipeline.guard import REFUSAL, release_transaction
+from pipeline.guard_sqlite import TRIGGERS
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from tests.kit.workers import as_owner, stored
 from tests.kit.world import World
 from tests.kit.world import world as open_world
+
+pytestmark = pytest.mark.only("sqlite")
 
 RENDERS = RenderRow.__table__
 DIGEST = "ab" * 32

@@ -9,23 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.database import engine
+from core.settings import get_settings
+from tests.servers.databases import name_of, running
 
 
 @dataclass(frozen=True)
 class Saved:
-    """The database, the ledger folder and the blobs (bytes, and when each was written). Keys are not part of it."""
+    """The database (bytes, or the name of PostgreSQL's copy), the ledger folder and the blobs (bytes, and when each was
+    written). Keys are not part of it.
+    """
 
-    database: bytes
+    database: bytes | str
     ledger: dict[Path, bytes]
     blobs: dict[Path, tuple[int, bytes]]
 
 
 def save(home: Path) -> Saved:
     """What is committed now."""
-    with closing(sqlite3.connect(home / "greenroom.db")) as connection:
-        database = connection.serialize()
     return Saved(
-        database,
+        _database(home),
         {path.relative_to(home): path.read_bytes() for path in _files(home / "ledger")},
         {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in _files(home / "blobs")},
     )
@@ -34,9 +36,12 @@ def save(home: Path) -> Saved:
 def restore(home: Path, saved: Saved) -> None:
     """Back to what was saved: what came since goes, what was changed or deleted comes back."""
     engine().dispose()
-    for rest in ("greenroom.db-wal", "greenroom.db-shm"):
-        (home / rest).unlink(missing_ok=True)
-    (home / "greenroom.db").write_bytes(saved.database)
+    if isinstance(saved.database, str):
+        running().replace(name_of(get_settings().database_url), saved.database)
+    else:
+        for rest in ("greenroom.db-wal", "greenroom.db-shm"):
+            (home / rest).unlink(missing_ok=True)
+        (home / "greenroom.db").write_bytes(saved.database)
     shutil.rmtree(home / "ledger", ignore_errors=True)
     for relative, data in saved.ledger.items():
         (home / relative).parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +52,14 @@ def restore(home: Path, saved: Saved) -> None:
     for path, (when, data) in saved.blobs.items():
         if written.get(path) != when:
             path.write_bytes(data)
+
+
+def _database(home: Path) -> bytes | str:
+    if get_settings().database_url:
+        engine().dispose()  # a database is copied while nobody is connected to it
+        return running().create(name_of(get_settings().database_url))
+    with closing(sqlite3.connect(home / "greenroom.db")) as connection:
+        return connection.serialize()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -5,9 +5,8 @@ Read the package's docstring first: recorded results stand in for every model.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from audit.authorities import set_status
 from audit.ledger import Event, LedgerReport, append, sequence_pending, verify_ledger
 from audit.models import Authority, Scope
 from audit.standing import authority_standing
-from core.database import VOUCHES, reading, transaction
+from core.database import reading, transaction
 from core.ids import new_id
 from delivery.recall import recall
 from delivery.release import release
@@ -29,6 +28,7 @@ from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from provenance.models import VerifyReport
 from provenance.verify import verify
 from review_ui.accounts import create_account
+from tests.kit import past
 from tests.kit.authorities import make_authority, make_persona
 from tests.kit.clock import Clock
 from tests.kit.home import Signer, all_tables, at_home
@@ -223,9 +223,7 @@ class World:
 
     def as_database_owner(self, statement: str, *values: Any) -> int:
         """One SQL statement past the product and its triggers, as whoever owns the file; how many rows it touched."""
-        with closing(sqlite3.connect(self.home / "greenroom.db", timeout=30)) as connection, connection:
-            connection.create_function(VOUCHES, 2, lambda *_: 1)
-            return connection.execute(statement, values).rowcount
+        return past.as_owner(statement, *values)
 
     def record_as_it_is(self, render: RenderRow | str) -> RenderRow:
         """An entry that commits to the render and campaign as they are now: the database's owner can write that too.

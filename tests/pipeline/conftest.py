@@ -14,6 +14,7 @@ from core.ids import new_id
 from core.tables import BrandRow
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from tests.kit.fixtures import real_world, world  # noqa: F401
+from tests.servers.both import pytest_generate_tests  # noqa: F401
 
 MakeRender = Callable[..., RenderRow]
 

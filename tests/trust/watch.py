@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from audit.ledger import verify_ledger
 from core.database import now
 from delivery.errors import LinkGone, LinkTakenBack
 from delivery.links import open_link
+from tests.kit import past
 from tests.kit.world import World
 from tests.trust.book import Book, Video, Violation
 
@@ -22,8 +21,7 @@ _turn = itertools.count()
 
 def rows(w: World, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Straight from the database, past every class of the product."""
-    with closing(sqlite3.connect(f"file:{w.home / 'greenroom.db'}?mode=ro", uri=True)) as connection:
-        return connection.execute(statement, values).fetchall()
+    return past.ask(statement, *values)
 
 
 def see(w: World, book: Book) -> None:
