@@ -21,7 +21,7 @@ from core.errors import BlobStoreFull, BlobStoreUnavailable, IntegrityError, Not
 from core.models import AssetRole
 from core.settings import get_settings
 from tests.faults.faulty_store import FaultyStore, faulty_store
-from tests.servers.s3 import S3, s3_server
+from tests.servers.s3 import S3
 
 DATA = b"a published video" * 8000
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -36,22 +36,8 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with s3_server() as running:
-        yield running
-
-
 @pytest.fixture
-def s3_bucket(s3: S3, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A new bucket's URL; the client's environment leads to it."""
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
-    return s3.bucket()
-
-
-@pytest.fixture
-def server(s3: S3, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyStore]:
+def server(s3: S3, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyStore]:
     """What stands between: it misbehaves on demand."""
     with faulty_store(s3.port) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.address)
@@ -59,8 +45,8 @@ def server(s3: S3, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 @pytest.fixture
-def store(server: FaultyStore, s3_bucket: str, tmp_path: Path) -> ObstoreBlobs:
-    return ObstoreBlobs(s3_bucket, tmp_path / "cache", 10**9, silence=0.3)
+def store(server: FaultyStore, s3_url: str, tmp_path: Path) -> ObstoreBlobs:
+    return ObstoreBlobs(s3_url, tmp_path / "cache", 10**9, silence=0.3)
 
 
 def cached(tmp_path: Path) -> list[Path]:
@@ -209,9 +195,9 @@ def test_what_this_process_deletes_is_gone_at_once(store: ObstoreBlobs, server: 
 
 
 def test_the_processes_store_keeps_its_connections(
-    server: FaultyStore, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
+    server: FaultyStore, s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GREENROOM_BLOB_URL", s3_bucket)
+    monkeypatch.setenv("GREENROOM_BLOB_URL", s3_url)
     get_settings.cache_clear()
     first = blobs()
     assert blobs() is first
@@ -308,12 +294,12 @@ def _read(url: str, cache: Path, times: int, answers: multiprocessing.Queue) -> 
     answers.put(right)
 
 
-def test_two_processes_read_and_prune_one_cache(s3_bucket: str, tmp_path: Path, file: Path) -> None:
-    ObstoreBlobs(s3_bucket, tmp_path / "cache", 1_000, silence=5.0).put_file(file, PUBLISHED)
+def test_two_processes_read_and_prune_one_cache(s3_url: str, tmp_path: Path, file: Path) -> None:
+    ObstoreBlobs(s3_url, tmp_path / "cache", 1_000, silence=5.0).put_file(file, PUBLISHED)
     spawn = multiprocessing.get_context("spawn")
     answers = spawn.Queue()
     readers = [
-        spawn.Process(target=_read, args=(s3_bucket, tmp_path / "cache", 60, answers)) for _ in range(2)
+        spawn.Process(target=_read, args=(s3_url, tmp_path / "cache", 60, answers)) for _ in range(2)
     ]
     for reader in readers:
         reader.start()

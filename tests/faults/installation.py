@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
 from sqlalchemy import select
@@ -254,21 +254,20 @@ def installation(
     home: Path,
     nursery: Nursery,
     *,
-    on: Literal["files", "servers"] = "files",
-    running: tuple[Postgres, Redis, S3] | None = None,
+    on: tuple[Postgres, Redis, S3] | None = None,
     workers: int = 1,
     **environment: str,
 ) -> Iterator[Installation]:
-    """A brand in a fresh home with its relay, its workers and a web process, all running."""
+    """A brand in a fresh home with its relay, its workers and a web process, all running.
+
+    Args:
+        on: the servers of the large shape; None: SQLite, a folder and the filesystem transport.
+    """
     with ExitStack() as stack:
-        servers, make_tables, more = None, None, {}
-        if on == "servers":
-            assert running is not None
-            servers, more = stack.enter_context(_servers(*running))
-            make_tables = lambda: None  # noqa: E731 - the template has them
+        servers, more = stack.enter_context(_servers(*on)) if on else (None, {})
         variables = {**QUICK, **more, **environment, "GREENROOM_HOME": str(home)}
         stack.enter_context(_variables(variables))
-        world = stack.enter_context(open_world(home, signer="recorded", make_tables=make_tables))
+        world = stack.enter_context(open_world(home, signer="recorded"))
         greenroom = Installation(world, variables, nursery, servers)
         stack.callback(greenroom.stop)
         greenroom.start("relay", "relay")
