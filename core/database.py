@@ -158,12 +158,13 @@ def take_turn(session: Session, table: type[Row], key: Any) -> Row | None:
 def add_once(session: Session, row: Base) -> bool:
     """Add a row unless there is one under its primary key or in another unique place of its; whether it was added.
 
-    Of two transactions that do so at once one adds it, and neither fails. The object itself stays outside of the session.
+    Of two transactions that do so at once one adds it, and neither fails. The object itself stays outside.
     """
     dialect = session.get_bind().dialect.name
     insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
     table = type(row).__table__
-    values = {name: value for name in table.columns.keys() if (value := getattr(row, name)) is not None}
+    found = {column.key: getattr(row, column.key) for column in table.columns}
+    values = {name: value for name, value in found.items() if value is not None}
     added = session.execute(insert(type(row)).values(values).on_conflict_do_nothing())
     return bool(cast("CursorResult[Any]", added).rowcount)
 

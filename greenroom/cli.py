@@ -37,6 +37,7 @@ COMMANDS = (
     "pki",
     "user",
     "models",
+    "migrate",
 )
 
 FAILED = 3

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.guard_sqlite import REFUSAL
 
+# The bodies are put together from our own constants alone.
 _VOUCH = f"""
 DECLARE
     render renders%ROWTYPE;
@@ -30,16 +31,16 @@ BEGIN
     IF render.state IS DISTINCT FROM 'approved' OR published IS NULL
         OR NOT EXISTS (
             SELECT FROM approvals
-            WHERE render_id = vouched AND sealed_sha256 = render.sealed_sha256 AND essence = render.essence
-                AND verdict = 'approve' AND reviewer_id <> render.maker_id)
+            WHERE render_id = vouched AND sealed_sha256 = render.sealed_sha256 AND verdict = 'approve'
+                AND reviewer_id <> render.maker_id)
         OR EXISTS (SELECT FROM approvals
             WHERE render_id = vouched AND sealed_sha256 = render.sealed_sha256 AND verdict = 'reject')
     THEN
         RAISE EXCEPTION '{REFUSAL}: this render is not approved' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    INSERT INTO release_vouches VALUES (pg_current_xact_id(), vouched, published);
+    INSERT INTO release_vouches VALUES (pg_current_xact_id()::text, vouched, published);
 END
-"""
+"""  # noqa: S608
 
 _GUARD = f"""
 BEGIN
@@ -50,14 +51,14 @@ BEGIN
     THEN
         -- Used up: one vouch is for one change.
         DELETE FROM release_vouches
-            WHERE xact = pg_current_xact_id() AND render_id = NEW.id AND published_sha256 = NEW.published_sha256;
+            WHERE xact = pg_current_xact_id()::text AND render_id = NEW.id AND published_sha256 = NEW.published_sha256;
         IF NOT FOUND THEN
             RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'insufficient_privilege';
         END IF;
     END IF;
     RETURN NEW;
 END
-"""
+"""  # noqa: S608
 
 _DEFINER = "LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp"
 FUNCTIONS = {"greenroom_vouch": _VOUCH, "greenroom_guard_released": _GUARD}
@@ -66,7 +67,7 @@ FUNCTIONS = {"greenroom_vouch": _VOUCH, "greenroom_guard_released": _GUARD}
 TRIGGER = "renders_released"
 
 STATEMENTS = (
-    "CREATE TABLE release_vouches (xact xid8 NOT NULL, render_id text NOT NULL, published_sha256 text NOT NULL)",
+    "CREATE TABLE release_vouches (xact text NOT NULL, render_id text NOT NULL, published_sha256 text NOT NULL)",
     "REVOKE ALL ON release_vouches FROM PUBLIC",
     f"CREATE FUNCTION greenroom_vouch(vouched text, published text) RETURNS void {_DEFINER} AS $${_VOUCH}$$",
     f"CREATE FUNCTION greenroom_guard_released() RETURNS trigger {_DEFINER} AS $${_GUARD}$$",

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.servers.fixtures import database_kind, postgres, postgres_url, redis, redis_url, s3, s3_url  # noqa: F401
-
 os.environ.setdefault("GREENROOM_ENVIRONMENT", "test")
+
+pytest_plugins = ["tests.servers.fixtures"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_kind: str) -> Iterator[Path]:
-    """A temporary Greenroom home with every table, and settings that point at it; the database as `database_kind` says."""
+    """A temporary Greenroom home with every table, and settings that point at it."""
     from core.database import Base, engine
     from core.settings import get_settings
 

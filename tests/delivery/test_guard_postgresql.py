@@ -1,4 +1,4 @@
-"""The back door on PostgreSQL (trust step 12): the role of the processes cannot write `released`, nor undo what forbids it."""
+"""The back door on PostgreSQL (trust step 12): the processes' role cannot write `released`, nor undo the guard."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ UNDOING = {
     ),
     "say that triggers do not fire": "SET session_replication_role = replica",
     "become the owner": f"SET ROLE {OWNER}",
-    "vouch by hand": f"INSERT INTO release_vouches VALUES (pg_current_xact_id(), 'rnd_1', '{DIGEST}')",
+    "vouch by hand": f"INSERT INTO release_vouches VALUES (pg_current_xact_id()::text, 'rnd_1', '{DIGEST}')",
     "read what is vouched for": "SELECT * FROM release_vouches",
     "empty the renders": "TRUNCATE renders CASCADE",
     "change a decision": "UPDATE approvals SET verdict = 'approve'",
@@ -85,7 +85,7 @@ def test_a_back_door_is_refused_by_the_database(world: World, name: str):
 
 @pytest.mark.parametrize("name", UNDOING)
 def test_the_processes_role_cannot_undo_what_forbids_it(world: World, name: str):
-    with pytest.raises(DBAPIError, match="must be owner|permission denied"), transaction() as session:
+    with pytest.raises(DBAPIError, match=r"must be owner|permission denied"), transaction() as session:
         session.execute(text(UNDOING[name]))
 
 
