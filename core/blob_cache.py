@@ -28,7 +28,9 @@ class Cache:
         path = self._path(sha256)
         try:
             if path.stat().st_mtime < time.time() - _TOUCH_SECONDS:
-                os.utime(path)  # never Path.touch(): beside another process that prunes it would make an empty file
+                os.utime(
+                    path
+                )  # never Path.touch(): beside another process that prunes it would make an empty file
             if digest_file_once(path) == sha256:
                 return path
         except FileNotFoundError:

@@ -198,7 +198,10 @@ class ObstoreBlobs:
     def _size_at(self, key: str) -> int | None:
         """Past this machine an answer is used again for a few seconds: a door asks each time. An absence is not."""
         if self._folder:
-            with in_words("looking", may_be_absent=True), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            with (
+                in_words("looking", may_be_absent=True),
+                contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            ):
                 # The system's own call is ten times as quick as the library's.
                 return (self._folder / key).stat().st_size
             return None

@@ -186,7 +186,9 @@ def test_an_absence_is_never_remembered(store: ObstoreBlobs, server: FaultyStore
     assert store.size(SHA256, PUBLISHED) == len(DATA)
 
 
-def test_what_this_process_deletes_is_gone_at_once(store: ObstoreBlobs, server: FaultyStore, file: Path) -> None:
+def test_what_this_process_deletes_is_gone_at_once(
+    store: ObstoreBlobs, server: FaultyStore, file: Path
+) -> None:
     store.put_file(file, PUBLISHED)
     assert store.exists(SHA256, PUBLISHED)
     store.delete(SHA256, PUBLISHED)
@@ -247,7 +249,10 @@ def test_a_file_that_may_not_grow_leaves_no_half_file(tmp_path: Path, file: Path
         "except BlobStoreFull as error: print(error)\n"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", child, str(file), str(tmp_path / "blobs")], capture_output=True, text=True, check=True
+        [sys.executable, "-c", child, str(file), str(tmp_path / "blobs")],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert answer.stdout.startswith("a file found no room: the disk is full.")
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
@@ -267,7 +272,9 @@ def test_a_killed_writer_leaves_a_part_that_is_swept_a_day_later(tmp_path: Path,
     assert not left.exists()
 
 
-def test_a_folder_that_cannot_be_read_is_said_in_words(tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_said_in_words(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = ObstoreBlobs(f"file://{tmp_path / 'blobs'}", tmp_path / "cache", 10**9)
     store.put_file(file, PUBLISHED)
 
@@ -298,9 +305,7 @@ def test_two_processes_read_and_prune_one_cache(s3_url: str, tmp_path: Path, fil
     ObstoreBlobs(s3_url, tmp_path / "cache", 1_000, silence=5.0).put_file(file, PUBLISHED)
     spawn = multiprocessing.get_context("spawn")
     answers = spawn.Queue()
-    readers = [
-        spawn.Process(target=_read, args=(s3_url, tmp_path / "cache", 60, answers)) for _ in range(2)
-    ]
+    readers = [spawn.Process(target=_read, args=(s3_url, tmp_path / "cache", 60, answers)) for _ in range(2)]
     for reader in readers:
         reader.start()
     assert [answers.get(timeout=60) for _ in readers] == [60, 60]

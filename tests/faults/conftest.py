@@ -1,4 +1,4 @@
-"""One nursery and one set of servers for all tests of faults; an installation on each for those that leave it mended."""
+"""One nursery for all tests of faults, and an installation on each shape, one after the other; each test gets it mended."""
 
 from __future__ import annotations
 
@@ -6,39 +6,43 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.installation import Installation, Nursery, installation
-from tests.servers.postgres import Postgres
+from tests.faults.installation import Installation, Nursery, Servers, installation
 from tests.servers.redis import redis_server
-from tests.servers.s3 import S3
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nursery() -> Iterator[Nursery]:
     running = Nursery()
     yield running
     running.close()
 
 
-@pytest.fixture(scope="module")
-def on_files(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """SQLite, a blob folder and the filesystem transport."""
-    with installation(tmp_path_factory.mktemp("files") / "home", nursery) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def on_servers(
-    nursery: Nursery, tmp_path_factory: pytest.TempPathFactory, postgres: Postgres, s3: S3
+@pytest.fixture(scope="package", params=["files", "servers"])
+def shape(
+    request: pytest.FixtureRequest, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    """PostgreSQL, Redis and S3."""
-    with redis_server() as redis:
-        home = tmp_path_factory.mktemp("servers") / "home"
-        with installation(home, nursery, on=(postgres, redis, s3)) as running:
+    """``files``: SQLite, a blob folder, the filesystem transport. ``servers``: PostgreSQL, S3 and Redis."""
+    home = tmp_path_factory.mktemp(request.param) / "home"
+    if request.param == "files":
+        with installation(home, nursery) as running:
             yield running
+    else:
+        with redis_server() as redis:
+            on = request.getfixturevalue("postgres"), redis, request.getfixturevalue("s3")
+            with installation(home, nursery, on=on) as running:
+                yield running
 
 
-@pytest.fixture(params=["files", "servers"])
-def greenroom(request: pytest.FixtureRequest) -> Installation:
-    """A running installation; what is broken there is mended when the test ends."""
-    running: Installation = request.getfixturevalue(f"on_{request.param}")
-    return running
+@pytest.fixture
+def greenroom(shape: Installation) -> Iterator[Installation]:
+    """A running installation; what a test has broken there is mended afterwards, also where it failed."""
+    shape.submitted = []
+    yield shape
+    shape.mend()
+
+
+@pytest.fixture
+def servers(greenroom: Installation) -> Servers:
+    """What the large shape stands on: for tests that say ``@ON_SERVERS``."""
+    assert greenroom.servers is not None
+    return greenroom.servers

@@ -28,7 +28,15 @@ from pipeline.states import State
 from pipeline.tables import RenderRow
 from tests.faults.installation import Installation
 
-SETTLED = {State.IN_REVIEW, State.APPROVED, State.RELEASED, State.BLOCKED, State.FAILED, State.REJECTED, State.RECALLED}
+SETTLED = {
+    State.IN_REVIEW,
+    State.APPROVED,
+    State.RELEASED,
+    State.BLOCKED,
+    State.FAILED,
+    State.REJECTED,
+    State.RECALLED,
+}
 WITH_REASON = {State.BLOCKED, State.FAILED}
 _ROLES = (AssetRole.EXAMINED, AssetRole.SEALED, AssetRole.PUBLISHED)
 
@@ -85,14 +93,18 @@ def _twice(row: RenderRow, found: Broken) -> None:
             return session.scalar(select(func.count()).select_from(what).where(*where)) or 0  # type: ignore[arg-type]
 
         entries = count(
-            LedgerEntryRow, LedgerEntryRow.subject == row.id, LedgerEntryRow.event == Event.ASSET_RELEASED.value
+            LedgerEntryRow,
+            LedgerEntryRow.subject == row.id,
+            LedgerEntryRow.event == Event.ASSET_RELEASED.value,
         )
         roles = Counter(session.scalars(select(AssetRow.role).where(AssetRow.render_id == row.id)))
         counted = count(AuthorityRenderRow, AuthorityRenderRow.render_id == row.id)
         receipts = Counter(session.scalars(select(ReceiptRow.gate).where(ReceiptRow.essence == row.essence)))
     out = int(row.state in (State.RELEASED, State.RECALLED) and row.published_sha256 is not None)
     if (entries, roles[AssetRole.PUBLISHED.value]) != (out, out):
-        found.released_twice.append(f"{row.id} is {row.state}: {entries} entries of its release, {dict(roles)}")
+        found.released_twice.append(
+            f"{row.id} is {row.state}: {entries} entries of its release, {dict(roles)}"
+        )
     more = {name: number for name, number in {**roles, **receipts, "counted": counted}.items() if number > 1}
     if more:
         found.released_twice.append(f"{row.id} has more than one of {more}")
@@ -131,7 +143,10 @@ def _files(greenroom: Installation, found: Broken) -> None:
     """No file that no row names is served under any name, and the sweep leaves exactly those that rows name."""
     store = blobs()
     with reading() as session:
-        named = {role: set(session.scalars(select(AssetRow.sha256).where(AssetRow.role == role))) for role in _ROLES}
+        named = {
+            role: set(session.scalars(select(AssetRow.sha256).where(AssetRow.role == role)))
+            for role in _ROLES
+        }
     for role in _ROLES:
         for orphan in {name for name, _ in store.names(role)} - named[role]:
             for path in (f"/v/{orphan}", f"/v/{orphan}/video.mp4", f"/renders/{orphan}/video"):

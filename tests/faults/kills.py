@@ -24,7 +24,9 @@ def ordered(greenroom: Installation, point: str, act: Callable[[], object], *, w
     return pid
 
 
-def a_life(greenroom: Installation, campaign: CampaignRow, stage_points: list[str], release_point: str) -> list[str]:
+def a_life(
+    greenroom: Installation, campaign: CampaignRow, stage_points: list[str], release_point: str
+) -> list[str]:
     """One render from its submission to its release; its worker is killed in every stage and in the release.
 
     Args:

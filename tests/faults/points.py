@@ -28,6 +28,7 @@ ORDER, DONE = "order", "order.done"
 
 WORKED = STAGES[1:]  # the script's is done where the video is asked for, in the web process
 STAGE_POINTS = tuple(f"{stage.name} {seam}" for stage in WORKED for seam in seams.STAGE)
+WORK_POINTS = tuple(f"{stage.name} works" for stage in WORKED)  # a render that is its worker's end dies here
 RELEASE_POINTS = tuple(f"release {seam}" for seam in seams.RELEASE)
 RELAY_POINTS = ("relay sends", "relay sent")
 SEQUENCER_POINTS = tuple(f"sequencer {step}" for step in ("positions", "tiles", "checkpoint", "remembered"))
@@ -100,6 +101,11 @@ def installed(home: Path) -> Iterator[None]:
         stack.enter_context(seams.installed())
         put(seams, "_tell", lambda seam: reached(home, f"{stage[0]} {seam}"))
         put(pipeline.runner, "run_stage", partial(run_stage, pipeline.runner.run_stage))
+        working = {
+            name: partial(around, "", work, f"{name} works")
+            for name, work in pipeline.runner.STAGE_FUNCTIONS.items()
+        }
+        stack.enter_context(patch.dict(pipeline.runner.STAGE_FUNCTIONS, working))
         for module, name, inner, what in (
             (pipeline.review, "approve", pipeline.review, "approval"),
             (review_ui.pages.campaigns, "request_render", pipeline.intake, "intake"),
