@@ -245,7 +245,8 @@ def test_a_file_that_may_not_grow_leaves_no_half_file(tmp_path: Path, file: Path
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
         "from core.blobs import ObstoreBlobs\n"
         "from core.errors import BlobStoreFull\n"
-        "try: ObstoreBlobs('file://' + sys.argv[2], Path(sys.argv[2] + '-cache'), 1).put_file(Path(sys.argv[1]), 'sealed')\n"
+        "store = ObstoreBlobs('file://' + sys.argv[2], Path(sys.argv[2] + '-cache'), 1)\n"
+        "try: store.put_file(Path(sys.argv[1]), 'sealed')\n"
         "except BlobStoreFull as error: print(error)\n"
     )
     answer = subprocess.run(

@@ -1,4 +1,4 @@
-"""One nursery for all tests of faults, and an installation on each shape, one after the other; each test gets it mended."""
+"""One nursery for all tests of faults, and an installation on each shape in turn, mended after each test."""
 
 from __future__ import annotations
 

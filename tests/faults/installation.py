@@ -1,4 +1,4 @@
-"""A running Greenroom with real processes, on SQLite and files or on PostgreSQL, Redis and S3, and hands to break it."""
+"""A running Greenroom of real processes, on SQLite and files or on PostgreSQL, Redis and S3, and hands to break it."""
 
 from __future__ import annotations
 

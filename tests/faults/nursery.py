@@ -21,13 +21,18 @@ def main() -> None:
     _die_with_parent()
     _import_everything()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are gone at once
-    print("ready", flush=True)
+    _answer("ready")
     for line in sys.stdin:
         asked = json.loads(line)
         pid = os.fork()
         if pid == 0:
             _be(asked)
-        print(pid, flush=True)
+        _answer(pid)
+
+
+def _answer(what: object) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
 
 
 def _import_everything() -> None:

@@ -27,7 +27,7 @@ from tests.kit.workers import events_of
 def test_a_hung_worker_loses_its_lease_and_comes_back_too_late(
     greenroom: Installation, point: str, event: Event
 ) -> None:
-    """Stopped with the work done and not recorded: another does it meanwhile, and what the late one brings is nothing."""
+    """Stopped with the work done and not recorded: another does it meanwhile; what the late one brings is put aside."""
     campaign = greenroom.world.campaign(release_on_approval=True)
     renders: list[str] = []
 
