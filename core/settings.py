@@ -153,6 +153,12 @@ class Settings(BaseSettings):
     blob_cache_bytes: int = Field(
         20_000_000_000, description="Local copies of remote blobs are dropped past this size, bytes."
     )
+    blob_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="A request to a blob store past this machine that brings nothing for this long is given up and "
+        "tried twice more, seconds. A door waits for at most 3 seconds, once more.",
+    )
     broker_url: str = Field(
         "", description="Celery broker URL. Empty: the filesystem transport in the home folder."
     )
