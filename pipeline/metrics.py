@@ -37,7 +37,7 @@ def staged(run: Callable[Concatenate[Claim, Given], None]) -> Callable[Concatena
     """Decorator of what runs one stage: each line that is logged meanwhile names the render and the stage."""
 
     @wraps(run)
-    def within(taken: Claim, *more: Given.args, **named: Given.kwargs) -> None:
+    def within(taken: Claim, /, *more: Given.args, **named: Given.kwargs) -> None:
         with bound(render_id=taken.render_id, stage=taken.stage.name):
             run(taken, *more, **named)
 
