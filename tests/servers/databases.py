@@ -70,7 +70,9 @@ def as_this_process(url: str) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in (URL, SECRET)}
     os.environ[URL] = url
     if url:
-        os.environ.setdefault(SECRET, "a made-up master secret of the tests")  # none is made for a shared database
+        os.environ.setdefault(
+            SECRET, "a made-up master secret of the tests"
+        )  # none is made for a shared database
     get_settings.cache_clear()
     try:
         yield

@@ -1,4 +1,4 @@
-"""The servers as fixtures: `postgres`, `redis`, `s3` for a run, `postgres_url`, `s3_url` for a test, `database` for both."""
+"""The servers as fixtures: `postgres` and `s3` for a run, `postgres_url`, `redis_url`, `s3_url` for a test."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Postgres:
         self.administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER {OWNER} STRATEGY file_copy')
 
     def restart(self, end: signal.Signals = signal.SIGINT) -> None:
-        """Fast shutdown (SIGINT), or SIGQUIT for an immediate one that recovers as after a crash; then started again."""
+        """Stopped fast (SIGINT), or at once as by a crash, which it recovers from (SIGQUIT); then started again."""
         assert self.child is not None
         stop(self.child, end)
         self.start()

@@ -1,4 +1,4 @@
-"""A server as a child process: a free port, a wait until it answers, an end by its pid even when the tests are killed."""
+"""A server as a child process: a free port, a wait until it answers, an end by its pid whatever becomes of us."""
 
 from __future__ import annotations
 
@@ -67,7 +67,11 @@ def unprivileged() -> str | None:
 
 
 def spawn(
-    command: Sequence[str], log: Path, *, user: str | None = None, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    log: Path,
+    *,
+    user: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a server in a group of its own, as that user; the kernel ends it if we die first."""
     group = pwd.getpwnam(user).pw_gid if user else None
@@ -83,7 +87,7 @@ def spawn(
             cwd=log.parent,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
-            preexec_fn=_die_with_us,
+            preexec_fn=_die_with_us,  # noqa: PLW1509 - one call of the kernel, which takes no lock
         )
 
 

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that misbehaves when told: the network between a process and its database, broker or store."""
+"""A TCP proxy on loopback that misbehaves when told: the network before a database, a broker or a store."""
 
 from __future__ import annotations
 
