@@ -35,6 +35,7 @@ def test_only_sealing_and_release_are_for_those_who_may_use_the_claim_key() -> N
     assert {stage.kind for stage in (*STAGES, RELEASE)} <= set(KINDS)
 
 
+@pytest.mark.only("sqlite")
 def test_a_cpu_worker_never_claims_a_seal(world: World) -> None:
     render = world.render()
     assert advance(render.id, CPU) == 3  # the script was composed when it was asked for
@@ -46,6 +47,7 @@ def test_a_cpu_worker_never_claims_a_seal(world: World) -> None:
     )
 
 
+@pytest.mark.only("sqlite")
 def test_the_signers_worker_takes_the_seal_alone_and_sends_the_render_on(world: World) -> None:
     render = world.render()
     advance(render.id, CPU)
@@ -55,6 +57,7 @@ def test_the_signers_worker_takes_the_seal_alone_and_sends_the_render_on(world: 
     assert advance(render.id, CPU) == 1 and world.now_is(render).state == State.IN_REVIEW
 
 
+@pytest.mark.only("sqlite")
 def test_a_cpu_worker_needs_no_claim_key(world: World) -> None:
     """Every stage but the seal runs where asking for the signer raises."""
 
@@ -126,6 +129,7 @@ def test_a_stage_that_takes_too_long_is_given_back_at_a_beat(
     assert world.advance(render).state == State.IN_REVIEW
 
 
+@pytest.mark.only("sqlite")
 def test_any_number_of_restarts_in_one_stage_parks_no_render(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
