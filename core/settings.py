@@ -38,6 +38,11 @@ class MediaSettings(BaseSettings):
         120.0,
         description="A decoding child that keeps its reader waiting this long for one message is ended, seconds.",
     )
+    files_a_nursery: int = Field(
+        0,
+        description="Confined children are forked from a process that has loaded their libraries, and that a new one "
+        "replaces after this many files. 0: each child starts from nothing, with a memory layout of its own.",
+    )
 
 
 class WebSettings(BaseSettings):
@@ -98,6 +103,36 @@ class PipelineSettings(BaseSettings):
     )
 
 
+class MetricsSettings(BaseSettings):
+    """Numbers for Prometheus."""
+
+    model_config = SettingsConfigDict(env_prefix="GREENROOM_METRICS_", extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address at which a process offers its numbers (`/metrics`).")
+    port: int = Field(
+        0,
+        ge=0,
+        le=65_000,
+        description="Port of that address; where it is taken, the first free one of the next 20. 0: no such port. "
+        "Single commands never open one.",
+    )
+    token: SecretStr = Field(
+        SecretStr(""),
+        description="Whoever sends it (`Authorization: Bearer ...`) may read `/metrics` of the web application. Empty: "
+        "programs on this machine may, and in production nobody.",
+    )
+    baseline: str = Field(
+        "",
+        description="File of `greenroom status --record-baseline FILE`: how the gates' scores were spread when all was "
+        "well. Empty: no drift is measured.",
+    )
+    ledger_report: str = Field(
+        "",
+        description="File in which a timer keeps the last answer of `greenroom ledger verify --json`. Empty: "
+        "`ledger-verify.json` in the home folder.",
+    )
+
+
 class Settings(BaseSettings):
     """Settings of one Greenroom installation."""
 
@@ -118,28 +153,75 @@ class Settings(BaseSettings):
     blob_cache_bytes: int = Field(
         20_000_000_000, description="Local copies of remote blobs are dropped past this size, bytes."
     )
+    blob_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="A request to a blob store past this machine that brings nothing for this long is given up and "
+        "tried twice more, seconds. A door waits for at most 3 seconds, once more.",
+    )
     broker_url: str = Field(
         "", description="Celery broker URL. Empty: the filesystem transport in the home folder."
+    )
+    rates_url: str = Field(
+        "",
+        description="Redis URL under which all web processes count tries together. Empty: each counts for itself.",
     )
     weights_dir: Path = Field(
         Path("~/.cache/greenroom/weights"), description="Where pulled model weights are kept."
     )
     weights_sources: str = Field("", description="Extra folders to look for weights, separated by ':'.")
+    ledger_url: str = Field(
+        "",
+        description="Where the ledger's tiles and checkpoints lie: file:// or an obstore URL (s3://). Empty: the "
+        "folder `ledger` in the home folder.",
+    )
     master_secret: SecretStr = Field(
         SecretStr(""),
-        description="Secret that signs links and sessions. Empty: one is made in the home folder.",
+        description="Secret that signs links and sessions. Empty, and no file named: one is made in the home folder, "
+        "on SQLite only.",
+    )
+    master_secret_file: str = Field(
+        "",
+        description="File that holds the master secret instead (a Docker secret, a systemd credential); one newline at "
+        "its end does not count.",
+    )
+    ledger_keys: str = Field(
+        "",
+        description="Folder of the key that signs checkpoints, or the https:// address of a remote signer. Empty: "
+        "keys/ledger in the home folder.",
+    )
+    receipt_keys: str = Field(
+        "",
+        description="Folder of the key that signs receipts and authorities, or a remote signer's address. Empty: "
+        "keys/receipts in the home folder.",
     )
     approval_keys: str = Field(
         "",
-        description="Folder of the key that signs approvals: owned by the web application's user, its parents not "
-        "writable by the workers'. Empty: keys/approvals in the home folder.",
+        description="Folder of the key that signs approvals, or a remote signer's address. A folder is owned by the "
+        "web application's user, its parents not writable by the workers'. Empty: keys/approvals in the home folder.",
+    )
+    public_keys: str = Field(
+        "",
+        description="Folder with one folder a name for the public halves of keys that a remote signer holds. Empty: "
+        "keys in the home folder.",
+    )
+    signer_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token that this process shows to remote signers."
+    )
+    signer_token_file: str = Field("", description="File that holds that token instead.")
+    witnesses: str = Field(
+        "",
+        description="Folder of kept ledger checkpoints, best on another machine's disk: `ledger witness` writes there, "
+        "`ledger verify` and `restore` hold the ledger against them. Empty: none.",
     )
     timestamp_url: str = Field(
         "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
     )
     trust_anchors: str = Field("", description="PEM file of extra C2PA trust anchors.")
     signing_key: str = Field(
-        "", description="PEM file of the ES256 claim-signing key. Empty: the development authority's."
+        "",
+        description="PEM file of the ES256 claim-signing key, or a remote signer's address. Empty: the development "
+        "authority's.",
     )
     signing_chain: str = Field(
         "", description="PEM file of the claim-signing certificate and its intermediates."
@@ -148,6 +230,17 @@ class Settings(BaseSettings):
         "",
         description="PEM file of the roots under which this installation's credentials are trusted: the signing "
         "certificate's, and the timestamp authority's.",
+    )
+    development_pki: str = Field(
+        "",
+        description="Folder of the development certificate authority, the same on every machine. Empty: keys/pki in "
+        "the home folder.",
+    )
+    log: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "WARNING", description="Least level of a log line; logs go to stderr."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="A log line is a JSON object or text. auto: text at a terminal, JSON elsewhere."
     )
     threads: int = Field(
         DEFAULT_THREADS,
@@ -159,6 +252,7 @@ class Settings(BaseSettings):
     media: MediaSettings = Field(default_factory=MediaSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     pipeline: PipelineSettings = Field(default_factory=PipelineSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
     @property
     def effective_database_url(self) -> str:
@@ -169,16 +263,20 @@ class Settings(BaseSettings):
         return self.blob_url or f"file://{self.home.resolve() / 'blobs'}"
 
     @property
+    def shared_database(self) -> bool:
+        """Whether the database is one that further machines may work on: any but SQLite."""
+        return not self.effective_database_url.startswith("sqlite")
+
+    @property
+    def effective_ledger_url(self) -> str:
+        return self.ledger_url or f"file://{self.home.resolve() / 'ledger'}"
+
+    @property
     def keys_dir(self) -> Path:
         """Signing keys, mode 0700, made on first use."""
         folder = self.home / "keys"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
-
-    @property
-    def approval_keys_dir(self) -> Path:
-        """The approvals key's folder; made by whoever signs first, never by whoever verifies."""
-        return Path(self.approval_keys) if self.approval_keys else self.home / "keys" / "approvals"
 
 
 @lru_cache(maxsize=1)

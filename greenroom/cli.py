@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -39,10 +37,13 @@ COMMANDS = (
     "authority",
     "campaign",
     "ledger",
+    "backup",
+    "restore",
     "pki",
     "user",
     "models",
     "migrate",
+    "status",
 )
 
 FAILED = 3
@@ -106,9 +107,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
     given = sys.argv[1:] if argv is None else argv
     args = build_parser(as_json="--json" in given).parse_args(given)
-    logging.basicConfig(
-        level=os.environ.get("GREENROOM_LOG", "WARNING"), stream=sys.stderr, format="%(message)s"
-    )
+    from core import logs
+
+    logs.set_up("command")
     try:
         answer: Answer = args.run(args)
     except GreenroomError as error:

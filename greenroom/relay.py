@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from audit.authorities import AUTHORITY_CHANGED
+from core import metrics
 from core.settings import get_settings
+from delivery.collector import offer
 from delivery.orphans import sweep_orphans
 from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
@@ -67,13 +69,15 @@ def sweep(sending: outbox.Send, status: Status) -> None:
     for part in parts:
         try:
             part()
-        except Exception:
+        except Exception as error:
+            metrics.LOOP_ERRORS.labels(metrics.code(error)).inc()
             log.exception("a part of the sweep failed")
     status.doing(within=PASS_SECONDS)
 
 
 def main(name: str = "relay") -> None:
-    """Until SIGTERM."""
+    """Until SIGTERM. Its numbers are the database's too: what waits, and how old it is."""
+    offer()
     run_loop(name, Relay().step)
 
 
