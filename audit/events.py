@@ -88,6 +88,5 @@ RESERVED: dict[Event, str] = {
     Event.HOLD_PLACED: "legal holds are not built yet",
     Event.HOLD_LIFTED: "legal holds are not built yet",
     Event.SUBJECT_ERASED: "erasure is not built yet",
-    Event.KEY_CREATED: "a key is made at its first use, before there is a transaction to say it in",
 }
 """Events that nothing writes, and why. Every other one is written somewhere; a test looks."""

@@ -84,7 +84,7 @@ def run_verify(args: argparse.Namespace) -> Answer:
 
 def kept_checkpoints(files: list[Path], known: list[Verifier] | None = None) -> list[Kept]:
     """The named ones and those in GREENROOM_WITNESSES. Raises InputError, NoteError for one that cannot be read."""
-    from audit.ledger.tiles import LedgerFolder
+    from audit.ledger.tiles import LedgerFiles
     from audit.ledger.witness import kept_in, read_kept
     from core.settings import get_settings
 
@@ -92,15 +92,15 @@ def kept_checkpoints(files: list[Path], known: list[Verifier] | None = None) -> 
     paths = [*files, *(kept_in(Path(folder)) if folder else [])]
     if not paths:
         return []
-    verifiers = LedgerFolder().verifiers() if known is None else known
+    verifiers = LedgerFiles().verifiers() if known is None else known
     return [read_kept(path, verifiers) for path in paths]
 
 
 def run_witness(args: argparse.Namespace) -> Answer:
-    from audit.keys import write_durably
     from audit.ledger import current_checkpoint
-    from audit.ledger.tiles import LedgerFolder
+    from audit.ledger.tiles import LedgerFiles
     from audit.ledger.witness import cosign, file_name
+    from core.durable import write_durably
     from core.settings import get_settings
 
     current = current_checkpoint()
@@ -121,7 +121,7 @@ def run_witness(args: argparse.Namespace) -> Answer:
             write_durably(out, note.encode())
         except OSError as error:
             raise _not_written(out, error) from error
-    keys = [verifier.vkey for verifier in LedgerFolder().verifiers()]
+    keys = [verifier.vkey for verifier in LedgerFiles().verifiers()]
     document = {
         "origin": checkpoint.origin,
         "size": checkpoint.size,
@@ -135,9 +135,9 @@ def run_witness(args: argparse.Namespace) -> Answer:
 
 
 def run_prove(args: argparse.Namespace) -> Answer:
-    from audit.keys import write_durably
     from audit.ledger import prove
     from core.database import reading
+    from core.durable import write_durably
     from greenroom.database import migrate
 
     migrate()
@@ -154,10 +154,10 @@ def run_prove(args: argparse.Namespace) -> Answer:
 
 def run_check_proof(args: argparse.Namespace) -> Answer:
     from audit.ledger.proofs import MAX_PROOF, proven_entry, verify_proof
-    from audit.ledger.tiles import LedgerFolder
+    from audit.ledger.tiles import LedgerFiles
     from audit.notes import NoteError, parse_vkey
 
-    known = [parse_vkey(args.key)] if args.key else LedgerFolder().verifiers()
+    known = [parse_vkey(args.key)] if args.key else LedgerFiles().verifiers()
     try:
         with args.file.open("rb") as file:
             proof = file.read(MAX_PROOF + 1).decode()

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from tests.servers.postgres import APP, OWNER, TEMPLATE, Postgres
 
 URL = "GREENROOM_DATABASE_URL"
+SECRET = "GREENROOM_MASTER_SECRET"
 
 _running: Postgres | None = None
 
@@ -66,8 +67,12 @@ def as_this_process(url: str) -> Iterator[None]:
     """The settings of this process point at a database; "" is SQLite in the home."""
     from core.settings import get_settings
 
-    before = os.environ.get(URL)
+    before = {name: os.environ.get(name) for name in (URL, SECRET)}
     os.environ[URL] = url
+    if url:
+        os.environ.setdefault(
+            SECRET, "a made-up master secret of the tests"
+        )  # none is made for a shared database
     get_settings.cache_clear()
     try:
         yield
@@ -76,5 +81,6 @@ def as_this_process(url: str) -> Iterator[None]:
             from core.database import engine
 
             engine().dispose()
-        os.environ.pop(URL) if before is None else os.environ.update({URL: before})
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
         get_settings.cache_clear()

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.errors import LedgerInconsistent
 from audit.ledger import sequence_pending
-from audit.ledger.tiles import LedgerFolder
+from audit.ledger.tiles import LedgerFiles
 from audit.notes import Verifier, parse_vkey
+from core.secrets import derived_key
 from greenroom.backup import capture
 from greenroom.backup.capture import sweep_abandoned, take
 from greenroom.backup.check import backup_ids, open_backup, verify_backup
@@ -91,7 +92,7 @@ def test_a_missing_part_and_a_missing_file_are_named(backed: Backed) -> None:
 def test_a_backup_that_nobody_known_signed_is_refused(backed: Backed, machines: Machines) -> None:
     _, machine, place, _ = backed
     with machine.here():
-        (verifier,) = LedgerFolder().verifiers()
+        (verifier,) = LedgerFiles().verifiers()
         assert open_backup(place, key=parse_vkey(verifier.vkey))
     other = Verifier(verifier.name, Ed25519PrivateKey.generate().public_key())
     with machines.new("sqlite").here():
@@ -198,6 +199,7 @@ def test_another_master_secret_is_refused_before_anything_is_changed(
             restore(place, manifest)
         assert not (target.home / "keys" / "master-secret").exists()  # none was made by asking
         assert restore(place, manifest, secret_lost=True).report.good
+        assert derived_key("links")  # another one is made, and fits the database from now on
 
 
 def test_a_newer_version_and_an_empty_place_say_so(backed: Backed, tmp_path: Path) -> None:

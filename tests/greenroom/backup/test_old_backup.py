@@ -11,7 +11,7 @@ import pytest
 
 from audit.errors import LedgerInconsistent
 from audit.ledger import sequence_pending, verify_ledger
-from audit.ledger.tiles import LedgerFolder
+from audit.ledger.tiles import LedgerFiles
 from audit.ledger.witness import Kept, read_kept
 from audit.notes import Checkpoint
 from audit.restored import RestoreUnacknowledged, held
@@ -75,7 +75,7 @@ def _keep(path: Path) -> None:
 
 
 def kept(*paths: Path) -> list[Kept]:
-    return [read_kept(path, LedgerFolder().verifiers()) for path in paths]
+    return [read_kept(path, LedgerFiles().verifiers()) for path in paths]
 
 
 def test_the_kept_checkpoint_says_how_much_is_missing_and_nothing_is_served(
