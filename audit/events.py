@@ -50,6 +50,7 @@ class Event(StrEnum):
     RENDER_FAILED = "render:state:failed"
     RENDER_RETRIED = "render:state:retried"
     STATE_CHANGED = "render:state:changed"
+    RELEASE_ASKED = "render:release:asked"
     RELEASE_REFUSED = "render:release:refused"
     ASSET_WITHDRAWN = "render:asset:withdrawn"
     ASSET_VIEWED = "render:asset:viewed"

@@ -86,6 +86,16 @@ class PipelineSettings(BaseSettings):
         description="A message about a waiting render counts as lost after this long and is sent again, seconds.",
     )
     workers: int = Field(1, description="Worker processes that `greenroom up` starts.")
+    kinds: str = Field(
+        "cpu,gpu,io",
+        description="Kinds of stage that a worker takes, which are its queues: cpu, gpu, io. `io` signs credentials "
+        "and releases; only its workers need the claim-signing key.",
+    )
+    drain_seconds: float = Field(
+        10.0,
+        description="A process that is told to end finishes what it has in hand within this long, seconds; a stage "
+        "that takes longer is given back.",
+    )
 
 
 class Settings(BaseSettings):

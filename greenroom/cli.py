@@ -21,6 +21,11 @@ from greenroom.output import Answer, print_answer, print_error
 COMMANDS = (
     "demo",
     "up",
+    "web",
+    "worker",
+    "relay",
+    "sequencer",
+    "health",
     "render",
     "import_video",
     "review",

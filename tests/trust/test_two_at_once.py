@@ -293,22 +293,32 @@ def test_a_result_that_two_remember_at_once_is_remembered_once(world: World):
     assert remembered("ab" * 32) is not None
 
 
-def test_a_withdrawal_that_meets_a_decision_leaves_it_and_goes_on(world: World):
-    """One render is decided while the fan-out has it in its list; the others are not kept from ending."""
+def test_a_withdrawal_that_meets_a_decision_leaves_it_and_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    """One render is being rejected while the fan-out has it in its list; the others are not kept from ending."""
     renders = [world.to_review() for _ in range(3)]
     revoke(world)
-    pause = Pause()
+    pause, real = Pause(), pipeline.review.move
 
-    def reject() -> None:
-        with transaction() as session:
-            session.execute(text("UPDATE renders SET progress = .5 WHERE id = :id"), {"id": renders[1].id})
-            pause()
+    def move(*arguments: Any, **more: Any) -> Any:
+        moved = real(*arguments, **more)
+        pause()
+        return moved
 
+    monkeypatch.setattr(pipeline.review, "move", move)
     changed = {"authority_id": world.persona.authority_id}
-    with beside(reject, pause, lambda: on_authority_changed(changed)) as (one, other):
+    with beside(lambda: world.reject(renders[1]), pause, lambda: on_authority_changed(changed)) as (
+        one,
+        other,
+    ):
         one.result(20)
         other.result(20)
-    assert {world.now_is(render).state for render in renders} == {State.BLOCKED}
+    assert [world.now_is(render).state for render in renders] == [
+        State.BLOCKED,
+        State.REJECTED,
+        State.BLOCKED,
+    ]
 
 
 # What stands behind them
