@@ -317,9 +317,8 @@ def count_render(session: Session, authority_id: str, render_id: str) -> int:
     """
     record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
     hold(session, fact_of(record_id or ""))
-    seize(
-        session, f"count of {record_id}"
-    )  # not the authority's own: others count under it meanwhile, one by one
+    # Not the authority's own fact: others act under it meanwhile, and only the counting is one by one.
+    seize(session, f"count of {record_id}")
     authority = get_authority(session, authority_id)
     if authority.status is not AuthorityStatus.GRANTED or authority.superseded_by is not None:
         state = "superseded" if authority.superseded_by else authority.status.value

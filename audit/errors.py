@@ -11,6 +11,18 @@ class KeyProblem(GreenroomError):
     code = "signing_key"
 
 
+class KeyNotHere(KeyProblem):
+    """The installation has a key that this machine does not have or may not use; another machine can do the work."""
+
+    retryable = True
+
+
+class UnknownKey(KeyNotHere, IntegrityError):
+    """Signed under a key whose public half is not on this machine: it is not believed, nor called forged."""
+
+    code = "unknown_key"
+
+
 class LedgerError(InputError):
     """An entry cannot be appended: an unknown event or field, or a value that may be personal."""
 

@@ -50,6 +50,7 @@ class Event(StrEnum):
     RENDER_FAILED = "render:state:failed"
     RENDER_RETRIED = "render:state:retried"
     STATE_CHANGED = "render:state:changed"
+    RELEASE_ASKED = "render:release:asked"
     RELEASE_REFUSED = "render:release:refused"
     ASSET_WITHDRAWN = "render:asset:withdrawn"
     ASSET_VIEWED = "render:asset:viewed"
@@ -86,6 +87,5 @@ RESERVED: dict[Event, str] = {
     Event.HOLD_PLACED: "legal holds are not built yet",
     Event.HOLD_LIFTED: "legal holds are not built yet",
     Event.SUBJECT_ERASED: "erasure is not built yet",
-    Event.KEY_CREATED: "a key is made at its first use, before there is a transaction to say it in",
 }
 """Events that nothing writes, and why. Every other one is written somewhere; a test looks."""

@@ -64,14 +64,30 @@ def parse_vkey(text: str) -> Verifier:
     return verifier
 
 
-def sign_note(text: str, name: str, key: Ed25519PrivateKey) -> str:
-    """The note: ``text`` (ending in a newline) with one signature line."""
+def check_text(text: str, name: str) -> None:
+    """That a note can be made of this. Raises ValueError."""
     if not text.endswith("\n") or any(character < " " and character != "\n" for character in text):
         raise ValueError("a note's text ends in a newline and has no other control characters")
     if not _is_name(name):
         raise ValueError("a key name is not empty and has no spaces and no plus")
-    line = base64.b64encode(Verifier(name, key.public_key()).key_hash + key.sign(text.encode())).decode()
-    return f"{text}\n— {name} {line}\n"
+
+
+def note_of(text: str, signer: Verifier, signature: bytes) -> str:
+    """The note: ``text`` (ending in a newline) with one signature line, which is not checked here."""
+    check_text(text, signer.name)
+    line = base64.b64encode(signer.key_hash + signature).decode()
+    return f"{text}\n— {signer.name} {line}\n"
+
+
+def sign_note(text: str, name: str, key: Ed25519PrivateKey) -> str:
+    """As :func:`note_of`, signed with a key in hand."""
+    check_text(text, name)
+    return note_of(text, Verifier(name, key.public_key()), key.sign(text.encode()))
+
+
+def signers_of(note: str) -> set[tuple[str, bytes]]:
+    """(name, key hash) of each signature line, whoever wrote them; nothing is verified."""
+    return {(name, data[:4]) for name, data in _split(note)[1]}
 
 
 def open_note(note: str, known: Sequence[Verifier]) -> str:

@@ -1,4 +1,5 @@
-"""A new key for a name, with its entry in the ledger: ``greenroom pki rotate``.
+"""The first key of a name and each new one, with their entries in the ledger: ``greenroom pki init`` and ``pki
+rotate``.
 
 What the old key signed still verifies. What was signed with it *after* it was retired is not noticed by the signature;
 the ledger's order tells it: :func:`retired_by` gives the entry that retired a key.
@@ -8,15 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from audit import keys
 from audit.errors import KeyProblem
 from audit.events import Event
+from audit.key_record import named_keys, retired_by, subject_of
 from audit.ledger.entries import append
-from audit.tables import LedgerEntryRow
-from core.database import transaction
+from core.database import exclusive, transaction
+
+__all__ = ["Begun", "Rotation", "begin", "retired_by", "rotate"]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The key that a name signs with; ``made``: it was made now."""
+
+    name: str
+    key_id: str
+    made: bool
 
 
 @dataclass(frozen=True)
@@ -28,31 +37,88 @@ class Rotation:
     new: str
 
 
-def rotate(name: str, *, actor: str = "") -> Rotation:
+def begin(name: str, *, actor: str = "") -> Begun:
+    """See that ``name`` has a key here and that the ledger names it; a first one is made. Again, it changes nothing.
+
+    Raises:
+        KeyNotHere: the database names keys that this machine does not sign with.
+        KeyProblem: no such name, or this process may not write the key's folder.
+    """
+    _check_name(name)
+    provider = keys.provider(name)
+    _check_begin(name)  # before a folder is made
+    with provider.locked(".rotation"), exclusive("keys"):
+        named = _check_begin(name)
+        key_id = provider.current_key_id()
+        made = key_id is None
+        if key_id is None:
+            with provider.locked():
+                key_id = provider.prepare()
+        if key_id not in named:
+            with transaction() as session:
+                facts = {"kind": name, "key_id": key_id, "actor": actor or None}
+                append(session, Event.KEY_CREATED, subject_of(name), facts)
+        if made:
+            with provider.locked():
+                provider.make_current(key_id)
+    return Begun(name, key_id, made)
+
+
+def rotate(name: str, *, actor: str = "", lost: bool = False) -> Rotation:
     """Make a new current key of ``name`` and say so in the ledger.
 
     Files and database cannot change in one step. The order: the new key is made and does not sign yet; the entry is
     committed; then the new key signs. A crash in between leaves the old key signing and an entry that names a spare
     key; running it again completes it.
 
+    Args:
+        lost: the key that the database names is gone for good; what it signed can be believed only where its public
+        half
+            still is.
+
     Raises:
+        KeyNotHere: the database names keys, and none of them is on this machine (unless ``lost``).
         KeyProblem: no such name, or this process may not write the key's folder.
     """
+    _check_name(name)
+    provider = keys.provider(name)
+    _check_rotates(name, lost)  # before a folder is made
+    with provider.locked(".rotation"), exclusive("keys"):
+        named = _check_rotates(name, lost)
+        with provider.locked():
+            old, new = _old(name) or _last(named), provider.prepare()
+        with transaction() as session:
+            facts = {"kind": name, "key_id": new, "actor": actor or None}
+            append(session, Event.KEY_ROTATED, old or new, facts)
+        with provider.locked():
+            provider.make_current(new)
+    return Rotation(name, old, new)
+
+
+def _check_begin(name: str) -> dict[str, bool]:
+    """What the database names. Raises KeyNotHere where this machine signs with none of it."""
+    named, key_id = named_keys(name), keys.known_key_id(name)
+    if named and key_id not in named:
+        what = f"would sign with a {name} key of its own, {key_id}" if key_id else f"has no {name} key"
+        raise keys.not_here(name, named, f"this machine {what}")
+    return named
+
+
+def _check_rotates(name: str, lost: bool) -> dict[str, bool]:
+    """What the database names. Raises KeyNotHere where this machine has none of it, unless it is lost."""
+    named = named_keys(name)
+    if named and not lost and not set(named) & set(keys.key_ids(name)):
+        raise keys.not_here(name, named, f"this machine has none of the installation's {name} keys")
+    return named
+
+
+def _check_name(name: str) -> None:
     if name not in keys.NAMES:
         raise KeyProblem(
             "there is no signing key of this name",
             where=name,
             next_step=f"use one of {', '.join(keys.NAMES)}",
         )
-    with keys.locked(name, ".rotation"):
-        with keys.locked(name):
-            old, new = _old(name), keys.prepare(name)
-        with transaction() as session:
-            facts = {"kind": name, "key_id": new, "actor": actor or None}
-            append(session, Event.KEY_ROTATED, old or new, facts)
-        with keys.locked(name):
-            keys.make_current(name, new)
-    return Rotation(name, old, new)
 
 
 def _old(name: str) -> str | None:
@@ -63,11 +129,6 @@ def _old(name: str) -> str | None:
         return None
 
 
-def retired_by(session: Session, key_id: str) -> LedgerEntryRow | None:
-    """The entry that took this key out of use, or None while it signs. No later entry is its honest work."""
-    query = select(LedgerEntryRow).where(
-        LedgerEntryRow.subject == key_id, LedgerEntryRow.event == Event.KEY_ROTATED.value
-    )
-    entries = session.scalars(query.order_by(LedgerEntryRow.id))
-    # The first key of a name is both: its own entry says that it began, not that it ended.
-    return next((entry for entry in entries if entry.facts.get("key_id") != key_id), None)
+def _last(named: dict[str, bool]) -> str | None:
+    """The key that the database takes for the current one."""
+    return next((key_id for key_id, retired in sorted(named.items()) if not retired), None)

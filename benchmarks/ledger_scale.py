@@ -34,7 +34,7 @@ def _measured(home: Path) -> dict[str, Any]:
     os.environ["GREENROOM_HOME"] = str(home)
     import audit.tables
     from audit.ledger import Event, append, prove, sequence_pending, verify_ledger, verify_proof
-    from audit.ledger.tiles import LedgerFolder
+    from audit.ledger.tiles import LedgerFiles
     from core.database import Base, engine, reading, transaction
     from core.ids import new_id
     from core.settings import get_settings
@@ -55,7 +55,7 @@ def _measured(home: Path) -> dict[str, Any]:
         appending += appended - began
         sequencing += time.perf_counter() - appended
     times = []
-    known = LedgerFolder().verifiers()
+    known = LedgerFiles().verifiers()
     with reading() as session:
         for index in range(0, count, max(1, count // PROOFS)):
             began = time.perf_counter()

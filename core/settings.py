@@ -86,6 +86,16 @@ class PipelineSettings(BaseSettings):
         description="A message about a waiting render counts as lost after this long and is sent again, seconds.",
     )
     workers: int = Field(1, description="Worker processes that `greenroom up` starts.")
+    kinds: str = Field(
+        "cpu,gpu,io",
+        description="Kinds of stage that a worker takes, which are its queues: cpu, gpu, io. `io` signs credentials "
+        "and releases; only its workers need the claim-signing key.",
+    )
+    drain_seconds: float = Field(
+        10.0,
+        description="A process that is told to end finishes what it has in hand within this long, seconds; a stage "
+        "that takes longer is given back.",
+    )
 
 
 class MetricsSettings(BaseSettings):
@@ -145,21 +155,53 @@ class Settings(BaseSettings):
         Path("~/.cache/greenroom/weights"), description="Where pulled model weights are kept."
     )
     weights_sources: str = Field("", description="Extra folders to look for weights, separated by ':'.")
+    ledger_url: str = Field(
+        "",
+        description="Where the ledger's tiles and checkpoints lie: file:// or an obstore URL (s3://). Empty: the "
+        "folder `ledger` in the home folder.",
+    )
     master_secret: SecretStr = Field(
         SecretStr(""),
-        description="Secret that signs links and sessions. Empty: one is made in the home folder.",
+        description="Secret that signs links and sessions. Empty, and no file named: one is made in the home folder, "
+        "on SQLite only.",
+    )
+    master_secret_file: str = Field(
+        "",
+        description="File that holds the master secret instead (a Docker secret, a systemd credential); one newline at "
+        "its end does not count.",
+    )
+    ledger_keys: str = Field(
+        "",
+        description="Folder of the key that signs checkpoints, or the https:// address of a remote signer. Empty: "
+        "keys/ledger in the home folder.",
+    )
+    receipt_keys: str = Field(
+        "",
+        description="Folder of the key that signs receipts and authorities, or a remote signer's address. Empty: "
+        "keys/receipts in the home folder.",
     )
     approval_keys: str = Field(
         "",
-        description="Folder of the key that signs approvals: owned by the web application's user, its parents not "
-        "writable by the workers'. Empty: keys/approvals in the home folder.",
+        description="Folder of the key that signs approvals, or a remote signer's address. A folder is owned by the "
+        "web application's user, its parents not writable by the workers'. Empty: keys/approvals in the home folder.",
     )
+    public_keys: str = Field(
+        "",
+        description="Folder with one folder a name for the public halves of keys that a remote signer holds. Empty: "
+        "keys in the home folder.",
+    )
+    signer_token: SecretStr = Field(
+        SecretStr(""), description="Bearer token that this process shows to remote signers."
+    )
+    signer_token_file: str = Field("", description="File that holds that token instead.")
     timestamp_url: str = Field(
         "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
     )
     trust_anchors: str = Field("", description="PEM file of extra C2PA trust anchors.")
     signing_key: str = Field(
-        "", description="PEM file of the ES256 claim-signing key. Empty: the development authority's."
+        "",
+        description="PEM file of the ES256 claim-signing key, or a remote signer's address. Empty: the development "
+        "authority's.",
     )
     signing_chain: str = Field(
         "", description="PEM file of the claim-signing certificate and its intermediates."
@@ -174,6 +216,11 @@ class Settings(BaseSettings):
     )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="A log line is a JSON object or text. auto: text at a terminal, JSON elsewhere."
+    )
+    development_pki: str = Field(
+        "",
+        description="Folder of the development certificate authority, the same on every machine. Empty: keys/pki in "
+        "the home folder.",
     )
     threads: int = Field(
         DEFAULT_THREADS,
@@ -196,16 +243,20 @@ class Settings(BaseSettings):
         return self.blob_url or f"file://{self.home.resolve() / 'blobs'}"
 
     @property
+    def shared_database(self) -> bool:
+        """Whether the database is one that further machines may work on: any but SQLite."""
+        return not self.effective_database_url.startswith("sqlite")
+
+    @property
+    def effective_ledger_url(self) -> str:
+        return self.ledger_url or f"file://{self.home.resolve() / 'ledger'}"
+
+    @property
     def keys_dir(self) -> Path:
         """Signing keys, mode 0700, made on first use."""
         folder = self.home / "keys"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
-
-    @property
-    def approval_keys_dir(self) -> Path:
-        """The approvals key's folder; made by whoever signs first, never by whoever verifies."""
-        return Path(self.approval_keys) if self.approval_keys else self.home / "keys" / "approvals"
 
 
 @lru_cache(maxsize=1)

@@ -62,3 +62,17 @@ class OutboxRow(Base):
 
     # The relay reads unsent rows by absence of sent_at, never by `id > last`: ids commit out of order.
     __table_args__ = (Index("ix_outbox_unsent", "sent_at", "id"),)
+
+
+class InstallationRow(Base):
+    """What every machine of the installation must agree on, one fact a row (core/installation.py)."""
+
+    __tablename__ = "installation"
+    __ledger__ = Uncovered(
+        "it only ever stops a machine: who changes a value has machines refused, who deletes one gets a new secret or "
+        "authority made, under which nothing that exists can be read"
+    )
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(128))
+    created_at: Mapped[datetime] = mapped_column(default=now)

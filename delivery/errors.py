@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, GreenroomError, NotFound
 
 
 class ReleaseRefused(Conflict):
@@ -28,3 +28,9 @@ class LinkTakenBack(NotFound):
 
     code = "link_recalled"
     http_status = 410
+
+
+class UnfitParts(GreenroomError):
+    """This installation may not start in production with its parts, or this machine does not fit its database."""
+
+    code = "unfit_parts"

@@ -6,14 +6,14 @@ the master secret, the blob store, the voice and the lips, and the installation 
 development parts release, and credential, console and public page say "demonstration". A null part releases nowhere,
 a receipt in no other environment than its own, and a key that others can read is no key anywhere.
 
-:func:`faults` only looks: it makes no key, no folder and no connection.
+:func:`faults` only looks: it makes no key, no folder and no connection. Whether this machine's keys and secrets are
+those that its database is used with is asked in ``machine.py``.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,42 +23,20 @@ from audit import keys
 from audit.models import Receipt
 from core.blobs import blobs
 from core.database import reading
-from core.errors import GreenroomError, NotFound
-from core.secrets import master_secret_file, weak
+from core.errors import NotFound
+from core.remote_signer import RemoteSignerProblem, is_address
+from core.secrets import SecretProblem, configured_secret, made_secret_file, weak
 from core.settings import Settings, get_settings
-from delivery.errors import ReleaseRefused
+from delivery.errors import ReleaseRefused, UnfitParts
+from delivery.machine import check_machine, secret_faults
+from delivery.models import Fault
 from generate.lipsync import load_lipsync
 from generate.voice import load_voice
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from provenance.chain import anchor_faults, chain_faults
 from provenance.errors import PkiError
-from provenance.signer import FileSigner, read_pem
+from provenance.signer import configured_signer, read_pem
 from provenance.timestamp import timestamp_url_fault
-
-NEXT = 'docs/credentials.md, "Production", says what is needed'
-
-
-class UnfitParts(GreenroomError):
-    """This installation may not start in production with the parts that it has."""
-
-    code = "unfit_parts"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One part that may not release. ``code`` is stable; no field holds a secret or a person."""
-
-    code: str
-    what: str
-    where: str
-    next_step: str = NEXT
-
-    def line(self) -> str:
-        return f"{self.what} ({self.code}; {self.where}). Next: {self.next_step}."
-
-    def as_dict(self) -> dict[str, str]:
-        """As an error's: the keys that people script against."""
-        return {"code": self.code, "what": self.what, "where": self.where, "next": self.next_step}
 
 
 def faults(
@@ -89,7 +67,9 @@ def faults(
 
 def cautions(settings: Settings) -> list[Fault]:
     """What is no fault and should be known: who else could sign approvals. For this process's user."""
-    folder = settings.approval_keys_dir
+    if keys.is_remote(settings, keys.APPROVALS):
+        return []  # who may sign there is for the signer to say
+    folder = keys.folder_of(settings, keys.APPROVALS)
     try:
         private = list(folder.glob("*.pem"))
         owners = {path.stat().st_uid for path in (folder, *private)}
@@ -113,7 +93,10 @@ def check_parts(render_id: str, receipts: Sequence[Receipt]) -> None:
         ReleaseRefused: one may not release; the message names each.
         NotFound: there is no such render.
     """
-    found = faults(get_settings(), receipts=receipts, used=_used_for(render_id))
+    found = [
+        *faults(get_settings(), receipts=receipts, used=_used_for(render_id)),
+        *secret_faults(),
+    ]
     if found:
         raise ReleaseRefused(
             "parts that may not release are in use: "
@@ -124,11 +107,14 @@ def check_parts(render_id: str, receipts: Sequence[Receipt]) -> None:
 
 
 def check_start() -> list[str]:
-    """For ``greenroom up``: refuses to start an unfit production; returns lines of caution to show.
+    """For ``greenroom up``: refuses to start a machine that does not fit, and an unfit production.
+
+    Returns lines of caution to show.
 
     Raises:
-        UnfitParts: in production, with the whole list.
+        UnfitParts: with the whole list.
     """
+    check_machine()
     settings = get_settings()
     if settings.environment != "production":
         return []
@@ -220,8 +206,8 @@ def _signing(settings: Settings) -> Iterator[Fault]:
         yield Fault("signing_unset", what, "GREENROOM_SIGNING_KEY, GREENROOM_SIGNING_CHAIN")
         return
     try:
-        FileSigner.load(Path(settings.signing_key), Path(settings.signing_chain), timestamp_url="")
-    except PkiError as error:
+        configured_signer(settings, timestamp_url="")
+    except (PkiError, RemoteSignerProblem) as error:
         yield Fault("signing_unreadable", error.what, "GREENROOM_SIGNING_KEY", error.next_step)
         return
     chain, anchors = read_pem(settings.signing_chain), read_pem(settings.signing_anchors)
@@ -247,23 +233,30 @@ def _clock(settings: Settings) -> Iterator[Fault]:
 
 
 def _master_secret(settings: Settings) -> Iterator[Fault]:
-    configured = settings.master_secret.get_secret_value()
     step = "set GREENROOM_MASTER_SECRET, for example from `openssl rand -hex 32`, and keep a copy apart"
-    if not configured.strip():
-        # One that is made by itself would be made again, unnoticed, where the home folder came back without it.
+    try:
+        configured = configured_secret(settings)
+    except SecretProblem as error:
+        yield Fault("master_secret_unreadable", error.what, error.where, error.next_step)
+        return
+    if not configured:
+        # One that is made by itself would be made again, unnoticed, where home and database came back empty.
         what = "no master secret is set: it would be made by itself"
         yield Fault("master_secret_unset", what, "GREENROOM_MASTER_SECRET", step)
-    elif weak(configured.encode()):
+    elif weak(configured):
         what = "the master secret is shorter than 32 bytes or too plain"
         yield Fault("master_secret_weak", what, "GREENROOM_MASTER_SECRET", step)
 
 
 def _open_files(settings: Settings) -> Iterator[Fault]:
     """Private halves and secrets that others than their owner can read or write."""
-    secrets = [("signing_key_open", Path(settings.signing_key))] if settings.signing_key else []
-    secrets.append(("master_secret_open", master_secret_file(settings)))
+    key = settings.signing_key if not is_address(settings.signing_key) else ""
+    secrets = [("signing_key_open", Path(key))] if key else []
+    secrets.append(("master_secret_open", made_secret_file(settings)))
     for name in keys.NAMES:
-        secrets += [(f"{name}_key_open", path) for path in sorted(_folder(settings, name).glob("*.pem"))]
+        secrets += [
+            (f"{name}_key_open", path) for path in sorted(keys.folder_of(settings, name).glob("*.pem"))
+        ]
     for code, path in secrets:
         if _rights(path) & 0o077:
             step = "run chmod 600 on it; if others use this machine, count it as known and replace it"
@@ -274,19 +267,15 @@ def _open_folders(settings: Settings) -> Iterator[Fault]:
     """Ours are for their owner alone; those that others may look into are not for others to write into."""
     folders = [("keys_folder_open", settings.home / "keys", 0o077)]
     for name in keys.NAMES:
-        folders.append(
-            (f"{name}_folder_open", _folder(settings, name), 0o022 if name == keys.APPROVALS else 0o077)
-        )
-    if settings.signing_key:
+        folder = keys.folder_of(settings, name)
+        readable = name == keys.APPROVALS or folder.parent != settings.home / "keys"
+        folders.append((f"{name}_folder_open", folder, 0o022 if readable else 0o077))
+    if settings.signing_key and not is_address(settings.signing_key):
         folders.append(("signing_folder_open", Path(settings.signing_key).parent, 0o022))
     for code, path, forbidden in folders:
         if _rights(path) & forbidden:
             step = f"run chmod {'go-w' if forbidden == 0o022 else '700'} on it"
             yield Fault(code, "a folder of keys is open to others than its owner", str(path), step)
-
-
-def _folder(settings: Settings, name: str) -> Path:
-    return settings.approval_keys_dir if name == keys.APPROVALS else settings.home / "keys" / name
 
 
 def _rights(path: Path) -> int:

@@ -9,6 +9,7 @@ from audit.errors import LedgerInconsistent
 from core.database import reading, transaction
 from core.errors import Conflict, GreenroomError
 from core.settings import get_settings
+from delivery.asked import asked_by
 from delivery.release import release
 from pipeline.leases import claim
 from pipeline.life import move
@@ -20,17 +21,19 @@ log = logging.getLogger("greenroom.delivery")
 
 
 def on_approved(payload: dict[str, Any]) -> None:
-    """Release an approved render whose campaign says so. The row decides: a repeated message does nothing."""
+    """Release an approved render whose campaign says so, or for which a person asked. The row decides: a repeated
+    message does nothing."""
     render_id = str(payload["render_id"])
     with reading() as session:
         render = session.get(RenderRow, render_id)
         campaign = session.get(CampaignRow, render.campaign_id) if render else None
     if render is None or campaign is None or render.state != State.APPROVED or render.reason is not None:
         return
-    if not campaign.release_on_approval or _parked(render):
+    asked = asked_by(render_id)
+    if not (campaign.release_on_approval or asked) or _parked(render):
         return
     try:
-        release(render_id, brand_id=render.brand_id, actor_id="sys_release-on-approval")
+        release(render_id, brand_id=render.brand_id, actor_id=asked or "sys_release-on-approval")
     except GreenroomError as error:
         # It stays approved with the reason: a person sees it, and may release by hand once it is mended.
         log.warning("not released: %s %s", render_id, error.code)

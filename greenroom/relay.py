@@ -1,63 +1,80 @@
-"""The relay process: sends the outbox, sweeps for what stalled or ended, sequences the ledger."""
+"""The relay process: sends the outbox, and sweeps for what stalled or ended.
+
+Several may run: one sends at a time, the others are there when it ends.
+"""
 
 from __future__ import annotations
 
 import logging
-import signal
 import time
-from types import FrameType
+from collections.abc import Callable
+from typing import Any
 
 from audit.authorities import AUTHORITY_CHANGED
-from audit.ledger import sequence_pending
-from core import logs, metrics
 from core.settings import get_settings
-from delivery.collector import offer
 from delivery.orphans import sweep_orphans
 from delivery.withdrawal import expire, unsettled
+from greenroom.loop import PASS_SECONDS, run_loop
+from greenroom.status import Status
 from greenroom.worker import send
 from pipeline import outbox
 
 log = logging.getLogger("greenroom.relay")
-_POLL_SECONDS = 0.1
+
+BROKER_AWAY = "broker_away"
+_ORPHANS_SECONDS = 3600.0  # a look at every stored file may take long
 
 
-def main() -> None:
-    """Until SIGTERM. An error is logged and the loop goes on: the rows are still there."""
-    logs.set_up("relay")
-    logs.catch_uncaught()
-    offer()
-    metrics.serve("relay")
-    running = True
+class Relay:
+    """One pass after another; what it remembers is when it swept last."""
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal running
-        running = False
+    def __init__(self) -> None:
+        self._swept = 0.0
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    last_sweep = 0.0
-    while running:
+    def step(self, status: Status) -> int:
+        """Send what waits, and sweep now and then; how many messages left. The batch in hand is always finished."""
+
+        def sending(topic: str, payload: dict[str, Any]) -> None:
+            try:
+                send(topic, payload)
+            except Exception:
+                status.trouble(BROKER_AWAY)
+                raise
+            status.trouble()
+
+        busy = outbox.relay(sending)
+        if time.monotonic() - self._swept > get_settings().pipeline.sweep_seconds:
+            self._swept = time.monotonic()
+            sweep(sending, status)
+        return busy
+
+
+def sweep(sending: outbox.Send, status: Status) -> None:
+    """What no message is on its way for: stalled renders, authorities past their last day, orphaned files.
+
+    Each by itself: a broker that is away keeps no authority from ending.
+    """
+
+    def settle() -> None:
+        for authority_id in unsettled():
+            sending(AUTHORITY_CHANGED, {"authority_id": authority_id, "kind": "io"})
+
+    def orphans() -> None:
+        status.doing("orphans", within=_ORPHANS_SECONDS)
+        sweep_orphans()
+
+    parts: tuple[Callable[[], object], ...] = (expire, lambda: outbox.sweep(sending), settle, orphans)
+    for part in parts:
         try:
-            busy = outbox.relay(send)
-            if time.monotonic() - last_sweep > get_settings().pipeline.sweep_seconds:
-                sweep()
-                last_sweep = time.monotonic()
-            busy += sequence_pending()
-        except Exception as error:
-            metrics.LOOP_ERRORS.labels(metrics.code(error)).inc()
-            log.exception("relay")
-            busy = 0
-        if not busy:
-            time.sleep(_POLL_SECONDS)
+            part()
+        except Exception:
+            log.exception("a part of the sweep failed")
+    status.doing(within=PASS_SECONDS)
 
 
-def sweep() -> None:
-    """What no message is on its way for: stalled renders, authorities past their last day, orphaned files."""
-    outbox.sweep(send)
-    expire()
-    for authority_id in unsettled():
-        send(AUTHORITY_CHANGED, {"authority_id": authority_id, "kind": "io"})
-    sweep_orphans()
+def main(name: str = "relay") -> None:
+    """Until SIGTERM."""
+    run_loop(name, Relay().step)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``greenroom up``: the web application, the workers and the relay as child processes; a dead one is started again."""
+"""``greenroom up``: every process of one machine as a child; one that died or hangs is started again."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from core.errors import DatabaseBusy
 from core.settings import get_settings
+from greenroom.status import health_of
 from pipeline.leases import free_leases_of, owner_name
 
 log = logging.getLogger("greenroom.up")
 
-_PATIENCE_SECONDS = 10.0
+_MARGIN_SECONDS = 5.0  # past the drain: for what a child does last
 
 
 @dataclass
@@ -27,20 +28,13 @@ class Supervisor:
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def commands(self) -> dict[str, list[str]]:
-        settings = get_settings()
-        python = sys.executable
-        commands = {"relay": [python, "-m", "greenroom.relay"]}
-        for number in range(settings.pipeline.workers):
-            commands[f"worker-{number + 1}"] = [
-                python, "-m", "celery", "-A", "greenroom.worker:app", "worker", "-P", "solo", "-Q", "cpu,gpu,io",
-                "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "WARNING",
-                "-n", f"worker-{number + 1}@%h",
-            ]  # fmt: skip
+        """What is started under which name: the commands that a machine with one process of each would run."""
+        greenroom = [sys.executable, "-m", "greenroom.cli"]
+        names = [f"worker-{number + 1}" for number in range(get_settings().pipeline.workers)]
+        commands = {"relay": [*greenroom, "relay"], "sequencer": [*greenroom, "sequencer"]}
+        commands |= {name: [*greenroom, "worker", "--name", name] for name in names}
         if self.with_web:
-            commands["web"] = [
-                python, "-m", "uvicorn", "review_ui.app:make_app", "--factory", "--host", settings.web.host,
-                "--port", str(settings.web.port), "--log-level", "warning", "--no-server-header",
-            ]  # fmt: skip
+            commands["web"] = [*greenroom, "web"]
         return commands
 
     def start(self) -> None:
@@ -48,10 +42,14 @@ class Supervisor:
             self._spawn(name, arguments)
 
     def check(self) -> list[str]:
-        """Start dead children again and free their leases; returns their names."""
+        """Start children that died or hang again and free their leases; returns their names."""
         restarted = []
         commands = self.commands()
         for name, child in list(self.children.items()):
+            if child.poll() is None and _hangs(name, child.pid):
+                log.warning("%s gives no sign of life and is ended", name)
+                child.kill()
+                child.wait()
             if child.poll() is not None:
                 log.warning("%s ended with %s and is started again", name, child.returncode)
                 # A process known to be dead holds no lease: nobody has to wait for its end.
@@ -78,7 +76,7 @@ class Supervisor:
     def stop(self) -> None:
         for child in self.children.values():
             child.terminate()
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + get_settings().pipeline.drain_seconds + _MARGIN_SECONDS
         for child in self.children.values():
             try:
                 child.wait(max(0.1, deadline - time.monotonic()))
@@ -91,3 +89,9 @@ class Supervisor:
         self.children[name] = subprocess.Popen(
             arguments, env=os.environ.copy(), start_new_session=True, stdin=subprocess.DEVNULL
         )
+
+
+def _hangs(name: str, pid: int) -> bool:
+    """By its own file. One that has not written any yet is about to start."""
+    health = health_of(name)
+    return health.pid == pid and not health.alive

@@ -1,7 +1,8 @@
 """Celery, in both sizes: the filesystem transport on one machine, Redis or RabbitMQ past it.
 
-Messages name a render and nothing else; the database says what is to be done. Acknowledged late, so that a
-killed worker's message comes back; a repeated message finds no stage to claim and ends.
+Messages name a render and nothing else; the database says what is to be done. Acknowledged late, one at a time: a
+worker in a long stage holds that message alone, and no other waits behind it. What comes twice (a killed worker's, or
+one that a broker took back because its stage was long) finds no stage to claim and ends.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from kombu import Exchange, Queue
 
-from core.settings import get_settings
+from core.settings import Settings, get_settings
+from pipeline.states import KINDS, STAGES
 
-QUEUES = ("cpu", "gpu", "io")
+PATIENCE = 5.0
+"""Seconds that a broker has to take a connection; one that does not answer must not hold the relay."""
 
 
 def make_app() -> Celery:
@@ -25,8 +29,15 @@ def make_app() -> Celery:
         task_reject_on_worker_lost=True,
         worker_prefetch_multiplier=1,
         task_ignore_result=True,
+        task_queues=[_queue(kind, settings) for kind in KINDS],
         task_default_queue="cpu",
+        task_create_missing_queues=False,  # a queue that nobody reads loses messages quietly
+        worker_detect_quorum_queues=False,  # classic ones, without priorities: order is the database's
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # for ever: an ended worker could not come back by itself
+        broker_connection_timeout=PATIENCE,
+        broker_heartbeat=0,  # a worker in a stage cannot answer one; TCP's keepalive finds a dead peer
+        worker_cancel_long_running_tasks_on_connection_loss=False,  # the lease decides, not the broker
         worker_hijack_root_logger=False,
         worker_enable_remote_control=False,  # the filesystem transport has no fanout, and we do not use it
         task_serializer="json",
@@ -35,7 +46,32 @@ def make_app() -> Celery:
     if not settings.broker_url:
         app.conf.broker_transport = "pipeline.transport:Transport"
         app.conf.broker_transport_options = _folders(settings.home / "broker")
+    elif settings.broker_url.startswith("redis"):
+        app.conf.broker_transport_options = _redis(settings)
     return app
+
+
+def longest_hold(settings: Settings) -> float:
+    """Seconds for which one message can be held: a worker goes on from stage to stage under it."""
+    return len(STAGES) * settings.pipeline.stage_deadline_seconds
+
+
+def _queue(kind: str, settings: Settings) -> Queue:
+    # RabbitMQ (3.12 on) ends a consumer that acknowledges later than half an hour; others do not know the word.
+    milliseconds = round(longest_hold(settings) * 1000)
+    arguments = {"x-consumer-timeout": milliseconds} if settings.broker_url.startswith("amqp") else None
+    return Queue(kind, Exchange(kind), routing_key=kind, durable=True, queue_arguments=arguments)
+
+
+def _redis(settings: Settings) -> dict[str, Any]:
+    return {
+        # A message that is held for longer is handed out again, while its stage may still run.
+        "visibility_timeout": longest_hold(settings),
+        "socket_connect_timeout": PATIENCE,
+        "socket_timeout": 3 * PATIENCE,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    }
 
 
 def _folders(root: Path) -> dict[str, Any]:

@@ -29,9 +29,9 @@ from core.models import PersonaMaterial
 from core.perception.embed import face_embedding, voice_embedding
 from core.perception.models import Face
 from core.perception.watch import follow
-from core.settings import get_settings
 from generate.lipsync import load_lipsync
 from pipeline.jobs import workspace
+from pipeline.prepared import prepared
 from pipeline.tables import PersonaRow
 
 _FACES_KEPT = 24
@@ -88,7 +88,7 @@ def add_persona(
             next_step="use a clip with one well-lit face of at least 200 pixels",
             code="no_face",
         )
-    load_lipsync().prepare(reference, get_settings().home / "prepared")  # examines, and keeps its work
+    prepared(load_lipsync(), reference)  # examines, and keeps its work
     material = PersonaMaterial(
         faces=np.stack(collector.embeddings).astype(np.float32),
         voices=voice_embedding(main[:])[None].astype(np.float32),

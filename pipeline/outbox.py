@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from core.database import now, reading, transaction
+from audit.events import Event
+from audit.tables import LedgerEntryRow
+from core.database import exclusive, now, reading, transaction
 from core.settings import get_settings
 from core.tables import OutboxRow
 from pipeline.leases import database_seconds
@@ -19,6 +21,8 @@ from pipeline.states import RELEASE, STAGE_AT, WAITING, State
 from pipeline.tables import CampaignRow, RenderRow
 
 Send = Callable[[str, dict[str, Any]], None]
+
+_AWAY = 3  # failures in a row: it is the broker, not the message, and the rest need not be tried now
 
 ADVANCE = "render.advance"
 APPROVED = "render.approved"
@@ -31,7 +35,15 @@ def post(session: Session, topic: str, **payload: Any) -> None:
 
 
 def relay(send: Send, *, limit: int = 200) -> int:
-    """Send what has not been sent, oldest first; a message that cannot be sent stays. Returns how many left."""
+    """Send what has not been sent, oldest first; a message that cannot be sent stays. Returns how many left.
+
+    Of several relays one sends at a time. One that dies between sending and writing that down sends again.
+    """
+    with exclusive("relay", wait=False) as mine:
+        return _relay(send, limit) if mine else 0
+
+
+def _relay(send: Send, limit: int) -> int:
     with reading() as session:
         waiting = session.execute(
             select(OutboxRow.id, OutboxRow.topic, OutboxRow.payload)
@@ -39,22 +51,31 @@ def relay(send: Send, *, limit: int = 200) -> int:
             .order_by(OutboxRow.id)
             .limit(limit)
         ).all()
-    sent = 0
+    sent: list[int] = []
+    failed: dict[int, str] = {}
+    in_a_row = 0
     for row_id, topic, payload in waiting:
         try:
             send(topic, payload)
-            error = ""
         except Exception as problem:  # any broker error: the row stays and is sent again
-            error = f"{type(problem).__name__}"
+            failed[row_id], in_a_row = type(problem).__name__, in_a_row + 1
+            if in_a_row == _AWAY:
+                break
+        else:
+            sent.append(row_id)
+            in_a_row = 0
+    if sent or failed:
         with transaction() as session:
-            row = session.get(OutboxRow, row_id)
-            if row is None:
-                continue
-            row.attempts += 1
-            row.last_error = error
-            row.sent_at = None if error else now()
-        sent += not error
-    return sent
+            _mark(session, sent, sent_at=now(), last_error="")
+            for row_id, error in failed.items():
+                _mark(session, [row_id], last_error=error)
+    return len(sent)
+
+
+def _mark(session: Session, ids: list[int], **values: Any) -> None:
+    session.execute(
+        update(OutboxRow).where(OutboxRow.id.in_(ids)).values(attempts=OutboxRow.attempts + 1, **values)
+    )
 
 
 def sweep(send: Send, *, limit: int = 200) -> list[str]:
@@ -63,6 +84,9 @@ def sweep(send: Send, *, limit: int = 200) -> list[str]:
     A message counts as lost after ``resend_seconds``. Returns the renders' ids.
     """
     settings = get_settings().pipeline
+    asked = exists().where(
+        LedgerEntryRow.subject == RenderRow.id, LedgerEntryRow.event == Event.RELEASE_ASKED.value
+    )
     with reading() as session:
         clock = database_seconds(session)
         stalled = session.execute(
@@ -75,7 +99,7 @@ def sweep(send: Send, *, limit: int = 200) -> list[str]:
                     and_(
                         RenderRow.state == State.APPROVED,
                         RenderRow.reason.is_(None),
-                        CampaignRow.release_on_approval,
+                        or_(CampaignRow.release_on_approval, asked),
                     ),
                 ),
                 or_(RenderRow.lease_until.is_(None), RenderRow.lease_until < clock),

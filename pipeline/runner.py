@@ -15,9 +15,10 @@ from core.settings import get_settings
 from pipeline.agreement import check_agreement
 from pipeline.errors import LeaseLost
 from pipeline.jobs import Job, Outcome, load_job
-from pipeline.leases import Claim, claim
+from pipeline.leases import Claim
 from pipeline.life import move
 from pipeline.metrics import stage_ended, stage_lost, stage_postponed, staged
+from pipeline.shift import Shift, ShiftOver, give_back
 from pipeline.stages import examine, inspect, picture, script, seal, voice
 from pipeline.standing import authority_of
 from pipeline.states import State
@@ -35,24 +36,36 @@ STAGE_FUNCTIONS: dict[str, Callable[[Job], Outcome]] = {
 }
 
 
-def advance(render_id: str) -> int:
-    """Run every stage that a render waits for, one after the other, until it waits for a person or has ended.
+def advance(render_id: str, shift: Shift | None = None) -> int:
+    """Run the stages that a render waits for, one after the other, until it waits for a person or has ended.
+
+    Args:
+        shift: the worker's; a stage that is not of its kinds is left to the worker that the message about it goes to.
+            None takes every kind.
 
     Returns how many stages this call ran; 0 when there was nothing to do or another worker does it.
     """
+    shift = shift or Shift()
     ran = 0
-    while taken := claim(render_id):
-        run_stage(taken)
+    while taken := shift.claim(render_id):
+        run_stage(taken, shift)
         ran += 1
     return ran
 
 
 @staged
-def run_stage(taken: Claim) -> None:
-    """One stage under its lease. Failures become the render's state; only the lease's loss is silent."""
+def run_stage(taken: Claim, shift: Shift | None = None) -> None:
+    """One stage under its lease. Failures become the render's state; only the lease's loss and the shift's end are
+    silent."""
+
+    def beat() -> None:
+        if shift is not None:
+            shift.beat()
+        taken.beat()
+
     began = time.monotonic()
     try:
-        with beating(taken.beat):
+        with beating(beat):
             job = load_job(taken)
             learned(brand_id=job.render.brand_id)
             outcome = _attempt(job)
@@ -60,6 +73,9 @@ def run_stage(taken: Claim) -> None:
     except LeaseLost:
         log.warning("lease lost: %s %s", taken.render_id, taken.stage.name)
         stage_lost(taken.stage.name, time.monotonic() - began)
+    except ShiftOver:
+        log.warning("given back, this worker ends: %s %s", taken.render_id, taken.stage.name)
+        give_back(taken)
     except _TryAgain as again:
         log.warning("stage failed, will be tried again: %s %s %s", taken.render_id, taken.stage.name, again)
         taken.postpone(retryable=again.retryable)

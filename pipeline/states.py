@@ -27,14 +27,18 @@ class State(StrEnum):
     RECALLED = "recalled"
 
 
+KINDS = ("cpu", "gpu", "io")
+"""Kinds of stages, each with a queue and with workers of its own. ``io``: whoever may use the claim-signing key."""
+
+
 @dataclass(frozen=True)
 class StageSpec:
-    """A stage: the state that it starts from, the one that it ends in, and the kind of machine that it wants."""
+    """A stage: the state that it starts from, the one that it ends in, and the kind of worker that it wants."""
 
     name: str
     start: State
     done: State
-    kind: str  # the queue: cpu, gpu or io
+    kind: str  # one of KINDS
 
 
 STAGES: tuple[StageSpec, ...] = (
@@ -42,7 +46,7 @@ STAGES: tuple[StageSpec, ...] = (
     StageSpec("voice", State.SCRIPTED, State.VOICED, "cpu"),  # trust step 4
     StageSpec("picture", State.VOICED, State.ENCODED, "cpu"),  # trust steps 5-7
     StageSpec("examine", State.ENCODED, State.EXAMINED, "cpu"),  # trust step 8
-    StageSpec("seal", State.EXAMINED, State.SEALED, "cpu"),  # trust step 9
+    StageSpec("seal", State.EXAMINED, State.SEALED, "io"),  # trust step 9
     StageSpec("inspect", State.SEALED, State.IN_REVIEW, "cpu"),  # trust step 10
 )
 STAGE_AT: dict[State, StageSpec] = {stage.start: stage for stage in STAGES}

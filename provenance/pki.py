@@ -22,10 +22,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+from sqlalchemy import select
 
 from core.errors import DevelopmentPart
+from core.installation import DEVELOPMENT_ROOT, known, looking
 from core.settings import Settings, get_settings
+from core.tables import InstallationRow
 from provenance.errors import PkiError
+from provenance.tables import ManifestRow
 
 CLAIM_SIGNING = ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
 DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # RFC 9336
@@ -69,7 +73,8 @@ class Pki:
 
 def pki_folder(settings: Settings | None = None) -> Path:
     """Where the development authority of these settings lives."""
-    return (settings or get_settings()).keys_dir / "pki"
+    settings = settings or get_settings()
+    return Path(settings.development_pki) if settings.development_pki else settings.keys_dir / "pki"
 
 
 def init_pki(folder: Path, *, force: bool = False) -> Pki:
@@ -107,10 +112,11 @@ def init_pki(folder: Path, *, force: bool = False) -> Pki:
 
 
 def development_pki(settings: Settings | None = None) -> Pki:
-    """The development authority of these settings; made on first use, leaves renewed in time.
+    """The development authority of these settings, leaves renewed in time; on SQLite made on first use.
 
     Raises:
-        PkiError: in ``production``, where no development authority may sign.
+        PkiError: in ``production``, where no development authority may sign; or there is none on this machine and none
+            may be made: the database was used with one, or is shared. Or this machine's is not the database's.
     """
     settings = settings or get_settings()
     if settings.environment == "production":
@@ -122,15 +128,68 @@ def development_pki(settings: Settings | None = None) -> Pki:
     folder = pki_folder(settings)
     pki = Pki(folder)
     if not pki.anchors.exists():
+        _check_may_make(settings, folder)
         try:
             return init_pki(folder)
         except PkiError:
             return pki  # another process made it a moment ago
+    _check_ours(settings, pki)
     leaf = x509.load_pem_x509_certificate(pki.chain.read_bytes())
     if leaf.not_valid_after_utc - datetime.now(UTC) < RENEW_BEFORE:
         with _locked(folder):
             _issue_leaves(pki)
     return pki
+
+
+def root_fingerprint(pki: Pki) -> str:
+    """SHA-256 of the root certificate, lower-case hex: what the database remembers of a development authority."""
+    root = x509.load_pem_x509_certificate(pki.anchors.read_bytes())
+    return root.fingerprint(hashes.SHA256()).hex()
+
+
+def development_root() -> tuple[str | None, bool]:
+    """The fingerprint that the database remembers, None for none; and whether credentials were made with it."""
+    with looking(InstallationRow, ManifestRow) as session:
+        if session is None:
+            return None, False
+        used = session.scalars(select(ManifestRow.credential_id).limit(1)).first() is not None
+        return known(session, DEVELOPMENT_ROOT), used
+
+
+_OURS: set[tuple[str, str]] = set()
+"""Databases and roots that this process has found to belong together."""
+
+
+def _check_ours(settings: Settings, pki: Pki) -> None:
+    ours = settings.effective_database_url, root_fingerprint(pki)
+    if ours in _OURS:
+        return
+    remembered, _ = development_root()
+    if remembered == ours[1]:
+        _OURS.add(ours)
+    elif remembered is not None:
+        raise PkiError(
+            "this machine's development authority is not the one that the database is used with",
+            where=str(pki.folder),
+            next_step="copy the folder from the machine that made it, or name a shared one: GREENROOM_DEVELOPMENT_PKI",
+        )
+
+
+def _check_may_make(settings: Settings, folder: Path) -> None:
+    remembered, used = development_root()
+    if remembered is not None or (used and not settings.signing_key):
+        raise PkiError(
+            "the database is used with a development authority that is not on this machine; no other one is made",
+            where=str(folder),
+            next_step="copy the folder from the machine that made it, or name a shared one: GREENROOM_DEVELOPMENT_PKI",
+        )
+    if settings.shared_database:
+        raise PkiError(
+            "no development authority is made by itself for a shared database",
+            where=str(folder),
+            next_step="run `greenroom pki init` once and give every machine its folder (GREENROOM_DEVELOPMENT_PKI), or "
+            "set GREENROOM_SIGNING_KEY",
+        )
 
 
 def export_anchors(settings: Settings | None = None) -> str:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit.ledger import merkle
 from audit.ledger.sequencer import current_checkpoint
-from audit.ledger.tiles import LedgerFolder, TileReader
+from audit.ledger.tiles import LedgerFiles, TileReader, Tiles
 from audit.notes import Checkpoint, NoteError, Verifier, open_note, parse_checkpoint
 from audit.tables import LedgerEntryRow
 from core.errors import Conflict, NotFound
+from core.settings import get_settings
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_PATH = 63
@@ -47,12 +49,22 @@ def prove(session: Session, entry_id: str) -> str:
 
 def inclusion_proof(index: int, size: int) -> list[bytes]:
     """RFC 6962 inclusion path, from the tiles."""
-    return merkle.inclusion_proof(index, size, TileReader(LedgerFolder(), size).subtree)
+    return merkle.inclusion_proof(index, size, _reader(size).subtree)
 
 
 def consistency_proof(old: int, new: int) -> list[bytes]:
     """RFC 6962 consistency proof between two sizes, from the tiles."""
-    return merkle.consistency_proof(old, new, TileReader(LedgerFolder(), new).subtree)
+    return merkle.consistency_proof(old, new, _reader(new).subtree)
+
+
+def _reader(size: int) -> TileReader:
+    return TileReader(LedgerFiles(), size, _full_tiles(get_settings().effective_ledger_url))
+
+
+@lru_cache(maxsize=1)
+def _full_tiles(_url: str) -> Tiles:
+    """What this process has read for proofs. One that was changed in the store later makes a proof no worse."""
+    return {}
 
 
 def verify_proof(proof: str, entry: bytes, known: Sequence[Verifier]) -> Checkpoint:

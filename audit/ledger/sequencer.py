@@ -1,15 +1,20 @@
 """The sequencer: gives pending entries their positions, integrates them into tiles, signs the checkpoint.
 
-The order of steps is what makes a crash harmless. (1) Positions are committed to the database: from here on
-the order is fixed. (2) Bundles and tiles are written; they are a function of the order, so writing them
-again changes nothing, and no file that a signed checkpoint needs is ever overwritten with other bytes. (3) The
-new root is checked against the last checkpoint and signed. (4) The database remembers the checkpoint, so that
-a ledger folder that was put back to an older state is noticed. A run begins where the last one stopped.
+The order of steps is what makes a crash harmless. (1) Positions are committed to the database: from here on the order
+is fixed. (2) Bundles and tiles are written; they are a function of the order, so writing them again changes nothing,
+and no file that a signed checkpoint needs is ever overwritten with other bytes. (3) The new root is checked against
+the last checkpoint and signed. (4) The database remembers the checkpoint, unless it remembers a later one. (5) The
+checkpoint is published in the place of the one that was read. A run begins where the last one stopped.
+
+One process of the installation sequences at a time. One that lost that right without noticing (its connection broke)
+does no harm: it gives positions under a row lock, writes the same tiles, is stopped at (4) where somebody else went
+on, and what it publishes late is put right by the next run, which compares the published checkpoint with the
+remembered one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -17,53 +22,77 @@ from sqlalchemy.orm import Session
 from audit import keys
 from audit.errors import LedgerInconsistent
 from audit.ledger import merkle
-from audit.ledger.entries import entry_body
-from audit.ledger.tiles import HASH, WIDTH, LedgerFolder, TileReader, pack_entries, tile_path
-from audit.notes import Checkpoint, sign_note
+from audit.ledger.integration import NEXT, Step, check_body, files_of, integrate
+from audit.ledger.store import Version
+from audit.ledger.tiles import WIDTH, LedgerFiles, TileReader, tile_path
+from audit.notes import Checkpoint, Verifier, note_of
 from audit.tables import LedgerCheckpointRow, LedgerEntryRow, LedgerHeadRow
-from core.database import reading, transaction
+from core.database import exclusive, reading, transaction
+from core.settings import get_settings
 
 BATCH = 4096
-_NEXT = "run `greenroom ledger verify`, keep a copy of database and ledger folder, and find out what changed"
+LOOK_SECONDS = 10.0
+"""With nothing to do, the published checkpoint is looked at this often: in an object store each look is a request."""
 
-Step = Callable[[str], None]
+
+class _Overtaken(Exception):
+    """Another sequencer went on where this one stood: what is left to do is its work."""
 
 
-def sequence_pending(limit: int = BATCH, *, at: Step = lambda _step: None) -> int:
+def sequence_pending(limit: int = BATCH, *, wait: bool = True, at: Step = lambda _step: None) -> int:
     """Sequence up to ``limit`` pending entries and sign a checkpoint over them; returns how many.
 
-    Safe to call from several processes at once: a lock on the ledger folder lets one work. ``at`` is
-    told each step's name as it is reached; tests crash there.
+    Safe to call from several processes and machines at once: a lock lets one work.
+
+    Args:
+        wait: where another one works now, wait for it; else return 0.
+        at: told each step's name as it is reached; tests crash there.
 
     Raises:
         LedgerInconsistent: database, tiles and last checkpoint disagree. Nothing is signed then.
+        KeyNotHere: this machine cannot sign checkpoints; nothing was changed.
     """
-    folder = LedgerFolder()
-    if not _anything_to_do(folder):
+    if not _anything_to_do():
         return 0
-    with folder.locked():
-        last = _last_checkpoint(folder)
-        _recover_positions(folder, last)
-        given = _give_positions(limit)
-        at("positions")
-        size = _assigned()
-        if size > last.size:
-            _integrate(folder, last.size, size, at)
-            _sign(folder, last, size, at)
-        _remember(folder)
-        at("remembered")
-        _tidy(folder, last.size, size)
+    given = 0
+    with exclusive("sequencer", wait=wait) as held:
+        if not held:
+            return 0
+        keys.provider(keys.LEDGER).check_signs(keys.current_key_id(keys.LEDGER))
+        log = LedgerFiles()
+        try:
+            last, version = _last_checkpoint(log)
+            _recover_positions(log, last)
+            given = _give_positions(limit)
+            at("positions")
+            size = _assigned()
+            if size > last.size:
+                integrate(log, last.size, size, at)
+                checkpoint, note = _signed(log, last, size)
+                at("signed")
+                _remember(checkpoint, note)
+                at("remembered")
+                if not held.still_held() or not log.publish(note, version):
+                    raise _Overtaken
+                at("checkpoint")
+            _tidy(log, last.size, size)
+        except _Overtaken:
+            pass
     return given
 
 
 def current_checkpoint() -> tuple[Checkpoint, str] | None:
-    """The last signed checkpoint and its note, or None for an empty ledger."""
-    folder = LedgerFolder()
-    note = folder.note()
-    return None if note is None else (folder.open(note), note)
+    """The last published checkpoint and its note, or None for an empty ledger."""
+    log = LedgerFiles()
+    note = log.note()
+    return None if note is None else (log.open(note), note)
 
 
-def _anything_to_do(folder: LedgerFolder) -> bool:
+_looked: dict[str, float] = {}
+"""When this process last found a store's published checkpoint to be the remembered one."""
+
+
+def _anything_to_do() -> bool:
     """A look without a lock: pending rows, or work that a crash left behind."""
     with reading() as session:
         pending = session.scalar(select(LedgerEntryRow.id).where(LedgerEntryRow.position.is_(None)).limit(1))
@@ -71,38 +100,77 @@ def _anything_to_do(folder: LedgerFolder) -> bool:
             return True
         assigned = session.scalar(select(LedgerHeadRow.assigned)) or 0
         remembered = session.scalar(select(func.max(LedgerCheckpointRow.size))) or 0
-    note = folder.note()
-    on_disk = folder.open(note).size if note is not None else 0
-    return not assigned == remembered == on_disk
+    if assigned != remembered:
+        return True
+    url = get_settings().effective_ledger_url
+    if time.monotonic() - _looked.get(url, -LOOK_SECONDS) < LOOK_SECONDS:
+        return False
+    log = LedgerFiles()
+    note = log.note()
+    if (log.open(note).size if note is not None else 0) != remembered:
+        return True
+    _looked[url] = time.monotonic()
+    return False
 
 
-def _last_checkpoint(folder: LedgerFolder) -> Checkpoint:
-    """The checkpoint on disk, held against the one that the database remembers."""
-    note = folder.note()
-    last = folder.open(note) if note is not None else Checkpoint(folder.origin(), 0, merkle.EMPTY_ROOT)
+def _last_checkpoint(log: LedgerFiles) -> tuple[Checkpoint, Version]:
+    """The published checkpoint, held against the one that the database remembers; and what publishing needs."""
+    note, version = log.note_version()
     with reading() as session:
-        remembered = session.scalars(
-            select(LedgerCheckpointRow).order_by(LedgerCheckpointRow.size.desc()).limit(1)
-        ).first()
+        newest = select(LedgerCheckpointRow).order_by(LedgerCheckpointRow.size.desc()).limit(1)
+        remembered = session.scalars(newest).first()
     if remembered is None:
-        return last
+        last = log.open(note) if note is not None else Checkpoint(log.begin(), 0, merkle.EMPTY_ROOT)
+        if note is not None:
+            _remember(last, note)  # the database lost its last commits
+        return last, version
+    last = log.open(note) if note is not None else Checkpoint(log.origin(), 0, merkle.EMPTY_ROOT)
     if last.size < remembered.size:
-        raise LedgerInconsistent(
-            f"the ledger folder ends at {last.size} entries, the database remembers a checkpoint over "
-            f"{remembered.size}: the folder was put back to an older state",
-            where="checkpoint",
-            next_step=_NEXT,
-        )
-    if TileReader(folder, last.size).root(remembered.size).hex() != remembered.root:
+        last = _continued(log, last, remembered)
+        if not log.publish(remembered.note, version):
+            raise _Overtaken
+        return last, log.note_version()[1]
+    if TileReader(log, last.size).root(remembered.size).hex() != remembered.root:
         raise LedgerInconsistent(
             "the tiles do not continue the last checkpoint that the database remembers",
             where=f"size {remembered.size}",
-            next_step=_NEXT,
+            next_step=NEXT,
         )
-    return last
+    if last.size > remembered.size and note is not None:
+        _remember(last, note)
+    return last, version
 
 
-def _recover_positions(folder: LedgerFolder, last: Checkpoint) -> None:
+def _continued(log: LedgerFiles, published: Checkpoint, row: LedgerCheckpointRow) -> Checkpoint:
+    """The remembered checkpoint, where every file between the published one and it is as it has to be.
+
+    Then the checkpoint was not published, or an older one was written over it; else the files were put back.
+    """
+    try:
+        checkpoint = log.open(row.note)
+        if (checkpoint.size, checkpoint.root.hex()) != (row.size, row.root):
+            raise LedgerInconsistent(
+                "the remembered checkpoint is not what was signed", where=f"size {row.size}"
+            )
+        for level, index, width, expected in files_of(log, published.size, row.size):
+            stored = log.read_tile(level, index, width)
+            if stored is None or stored[: len(expected)] != expected:
+                where = tile_path(level, index, width)
+                raise LedgerInconsistent("a file is missing, or not what the entries make", where=where)
+        reader = TileReader(log, row.size)
+        if reader.root() != checkpoint.root or reader.root(published.size) != published.root:
+            raise LedgerInconsistent("the tiles do not lead to the signed root", where=f"size {row.size}")
+    except LedgerInconsistent as error:
+        raise LedgerInconsistent(
+            f"the ledger's files end at {published.size} entries, the database remembers a checkpoint over "
+            f"{row.size}: they were put back to an older state ({error.what})",
+            where=error.where,
+            next_step=NEXT,
+        ) from error
+    return checkpoint
+
+
+def _recover_positions(log: LedgerFiles, last: Checkpoint) -> None:
     """Give entries back the positions that a signed checkpoint already says they have.
 
     The database may have lost its last commits (a power cut, a restored backup) after the checkpoint was
@@ -112,7 +180,7 @@ def _recover_positions(folder: LedgerFolder, last: Checkpoint) -> None:
         head = _head(session)
         if head.assigned >= last.size:
             return
-        reader = TileReader(folder, last.size)
+        reader = TileReader(log, last.size)
         for position in range(head.assigned, last.size):
             body = reader.entries(position // WIDTH)[position % WIDTH].decode()
             row = session.scalars(
@@ -123,7 +191,7 @@ def _recover_positions(folder: LedgerFolder, last: Checkpoint) -> None:
                     f"the database lacks entry {position}, which a signed checkpoint covers: "
                     "it was put back to an older state",
                     where=f"ledger_entries position {position}",
-                    next_step=_NEXT,
+                    next_step=NEXT,
                 )
             row.position = position
             session.flush()
@@ -140,7 +208,7 @@ def _give_positions(limit: int) -> int:
             .limit(limit)
         ).all()
         for row in rows:
-            _check_body(row)
+            check_body(row)
         if rows:
             places = [{"id": row.id, "position": head.assigned + i} for i, row in enumerate(rows)]
             session.execute(update(LedgerEntryRow), places)
@@ -163,101 +231,40 @@ def _assigned() -> int:
         return session.scalar(select(LedgerHeadRow.assigned)) or 0
 
 
-def _check_body(row: LedgerEntryRow) -> bytes:
-    body = entry_body(row)
-    if body.decode() != row.body:
-        raise LedgerInconsistent(
-            "an entry was changed before it was sequenced", where=row.entry_id, next_step=_NEXT
-        )
-    return body
-
-
-def _integrate(folder: LedgerFolder, old: int, new: int, at: Step) -> None:
-    """Write the bundles and tiles of every level that entries ``[old, new)`` touch."""
-    for index in range(old // WIDTH, (new - 1) // WIDTH + 1):
-        first, end = index * WIDTH, min(new, (index + 1) * WIDTH)
-        entries = _entries(first, end)
-        folder.write(tile_path("entries", index, end - first), pack_entries(entries))
-        at(f"bundle {index}")
-        folder.write(tile_path(0, index, end - first), b"".join(merkle.leaf_hash(entry) for entry in entries))
-        at(f"tile 0 {index}")
-    level = 1
-    while new >> (8 * level):
-        _write_level(folder, level, old >> (8 * level), new >> (8 * level), at)
-        level += 1
-
-
-def _write_level(folder: LedgerFolder, level: int, old: int, new: int, at: Step) -> None:
-    """Hashes ``[old, new)`` of a level: the roots of the full tiles below that are new."""
-    if new == old:
-        return
-    for index in range(old // WIDTH, (new - 1) // WIDTH + 1):
-        first, end = index * WIDTH, min(new, (index + 1) * WIDTH)
-        known = folder.read(tile_path(level, index, old - first)) if old > first else b""
-        if known is None or (old > first and len(known) != (old - first) * HASH):
-            raise LedgerInconsistent(
-                "a tile is missing or cut short", where=tile_path(level, index, old - first), next_step=_NEXT
-            )
-        hashes = bytearray(known)
-        for position in range(max(first, old), end):
-            below = folder.read(tile_path(level - 1, position))
-            if below is None or len(below) != WIDTH * HASH:
-                raise LedgerInconsistent(
-                    "a tile is missing or cut short", where=tile_path(level - 1, position), next_step=_NEXT
-                )
-            hashes += merkle.complete_root([below[i : i + HASH] for i in range(0, len(below), HASH)])
-        folder.write(tile_path(level, index, end - first), bytes(hashes))
-        at(f"tile {level} {index}")
-
-
-def _entries(first: int, end: int) -> list[bytes]:
-    with reading() as session:
-        rows = session.scalars(
-            select(LedgerEntryRow)
-            .where(LedgerEntryRow.position >= first, LedgerEntryRow.position < end)
-            .order_by(LedgerEntryRow.position)
-        ).all()
-        if [row.position for row in rows] != list(range(first, end)):
-            raise LedgerInconsistent(
-                "entries are missing from the database",
-                where=f"positions {first} to {end - 1}",
-                next_step=_NEXT,
-            )
-        return [_check_body(row) for row in rows]
-
-
-def _sign(folder: LedgerFolder, last: Checkpoint, size: int, at: Step) -> None:
-    """Sign the new tree head, if and only if it continues the last one."""
-    reader = TileReader(folder, size)
+def _signed(log: LedgerFiles, last: Checkpoint, size: int) -> tuple[Checkpoint, str]:
+    """The new tree head and its note, if and only if it continues the last one."""
+    reader = TileReader(log, size)
     if last.size and reader.root(last.size) != last.root:
         raise LedgerInconsistent(
             "the tree does not continue the last checkpoint; it is not signed",
             where=f"size {last.size}",
-            next_step=_NEXT,
+            next_step=NEXT,
         )
-    checkpoint = Checkpoint(folder.origin(), size, reader.root())
-    at("tiles")
-    note = sign_note(checkpoint.text(), checkpoint.origin, keys.private_key(keys.LEDGER))
-    folder.write("checkpoint", note.encode())
-    at("checkpoint")
+    checkpoint = Checkpoint(log.origin(), size, reader.root())
+    signature = keys.sign(keys.LEDGER, checkpoint.text().encode())
+    public = keys.public_key(keys.LEDGER, signature.key_id)
+    if public is None:
+        raise LedgerInconsistent("the public half of the ledger's key is gone", where=signature.key_id)
+    signer = Verifier(checkpoint.origin, public)
+    return checkpoint, note_of(checkpoint.text(), signer, bytes.fromhex(signature.value))
 
 
-def _remember(folder: LedgerFolder) -> None:
-    note = folder.note()
-    if note is None:
-        return
-    checkpoint = folder.open(note)
+def _remember(checkpoint: Checkpoint, note: str) -> None:
+    """Keep a signed checkpoint in the database. Raises ``_Overtaken`` where a later one is kept already."""
     with transaction() as session:
-        if session.get(LedgerCheckpointRow, checkpoint.size) is None:
-            session.add(LedgerCheckpointRow(size=checkpoint.size, root=checkpoint.root.hex(), note=note))
+        _head(session)  # of two that come at once, the second sees what the first wrote
+        newest = session.scalar(select(func.max(LedgerCheckpointRow.size))) or 0
+        if newest >= checkpoint.size:
+            raise _Overtaken
+        session.add(LedgerCheckpointRow(size=checkpoint.size, root=checkpoint.root.hex(), note=note))
 
 
-def _tidy(folder: LedgerFolder, old: int, new: int) -> None:
+def _tidy(log: LedgerFiles, old: int, new: int) -> None:
     """Partial tiles whose full form is there are not needed any more."""
     for index in range(old // WIDTH, new // WIDTH):
-        folder.drop_partials("entries", index)
+        log.drop_partials("entries", index)
     level = 0
     while new >> (8 * (level + 1)):
         for index in range(old >> (8 * (level + 1)), new >> (8 * (level + 1))):
-            folder.drop_partials(level, index)
+            log.drop_partials(level, index)
         level += 1

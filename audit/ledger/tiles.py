@@ -1,23 +1,21 @@
-"""The ledger on disk: C2SP tlog-tiles (https://c2sp.org/tlog-tiles), every file written whole or not at all.
+"""The ledger's files: C2SP tlog-tiles (https://c2sp.org/tlog-tiles), in a folder or an object store (``store.py``).
 
-<home>/ledger/checkpoint             the signed tree head
-<home>/ledger/tile/<L>/<N>[.p/<W>]   up to 256 hashes
-<home>/ledger/tile/entries/<N>[.p/<W>]   up to 256 entries, each after its length in two bytes
-<home>/ledger/origin                 the name of the log
+checkpoint                    the signed tree head
+tile/<L>/<N>[.p/<W>]          up to 256 hashes
+tile/entries/<N>[.p/<W>]      up to 256 entries, each after its length in two bytes
+origin                        the name of the log
 """
 
 from __future__ import annotations
 
-import fcntl
 import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
 from audit import keys
-from audit.errors import LedgerInconsistent
-from audit.ledger import merkle
-from audit.notes import Checkpoint, Verifier, open_note, parse_checkpoint
+from audit.errors import LedgerInconsistent, UnknownKey
+from audit.ledger import merkle, store
+from audit.ledger.store import Files, Version
+from audit.notes import Checkpoint, Verifier, open_note, parse_checkpoint, signers_of
 from core.settings import get_settings
 
 WIDTH = 256
@@ -53,42 +51,37 @@ def unpack_entries(bundle: bytes, where: str = "") -> list[bytes]:
     return entries
 
 
-class LedgerFolder:
-    """The folder of one ledger."""
+class LedgerFiles:
+    """The files of one ledger; ``files`` defaults to the store of this process's settings."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path or get_settings().home / "ledger"
+    def __init__(self, files: Files | None = None) -> None:
+        self.files = files if files is not None else store.files()
+        self._origin = ""
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """One sequencer at a time; the lock ends with the process."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-    def write(self, relative: str, data: bytes) -> None:
-        """Write one file durably; the folders above it first."""
-        target = self.path / relative
-        if not target.parent.is_dir():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            keys.sync_folder(target.parent.parent)
-        keys.write_durably(target, data)
-
-    def read(self, relative: str) -> bytes | None:
-        try:
-            return (self.path / relative).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+    def read_tile(self, level: int | str, index: int, width: int) -> bytes | None:
+        """A tile or bundle that is at least so wide: the partial form may be gone once the full one is there."""
+        if width != WIDTH:
+            partial = self.files.read(tile_path(level, index, width))
+            if partial is not None:
+                return partial
+        return self.files.read(tile_path(level, index))
 
     def origin(self) -> str:
-        """The log's name, made on first use from its first key; keys change, the name stays."""
-        known = self.read("origin")
-        if known is None:
-            name = f"greenroom.local/ledger/{keys.current_key_id(keys.LEDGER)}"
-            self.write("origin", f"{name}\n".encode())
-            return name
-        return known.decode().strip()
+        """The log's name; empty where none was given yet."""
+        if not self._origin:
+            known = self.files.read("origin")
+            try:
+                self._origin = known.decode().strip() if known is not None else ""
+            except UnicodeDecodeError as error:
+                raise LedgerInconsistent("the log's name cannot be read", where="origin") from error
+        return self._origin
+
+    def begin(self) -> str:
+        """The log's name, given here where there is none: from its first key; keys change, the name stays."""
+        if not self.origin():
+            name = f"greenroom.local/ledger/{keys.current_key_id(keys.LEDGER)}\n"
+            self.files.replace("origin", name.encode(), None)
+        return self.origin()
 
     def verifiers(self) -> list[Verifier]:
         """Every key that may have signed this log."""
@@ -100,36 +93,67 @@ class LedgerFolder:
         return found
 
     def note(self) -> str | None:
-        """The signed checkpoint as it lies on disk."""
-        data = self.read("checkpoint")
-        try:
-            return None if data is None else data.decode()
-        except UnicodeDecodeError as error:
-            raise LedgerInconsistent("the checkpoint cannot be read", where="checkpoint") from error
+        """The signed checkpoint as it is stored."""
+        return _text(self.files.read("checkpoint"))
+
+    def note_version(self) -> tuple[str | None, Version]:
+        """The same, and what :meth:`publish` needs to know of it."""
+        data, version = self.files.read_version("checkpoint")
+        return _text(data), version
+
+    def publish(self, note: str, version: Version) -> bool:
+        """Put a checkpoint in the place of the one that was read. False: somebody else did meanwhile."""
+        return self.files.replace("checkpoint", note.encode(), version)
 
     def open(self, note: str) -> Checkpoint:
-        """A checkpoint that a key of this log signed. Raises NoteError or :class:`LedgerInconsistent`."""
-        checkpoint = parse_checkpoint(open_note(note, self.verifiers()))
+        """A checkpoint that a key of this log signed.
+
+        Raises:
+            UnknownKey: no public half on this machine fits a signature of it.
+            NoteError, LedgerInconsistent: it is not what was signed, or of another log.
+        """
+        known = self.verifiers()
+        if not signers_of(note) & {(verifier.name, verifier.key_hash) for verifier in known}:
+            raise UnknownKey(
+                "the checkpoint is signed with a key whose public half is not on this machine",
+                where=str(keys.folder_of(get_settings(), keys.LEDGER)),
+                next_step=f"copy the .pub files of the ledger key of {self.origin() or 'this log'} here",
+            )
+        checkpoint = parse_checkpoint(open_note(note, known))
         if checkpoint.origin != self.origin():
             raise LedgerInconsistent("the checkpoint is of another log", where=checkpoint.origin)
         return checkpoint
 
     def drop_partials(self, level: int | str, index: int) -> None:
         """Remove the partial forms of a tile that is full now (allowed by the specification)."""
-        folder = self.path / f"{tile_path(level, index)}.p"
-        if folder.is_dir():
-            for file in folder.iterdir():
-                file.unlink()
-            folder.rmdir()
+        self.files.drop(f"{tile_path(level, index)}.p")
+
+
+def _text(data: bytes | None) -> str | None:
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError as error:
+        raise LedgerInconsistent("the checkpoint cannot be read", where="checkpoint") from error
+
+
+Tiles = dict[tuple[int, int], bytes]
+"""Full tiles by level and index: what such a tile holds never changes."""
+
+MOST_TILES = 4096
 
 
 class TileReader:
-    """Subtree hashes of a tree of ``size`` leaves, read from its tiles; keeps the tiles it has read."""
+    """Subtree hashes of a tree of ``size`` leaves, read from its tiles; keeps the tiles it has read.
 
-    def __init__(self, folder: LedgerFolder, size: int) -> None:
-        self._folder = folder
+    Args:
+        full: full tiles that are known already; those that are read are added, up to ``MOST_TILES``.
+    """
+
+    def __init__(self, log: LedgerFiles, size: int, full: Tiles | None = None) -> None:
+        self._log = log
         self._size = size
-        self._tiles: dict[tuple[int | str, int], bytes] = {}
+        self._full: Tiles = {} if full is None else full
+        self._partial: Tiles = {}
 
     def width(self, level: int, index: int) -> int:
         """How many hashes the tile has in this tree."""
@@ -138,22 +162,23 @@ class TileReader:
     def tile(self, level: int, index: int) -> bytes:
         """The hashes of a tile. Raises :class:`LedgerInconsistent` when it is missing or cut short."""
         key = (level, index)
-        if key not in self._tiles:
-            width = self.width(level, index)
-            if len(self._tiles) > 4096:
-                self._tiles.clear()
-            data = self._read(level, index, width)
+        width = self.width(level, index)
+        known = self._full if width == WIDTH else self._partial
+        if key not in known:
+            data = self._log.read_tile(level, index, width)
             if data is None or len(data) < width * HASH:
                 raise LedgerInconsistent(
                     "a tile is missing or cut short", where=tile_path(level, index, width)
                 )
-            self._tiles[key] = data[: width * HASH]
-        return self._tiles[key]
+            if len(known) >= MOST_TILES:
+                known.clear()
+            known[key] = data[: width * HASH]
+        return known[key]
 
     def entries(self, index: int) -> list[bytes]:
         """The entries of a bundle. Raises :class:`LedgerInconsistent` when it is missing or cut short."""
         width = self.width(0, index)
-        data = self._read("entries", index, width)
+        data = self._log.read_tile("entries", index, width)
         where = tile_path("entries", index, width)
         entries = unpack_entries(data, where) if data is not None else []
         if len(entries) < width:
@@ -174,11 +199,3 @@ class TileReader:
     def root(self, size: int | None = None) -> bytes:
         """Root of the first ``size`` leaves (all when None)."""
         return merkle.root(self._size if size is None else size, self.subtree)
-
-    def _read(self, level: int | str, index: int, width: int) -> bytes | None:
-        # The partial form may be gone once the full one is there.
-        if width != WIDTH:
-            partial = self._folder.read(tile_path(level, index, width))
-            if partial is not None:
-                return partial
-        return self._folder.read(tile_path(level, index))

@@ -1,6 +1,7 @@
 """Verification of the whole record: every row, bundle, tile and checkpoint, recomputed.
 
-Reads the signed checkpoint first and a database snapshot after it, so that a sequencer may run meanwhile.
+Reads the published checkpoint first and a database snapshot after it, which remembers that one or a later one: a
+sequencer may run meanwhile.
 The log is streamed; of covered rows one commitment each is kept in memory.
 """
 
@@ -15,10 +16,10 @@ from sqlalchemy.orm import Session
 from audit.errors import LedgerInconsistent
 from audit.ledger import merkle
 from audit.ledger.entries import entry_body
-from audit.ledger.report import LedgerReport
+from audit.ledger.report import LedgerReport, Problem
 from audit.ledger.rows import Commitments, remember, verify_rows
-from audit.ledger.tiles import HASH, WIDTH, LedgerFolder, TileReader, tile_path
-from audit.notes import Checkpoint, NoteError
+from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, TileReader, tile_path
+from audit.notes import Checkpoint
 from audit.tables import (
     LedgerCheckpointRow,
     LedgerEntryRow,
@@ -33,18 +34,23 @@ def verify_ledger() -> LedgerReport:
     """Recompute everything from the database and the tiles, and name what was changed, is missing, stands
     in another order or was added.
 
-    It trusts the signing keys in the keys folder. Someone who holds them, the database and the folder can
+    It trusts the public halves on this machine. Someone who holds the keys, the database and the files can
     rewrite all three; a checkpoint kept elsewhere (a witness) is what notices that.
     """
     report = LedgerReport()
-    folder = LedgerFolder()
-    report.origin = folder.origin()
-    checkpoint = _checkpoint(folder, report)
-    report.size, report.root = checkpoint.size, checkpoint.root.hex()
+    log = LedgerFiles()
+    report.origin = log.origin()
+    published = _checkpoint(log, report)
     with reading() as session:
-        past = _past_checkpoints(session, folder, checkpoint, report)
+        past = _past_checkpoints(session, log, published, report)
+        checkpoint = _newest(published, past)
+        report.size, report.root = checkpoint.size, checkpoint.root.hex()
         commitments = Commitments()
-        _verify_log(session, folder, checkpoint, past=past, commitments=commitments, report=report)
+        before = len(report.problems)
+        _verify_log(session, log, checkpoint, past=past, commitments=commitments, report=report)
+        if published.size < checkpoint.size and len(report.problems) > before:
+            what = f"the stored one ends at {published.size}, a checkpoint over {checkpoint.size} was signed"
+            report.problems.insert(before, Problem("rolled_back", "checkpoint", what))
         _verify_tail(session, checkpoint, commitments, report)
         for table in covered_tables():
             verify_rows(session, table, commitments, report)
@@ -53,18 +59,25 @@ def verify_ledger() -> LedgerReport:
     return report
 
 
-def _checkpoint(folder: LedgerFolder, report: LedgerReport) -> Checkpoint:
-    empty = Checkpoint(folder.origin(), 0, merkle.EMPTY_ROOT)
+def _newest(published: Checkpoint, past: dict[int, bytes]) -> Checkpoint:
+    """The last one that was signed. It is remembered before it is published: a published one that is behind is no fault
+    where the files lead to the remembered one."""
+    size = max(past, default=0)
+    return Checkpoint(published.origin, size, past[size]) if size > published.size else published
+
+
+def _checkpoint(log: LedgerFiles, report: LedgerReport) -> Checkpoint:
+    empty = Checkpoint(log.origin(), 0, merkle.EMPTY_ROOT)
     try:
-        note = folder.note()
-        return empty if note is None else folder.open(note)
+        note = log.note()
+        return empty if note is None else log.open(note)
     except IntegrityError as error:
         report.add("unsigned", "checkpoint", error.what)
         return empty
 
 
 def _past_checkpoints(
-    session: Session, folder: LedgerFolder, current: Checkpoint, report: LedgerReport
+    session: Session, log: LedgerFiles, current: Checkpoint, report: LedgerReport
 ) -> dict[int, bytes]:
     """Size to root of every checkpoint ever signed, as the database remembers them."""
     past: dict[int, bytes] = {current.size: current.root} if current.size else {}
@@ -72,27 +85,20 @@ def _past_checkpoints(
         report.checkpoints += 1
         where = f"ledger_checkpoints {row.size}"
         try:
-            signed = folder.open(row.note)
-        except (NoteError, LedgerInconsistent) as error:
+            signed = log.open(row.note)
+        except IntegrityError as error:
             report.add("unsigned", where, error.what)
             continue
         if signed.size != row.size or signed.root.hex() != row.root:
             report.add("changed", where, "size or root differ from the signed note")
         if past.setdefault(signed.size, signed.root) != signed.root:
             report.add("changed", where, "two checkpoints of one size have two roots: the log was forked")
-    newest = max(past, default=0)
-    if newest > current.size:
-        report.add(
-            "rolled_back",
-            "checkpoint",
-            f"the folder ends at {current.size}, a checkpoint over {newest} was signed",
-        )
     return past
 
 
 def _verify_log(
     session: Session,
-    folder: LedgerFolder,
+    log: LedgerFiles,
     checkpoint: Checkpoint,
     *,
     past: dict[int, bytes],
@@ -100,7 +106,7 @@ def _verify_log(
     report: LedgerReport,
 ) -> None:
     """Each position below the checkpoint: row, bundle, tile; then every root on the way."""
-    reader = TileReader(folder, checkpoint.size)
+    reader = TileReader(log, checkpoint.size)
     tree = merkle.CompactRange()
     levels = _Levels(reader, report)
     for index, rows in _groups(session, checkpoint.size):

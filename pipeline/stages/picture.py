@@ -14,12 +14,12 @@ from core.media.probe import probe
 from core.media.reading import read
 from core.models import AssetRole
 from core.secrets import derived_key
-from core.settings import get_settings
 from core.tables import AssetRow
 from generate.lipsync import load_lipsync
 from generate.models import Speech
 from generate.service import make_candidate, relabel
 from pipeline.jobs import Job, Outcome, workspace
+from pipeline.prepared import prepared
 from pipeline.states import State
 from provenance.mark import MarkEmbedder
 from provenance.service import allocate_mark
@@ -71,12 +71,12 @@ def _animate(job: Job, mark_id: int, out: Path) -> None:
         raise IntegrityError("a made render has no speech", where=job.render.id)
     reference = blobs().get_file(job.persona.reference_sha256)
     lipsync = load_lipsync()
-    prepared = lipsync.prepare(reference, get_settings().home / "prepared")
+    material = prepared(lipsync, reference)
     make_candidate(
-        prepared,
+        material,
         Speech.load(blobs().get_file(job.render.speech_sha256)),
         label_profile=load_label_profile(job.campaign.label_profile),
-        mark=_embedder(mark_id, prepared.width, prepared.height),
+        mark=_embedder(mark_id, material.width, material.height),
         out=out,
         lipsync=lipsync,
         progress=job.progress,

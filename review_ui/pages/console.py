@@ -12,8 +12,8 @@ from core.blobs import blobs
 from core.database import now
 from core.errors import GreenroomError, InputError, NotFound
 from delivery import links
+from delivery.asked import release_or_ask
 from delivery.recall import recall
-from delivery.release import release
 from pipeline import review
 from pipeline.service import get_render, list_renders, retry
 from pipeline.states import State
@@ -186,7 +186,7 @@ def release_it(request: Request, visitor: Sent, render_id: str) -> Response:
     require(visitor.account, "release")
     who = visitor.account
     return _act(
-        request, visitor, render_id, lambda: release(render_id, brand_id=who.brand_id, actor_id=who.id)
+        request, visitor, render_id, lambda: release_or_ask(render_id, brand_id=who.brand_id, actor_id=who.id)
     )
 
 

@@ -175,7 +175,7 @@ def test_a_key_that_was_retired_signs_no_more_decisions() -> None:
     rotate(keys.APPROVALS)
     decide(reviewer_id="usr_second")
     assert len(read()) == 2 and verify_ledger().good  # what it signed before stands
-    keys.make_current(keys.APPROVALS, str(old))
+    keys.provider(keys.APPROVALS).make_current(str(old))
     with pytest.raises(KeyProblem, match="retired"):
         decide(reviewer_id="usr_third")
     with pytest.MonkeyPatch.context() as patch:

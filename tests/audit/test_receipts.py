@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
-from audit import keys, receipts
+from audit import keys, receipts, rotation
 from audit.errors import ForgedReceipt, ReceiptConflict
 from audit.models import Receipt
 from core.canonical import canonical_json
@@ -125,7 +125,7 @@ def test_another_document_that_our_key_signed_is_no_receipt() -> None:
 
 def test_a_receipt_of_a_retired_key_still_verifies() -> None:
     receipt = issue()
-    keys.rotate(keys.RECEIPTS)
+    rotation.rotate(keys.RECEIPTS)
     assert read() == [receipt]
 
 

@@ -72,7 +72,7 @@ def test_a_crash_after_the_entry_is_completed_by_running_it_again(monkeypatch: p
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("audit.keys.make_current", crash)
+        patch.setattr("audit.key_folder.KeyFolder.make_current", crash)
         rotation.rotate("receipts")
     assert keys.sign("receipts", b"data").key_id == old
     assert rotation.rotate("receipts").old == old

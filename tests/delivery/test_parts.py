@@ -17,8 +17,8 @@ from core.database import transaction
 from core.ids import new_id
 from core.settings import Settings, get_settings
 from core.tables import BrandRow
-from delivery.errors import ReleaseRefused
-from delivery.parts import UnfitParts, cautions, check_parts, check_start, faults
+from delivery.errors import ReleaseRefused, UnfitParts
+from delivery.parts import cautions, check_parts, check_start, faults
 from generate.lipsync.null import NullLipSync
 from generate.voice import HibariVoice, NullVoice
 from greenroom.cli import FAILED, main
@@ -26,6 +26,10 @@ from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from provenance.pki import ORGANISATION, Pki, init_pki
 from provenance.signer import signer_of
 from tests.delivery.production import CLAIMS, CLOCKS, Authority, Installation, issue
+
+pytestmark = pytest.mark.only(
+    "sqlite"
+)  # what is looked at is files and settings; test_machine.py asks the database
 
 KEY = f"{'ab' * 8}.pem"
 DEMONSTRATION_ROOT = issue("Any Root", ca=True, organisation=ORGANISATION)

@@ -23,7 +23,7 @@ from core.errors import GreenroomError, InputError, MediaError
 from core.gates import decide, load_gate_set
 from core.models import Finding, GateResult, Span, Verdict
 from core.weights import WeightState
-from delivery.parts import Fault
+from delivery.models import Fault
 from greenroom.cli import COMMANDS, build_parser, main
 from greenroom.commands import analyze, render
 from greenroom.demo.report import Report
@@ -415,7 +415,7 @@ def test_keys(run: Callable[..., Any], home: Path, recwarn: pytest.WarningsRecor
         text, told, code = run("pki check", {"delivery.parts.faults": found})
         assert told["fit"] is not bool(found) and code == len(found)
         assert [fault["code"] for fault in told["faults"]] == [fault.code for fault in found]
-        assert told["cautions"][0]["code"] == "approvals_key_missing" and "approvals_key_missing" in text
+        assert told["cautions"][0]["code"] == "approvals_key_shared" and "approvals_key_shared" in text
 
 
 @pytest.mark.parametrize(

@@ -1,97 +1,98 @@
-"""``greenroom status``: how the installation stands, for people and as one document; it only looks."""
+"""A process's file says that it lives and can work; silence, a dead process and rubbish say that it does not."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.settings import get_settings
-from delivery import drift
-from greenroom.cli import main
-from pipeline.leases import claim
-from tests.kit.logs import logs_kept
-from tests.kit.workers import waiting_messages
-from tests.kit.world import World
+from core.errors import InputError
+from greenroom import status
+from greenroom.status import Status, health_of, status_file
 
 
-@pytest.fixture
-def status(capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: str) -> tuple[int, Any]:
-        with logs_kept():
-            code = main(["status", *arguments])
-        written = capsys.readouterr().out
-        return code, json.loads(written) if "--json" in arguments else written
-
-    return run
+def codes(name: str = "relay") -> tuple[bool, bool, str]:
+    health = health_of(name)
+    return health.alive, health.ready, health.code
 
 
-def test_where_all_is_well_it_ends_with_zero(world: World, status: Any):
-    world.to_review()
-    waiting_messages()
-    assert world.ledger().good
-    code, document = status("--json")
-    assert (code, document["good"], document["concerns"], document["faults"]) == (0, True, [], [])
-    assert document["renders"]["in_review"]["count"] == 1 and document["renders"]["failed"]["count"] == 0
-    assert document["outbox"] == {"count": 0, "oldest_s": 0.0}
-    assert document["ledger"]["checkpoint"]["size"] > 5 and document["ledger"]["verified"] is None
-    code, text = status()
-    assert code == 0 and "in_review" in text and "checkpoint" in text and "LOOK" not in text
+def test_a_process_that_works_is_well(home: Path) -> None:
+    Status("relay").alive()
+    assert codes() == (True, True, "ok") and health_of("relay").pid == os.getpid()
 
 
-def test_what_stands_still_is_said_with_where_to_read_on_and_ends_with_one(world: World, status: Any):
-    render = world.render()
-    assert claim(render.id) is not None
-    world.tick(4000)
-    code, document = status("--json")
-    assert code == 1 and not document["good"]
-    codes = {concern["code"] for concern in document["concerns"]}
-    assert {"stage_waits", "outbox_waits", "ledger_pending", "lease_over"} <= codes
-    (lease,) = document["leases"]
-    assert lease["render_id"] == render.id and lease["left"] < 0
-    code, text = status()
-    assert code == 1 and "docs/observability.md#messages-are-not-sent" in text
+def test_one_that_never_said_anything_or_has_ended_does_not_run(home: Path) -> None:
+    assert codes() == (False, False, "not_running")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    Status("relay").alive()
+    sign = json.loads(status_file("relay").read_text())
+    status_file("relay").write_text(json.dumps(sign | {"pid": ended.pid}))
+    assert codes() == (False, False, "not_running")
 
 
-def test_a_part_that_may_not_release_is_a_fault(world: World, status: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("GREENROOM_BLOB_URL", "null://")
-    get_settings.cache_clear()
-    code, document = status("--json")
-    assert code == 1 and [fault["code"] for fault in document["faults"]] == ["null_blobs"]
+def test_one_that_says_nothing_for_too_long_is_silent_or_hangs(home: Path) -> None:
+    it = Status("worker-1")
+    it.doing(within=0.05)
+    time.sleep(0.1)
+    assert codes("worker-1") == (False, False, "silent")
+    it.doing("render.advance rnd_1", within=0.05)
+    assert codes("worker-1") == (True, True, "ok")
+    time.sleep(0.1)
+    assert (
+        codes("worker-1") == (False, False, "hung") and health_of("worker-1").doing == "render.advance rnd_1"
+    )
 
 
-def test_looking_at_nothing_makes_nothing(tmp_path: Path, status: Any, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("GREENROOM_HOME", str(tmp_path / "home"))
-    get_settings.cache_clear()
-    code, document = status("--json")
-    get_settings.cache_clear()
-    assert code == 1 and document["concerns"][0]["code"] == "no_database"
-    assert not (tmp_path / "home").exists()
+def test_what_keeps_it_from_its_work_makes_it_unready_and_not_dead(home: Path) -> None:
+    it = Status("relay")
+    it.trouble("broker_away")
+    assert codes() == (True, False, "broker_away") and it.in_trouble
+    it.trouble()
+    assert codes() == (True, True, "ok")
 
 
-def test_a_database_without_tables_is_said(home: Path, status: Any):
-    (home / "greenroom.db").unlink()
-    (home / "greenroom.db").touch()
-    from core.database import engine
-
-    engine().dispose()
-    code, document = status("--json")
-    assert code == 1 and {concern["code"] for concern in document["concerns"]} == {"part_unread"}
-
-
-def test_no_word_of_a_person_is_in_it(world: World, status: Any):
-    world.render({"first_name": "Zephyrine", "remark": "Thank you."})
-    world.to_review()
-    written = json.dumps(status("--json")[1]) + status()[1]
-    assert "Zephyrine" not in written and "kit.example" not in written
+def test_signs_are_written_at_most_once_a_second(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Status("relay")
+    it.alive()
+    written = status_file("relay").stat().st_mtime_ns
+    for _ in range(1000):
+        it.alive()
+    assert status_file("relay").stat().st_mtime_ns == written
+    monkeypatch.setattr(status, "_EVERY", 0.0)
+    it.alive()
+    assert status_file("relay").stat().st_mtime_ns > written
 
 
-def test_it_records_a_baseline_on_the_way(
-    world: World, status: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(drift, "LEAST", 1)
-    world.to_review()
-    _, document = status("--json", "--record-baseline", str(tmp_path / "baseline.json"))
-    assert document["baseline"]["lip_sync"] == 1 and (tmp_path / "baseline.json").is_file()
+def test_a_file_from_before_the_machine_was_started_is_no_sign(home: Path) -> None:
+    Status("relay").alive()
+    sign = json.loads(status_file("relay").read_text())
+    status_file("relay").write_text(json.dumps(sign | {"at": time.monotonic() + 1e6}))
+    assert codes() == (False, False, "not_running")
+
+
+@pytest.mark.parametrize("rubbish", ["", "{", "[]", '{"name": "relay"}', '{"pid": "x"}', '{"at": null}', "7"])
+def test_rubbish_is_no_sign(home: Path, rubbish: str) -> None:
+    status_file("relay").parent.mkdir(parents=True)
+    status_file("relay").write_text(rubbish)
+    assert codes() == (False, False, "not_running")
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "a/b", "Worker", "w" * 50, "-x", "a\n"])
+def test_a_name_leads_nowhere_else(home: Path, name: str) -> None:
+    with pytest.raises(InputError):
+        health_of(name)
+
+
+def test_a_full_disk_ends_no_work(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    Status("relay").alive()
+    assert codes() == (False, False, "not_running")

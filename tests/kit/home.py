@@ -12,6 +12,7 @@ from typing import Literal
 from core.database import Base, engine
 from core.errors import DevelopmentPart
 from core.settings import get_settings
+from greenroom.installation import initialise
 from tests.kit.clock import Clock
 from tests.kit.models import Recorded, recorded_models
 from tests.kit.signing import real_signing, recorded_signing
@@ -62,3 +63,5 @@ def all_tables() -> None:
 
     import_tables()
     Base.metadata.create_all(engine())
+    if get_settings().shared_database:
+        initialise()  # on a shared database nothing is made by its first use

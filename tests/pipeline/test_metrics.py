@@ -37,7 +37,6 @@ from pipeline.tables import RenderRow
 from tests.kit.workers import work
 from tests.kit.world import World
 
-
 pytestmark = pytest.mark.only("sqlite")  # counters are this process's, whatever the database
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +50,73 @@ def test_a_broker_that_is_down_loses_nothing(home):
     with reading() as session:
         row = session.query(OutboxRow).one()
     assert row.attempts == 2 and row.sent_at is not None
+
+
+def posted(count: int) -> None:
+    with transaction() as session:
+        for number in range(count):
+            outbox.post(session, outbox.ADVANCE, render_id=f"rnd_{number}")
+
+
+def test_a_broker_that_is_away_is_not_tried_for_every_message(home):
+    posted(20)
+    tried = []
+
+    def send(_topic: str, payload: dict[str, Any]) -> None:
+        tried.append(payload["render_id"])
+        raise ConnectionError
+
+    assert outbox.relay(send) == 0
+    assert tried == ["rnd_0", "rnd_1", "rnd_2"]
+
+
+def test_a_message_that_cannot_be_sent_holds_up_no_other(home):
+    posted(10)
+    sent = []
+
+    def send(_topic: str, payload: dict[str, Any]) -> None:
+        if payload["render_id"] in ("rnd_0", "rnd_1"):
+            raise ValueError
+        sent.append(payload["render_id"])
+
+    assert outbox.relay(send) == 8 and len(sent) == 8
+    assert outbox.relay(send) == 0
+
+
+def test_two_relays_at_once_send_each_message_once(home):
+    posted(30)
+    sent: Counter[str] = Counter()
+
+    def send(_topic: str, payload: dict[str, Any]) -> None:
+        time.sleep(0.002)
+        sent[payload["render_id"]] += 1
+
+    def run() -> None:
+        for _ in range(20):
+            outbox.relay(send, limit=5)
+
+    relays = [threading.Thread(target=run) for _ in range(2)]
+    for relay in relays:
+        relay.start()
+    for relay in relays:
+        relay.join()
+    outbox.relay(send)  # whoever came last may have found the other at work
+    assert len(sent) == 30 and set(sent.values()) == {1}
+
+
+def test_a_relay_that_dies_before_it_wrote_down_what_it_sent_sends_again(home):
+    posted(2)
+    sent = []
+
+    def send(_topic: str, payload: dict[str, Any]) -> None:
+        if sent:
+            raise SystemExit
+        sent.append(payload["render_id"])
+
+    with pytest.raises(SystemExit):
+        outbox.relay(send)
+    broker = Broker()
+    assert outbox.relay(broker.send) == 2, "a hint twice is better than none"
 
 
 def test_the_sweeper_finds_renders_whose_messages_were_all_lost(make_render: Callable[..., RenderRow]):

@@ -15,6 +15,8 @@ FILES = {
     "standing": "tests/pipeline/test_standing.py",
     "leases": "tests/pipeline/test_leases.py",
     "guard": "tests/delivery/test_guard.py",
+    "guard_postgresql": "tests/delivery/test_guard_postgresql.py",
+    "at_once": "tests/trust/test_two_at_once.py",
     "links": "tests/delivery/test_links.py",
     "recall": "tests/delivery/test_recall.py",
     "withdrawal": "tests/delivery/test_withdrawal.py",

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from audit.ledger import consistency_proof, current_checkpoint, merkle, prove, sequence_pending, verify_proof
-from audit.ledger.tiles import LedgerFolder
+from audit.ledger.tiles import LedgerFiles
 from audit.notes import NoteError, Verifier
 from audit.tables import LedgerEntryRow
 from core.database import reading, transaction
@@ -30,7 +30,7 @@ def log(home: object) -> list[str]:
 def proof_and_entry(entry_id: str) -> tuple[str, bytes, list[Verifier]]:
     with reading() as session:
         row = session.scalars(select(LedgerEntryRow).where(LedgerEntryRow.entry_id == entry_id)).one()
-        return prove(session, entry_id), row.body.encode(), LedgerFolder().verifiers()
+        return prove(session, entry_id), row.body.encode(), LedgerFiles().verifiers()
 
 
 @pytest.mark.parametrize("index", [0, 1, 255, 256, 299])

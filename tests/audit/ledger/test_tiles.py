@@ -9,7 +9,8 @@ import pytest
 
 from audit.errors import LedgerInconsistent
 from audit.ledger import sequence_pending
-from audit.ledger.tiles import LedgerFolder, TileReader, pack_entries, tile_path, unpack_entries
+from audit.ledger.store import Folder
+from audit.ledger.tiles import LedgerFiles, TileReader, pack_entries, tile_path, unpack_entries
 from core.database import transaction
 from tests.audit.conftest import append_one
 
@@ -29,7 +30,7 @@ def test_names_are_those_of_the_specification(level: int | str, index: int, widt
 
 
 def test_widths_of_the_specifications_example_of_70000_entries(tmp_path: Path) -> None:
-    reader = TileReader(LedgerFolder(tmp_path), 70_000)
+    reader = TileReader(LedgerFiles(Folder(tmp_path)), 70_000)
     assert [reader.width(0, index) for index in (0, 272, 273, 274)] == [256, 256, 112, 0]
     assert [reader.width(1, index) for index in (0, 1, 2)] == [256, 17, 0]
     assert [reader.width(2, index) for index in (0, 1)] == [1, 0]
@@ -57,7 +58,6 @@ def test_a_log_of_256_has_a_full_tile_and_a_partial_one_above(home: Path) -> Non
         str(file.relative_to(home / "ledger")) for file in (home / "ledger").rglob("*") if file.is_file()
     )
     assert files == [
-        ".lock",
         "checkpoint",
         "origin",
         "tile/0/000",

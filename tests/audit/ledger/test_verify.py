@@ -236,12 +236,14 @@ def test_a_checkpoint_that_nobody_signed_is_named(record: Record, home: Path) ->
 def test_a_forked_past_is_named(record: Record, home: Path) -> None:
     """A remembered checkpoint whose root the present tree does not lead to."""
     from audit import keys
-    from audit.ledger.tiles import LedgerFolder
-    from audit.notes import Checkpoint, sign_note
+    from audit.ledger.tiles import LedgerFiles
+    from audit.notes import Checkpoint, Verifier, note_of
 
     sequence_pending()
-    other = Checkpoint(LedgerFolder().origin(), 10, b"\7" * 32)
-    note = sign_note(other.text(), other.origin, keys.private_key(keys.LEDGER))
+    other = Checkpoint(LedgerFiles().origin(), 10, b"\7" * 32)
+    signature = keys.sign(keys.LEDGER, other.text().encode())
+    public = keys.public_key(keys.LEDGER, signature.key_id)
+    note = note_of(other.text(), Verifier(other.origin, public), bytes.fromhex(signature.value))
     with behind_our_back(home) as database:
         database.execute(
             "INSERT INTO ledger_checkpoints VALUES (10, ?, ?, '2026-01-01 00:00:00')",

@@ -1,0 +1,20 @@
+"""``greenroom relay``"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from greenroom.cli import command
+from greenroom.output import Answer
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    command(verbs, shared, "relay", "send messages and sweep for what stalled or ended, until SIGTERM", run)
+
+
+def run(_args: argparse.Namespace) -> Answer:
+    from greenroom.relay import main
+
+    main()
+    return Answer({"stopped": True}, "")

@@ -1,0 +1,26 @@
+"""``greenroom sequencer``"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from greenroom.cli import command
+from greenroom.output import Answer
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    command(
+        verbs,
+        shared,
+        "sequencer",
+        "put the ledger's entries in order and sign checkpoints, until SIGTERM",
+        run,
+    )
+
+
+def run(_args: argparse.Namespace) -> Answer:
+    from greenroom.sequencer import main
+
+    main()
+    return Answer({"stopped": True}, "")

@@ -1,0 +1,20 @@
+"""``greenroom web``"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from greenroom.cli import command
+from greenroom.output import Answer
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    command(verbs, shared, "web", "serve the console, the public verifier and the API until SIGTERM", run)
+
+
+def run(_args: argparse.Namespace) -> Answer:
+    from greenroom.web import main
+
+    main()
+    return Answer({"stopped": True}, "")
