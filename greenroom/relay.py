@@ -11,9 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from audit.authorities import AUTHORITY_CHANGED
-from core import metrics
 from core.settings import get_settings
-from delivery.collector import offer
 from delivery.orphans import sweep_orphans
 from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
@@ -70,15 +68,13 @@ def sweep(sending: outbox.Send, status: Status) -> None:
     for part in parts:
         try:
             part()
-        except Exception as error:
-            metrics.LOOP_ERRORS.labels(metrics.code(error)).inc()
+        except Exception:
             log.exception("a part of the sweep failed")
     status.doing(within=PASS_SECONDS)
 
 
 def main(name: str = "relay") -> None:
-    """Until SIGTERM. Its numbers are the database's too: what waits, and how old it is."""
-    offer()
+    """Until SIGTERM."""
     run_loop(name, Relay().step)
 
 
