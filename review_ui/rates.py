@@ -122,7 +122,9 @@ def _asked(what: str, item: RateLimitItem, name: str) -> Any:
             return getattr(shared, what)(item, name)
         except StorageError as error:
             _resting["redis"] = time.monotonic() + _REST_SECONDS
-            log.error("rates are counted by each process alone for now (%s)", type(error.storage_error).__name__)
+            log.error(
+                "rates are counted by each process alone for now (%s)", type(error.storage_error).__name__
+            )
     return getattr(_limiter(), what)(item, name)
 
 

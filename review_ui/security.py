@@ -137,7 +137,9 @@ class Walls:
             await send(message)
 
         if _from_elsewhere(scope):
-            refused = Forbidden("this form was sent by another site", next_step="open the page here and try again")
+            refused = Forbidden(
+                "this form was sent by another site", next_step="open the page here and try again"
+            )
             await (await self.answer(Request(scope), refused))(scope, receive, walled)
             return
         await self.app(scope, receive, walled)

@@ -76,7 +76,11 @@ def _lock_calls() -> bool:
     body = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(body))  # struct sock_fprog
     libc = ctypes.CDLL(None, use_errno=True)
-    return bool(libc.syscall(number, 1, 1, header) == 0)  # SECCOMP_SET_MODE_FILTER, with FLAG_TSYNC
+    if libc.syscall(number, 1, 1, header) == 0:  # SECCOMP_SET_MODE_FILTER, with FLAG_TSYNC
+        return True
+    return bool(
+        libc.prctl(22, 2, header) == 0
+    )  # PR_SET_SECCOMP, where a supervisor's own filter knows no seccomp(2)
 
 
 def _program(column: int, architecture: int) -> bytes:
@@ -89,7 +93,9 @@ def _program(column: int, architecture: int) -> bytes:
     # A thread of ours, but no process; clone3 hides its flags behind a pointer, and libc then takes clone.
     steps += _where(_CLONE[column], 0, _step(_ANY_BIT, _THREAD, 0, 1))
     steps += [_step(_EQUAL, _CLONE3[column], 0, 1), _step(_RETURN, _ERRNO | errno.ENOSYS)]
-    steps += _where(_TGKILL[column], 0, _step(_EQUAL, os.getpid(), 0, 1))  # abort() signals ourselves, nobody else
+    steps += _where(
+        _TGKILL[column], 0, _step(_EQUAL, os.getpid(), 0, 1)
+    )  # abort() signals ourselves, nobody else
     steps += _where(_PRLIMIT[column], 0, _step(_EQUAL, 0, 0, 1))  # our own limits
     steps += _where(_PRCTL[column], 0, _step(_EQUAL, _NAMING, 0, 1))
     steps.append(_step(_RETURN, _ERRNO | errno.EPERM))

@@ -69,7 +69,9 @@ try:
 except OSError as error:
     print(error.errno)
 """
-    assert in_a_child(program, locked=False) == "101"  # unreachable: its namespace has no interface that is up
+    assert (
+        in_a_child(program, locked=False) == "101"
+    )  # unreachable: its namespace has no interface that is up
     assert in_a_child(program) == "1"  # EPERM: no socket is made at all, on hosts without namespaces too
 
 

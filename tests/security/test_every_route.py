@@ -14,9 +14,9 @@ from core.database import now, transaction
 from core.errors import InputError
 from core.tables import BrandRow
 from delivery.tables import LinkRow
+from greenroom.web import make_app
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from review_ui import changes
-from review_ui.app import make_app
 from review_ui.roles import RIGHTS
 from review_ui.seals import seal
 from review_ui.security import COOKIE
@@ -27,12 +27,15 @@ from tests.security.routes import every_route, filled
 from tests.security.table import BESIDE, CLOSED, OWN, PUBLIC, ROUTES
 
 FIELDS = {
-    "asset": SEALED, "note": "A reason.", "reason": "A reason.", "why": "A reason.", "effect": "stop", "purpose": "confirm",
+    "asset": SEALED, "note": "A reason.", "reason": "A reason.", "why": "A reason.", "effect": "stop",
+    "purpose": "confirm",
     "subject": "x", "name": "x", "code": "wrong", "password": PASSWORD, "again": PASSWORD,
 }  # fmt: skip
 
 
-def ask(client: TestClient, route: tuple[str, str], csrf: str, ids: dict[str, str] | None = None, **more: Any) -> Any:
+def ask(
+    client: TestClient, route: tuple[str, str], csrf: str, ids: dict[str, str] | None = None, **more: Any
+) -> Any:
     """The request as the route's own page sends it, with a form's token."""
     method, path = route
     target = filled(path, ids)
@@ -51,7 +54,9 @@ def refused_for_the_role(answer: Any, role: str) -> bool:
 
 def test_the_table_has_every_route_and_no_other():
     assert set(every_route()) == set(ROUTES)
-    beside = {route.path for route in make_app().routes if hasattr(route, "path")} - {path for _, path in ROUTES}
+    beside = {route.path for route in make_app().routes if hasattr(route, "path")} - {
+        path for _, path in ROUTES
+    }
     assert beside == BESIDE
 
 
@@ -59,7 +64,9 @@ def test_reading_routes_change_nothing_and_writing_routes_ask_for_a_token():
     """A cookie alone opens GET only; whatever writes for an account asks for the token of its form."""
     assert {method for method, _ in ROUTES} == {"GET", "POST"}
     for (method, path), asks in ROUTES.items():
-        assert asks.by in (("cookie", "nobody") if method == "GET" else ("form", "script", "basic", "nobody")), path
+        assert asks.by in (
+            ("cookie", "nobody") if method == "GET" else ("form", "script", "basic", "nobody")
+        ), path
         assert (asks.right == PUBLIC) is (asks.by == "nobody"), path
 
 
@@ -170,7 +177,9 @@ def test_no_made_up_session_opens_a_route(client: TestClient, home: Any, cookie:
         assert is_strange(ask(client, route, "x")) or ask(client, route, "x").status_code == 422, route
 
 
-def test_the_api_takes_no_cookie(client: TestClient, account: AccountRow, signed: Callable[[AccountRow], str]):
+def test_the_api_takes_no_cookie(
+    client: TestClient, account: AccountRow, signed: Callable[[AccountRow], str]
+):
     signed(account)
     for (method, path), asks in CLOSED.items():
         if asks.by == "basic":
@@ -198,7 +207,9 @@ def test_every_route_that_writes_refuses_a_form_without_its_token(
                 answer = ask(client, route, wrong, ids)
                 assert answer.status_code == 403 and "stale_form" not in answer.text, route
                 assert "out of date" in answer.text, route
-            in_the_address = client.request(route[0], filled(route[1], ids), params={"csrf": csrf}, data=FIELDS)
+            in_the_address = client.request(
+                route[0], filled(route[1], ids), params={"csrf": csrf}, data=FIELDS
+            )
             assert in_the_address.status_code == 403, route
     assert everything() == before
 

@@ -39,7 +39,9 @@ def shared(home: Path, redis: object, monkeypatch: pytest.MonkeyPatch) -> object
 
 def other_process(wrong: int) -> str:
     command = [sys.executable, "-c", OTHER, str(wrong)]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    return subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60
+    ).stdout.strip()
 
 
 def test_what_one_process_counted_the_other_knows(shared: object):

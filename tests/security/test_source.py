@@ -1,10 +1,10 @@
-"""What the code never does, read from its syntax tree: unpickle, evaluate, start a shell, fetch what a stranger names."""
+"""What the code never does, read from its syntax tree: unpickle, evaluate, start a shell, fetch what others name."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,14 +14,17 @@ from tests.packages import PACKAGES
 ROOT = Path(__file__).resolve().parents[2]
 
 NEVER_IMPORTED = {
-    "pickle", "cPickle", "dill", "marshal", "shelve", "joblib", "cloudpickle", "jsonpickle", "xmlrpc", "telnetlib", "ftplib", "pty",
+    "pickle", "cPickle", "dill", "marshal", "shelve", "joblib", "cloudpickle", "jsonpickle", "xmlrpc",
+    "telnetlib", "ftplib", "pty",
     "xml", "lxml", "requests", "urllib3", "aiohttp",
 }  # fmt: skip
 
 NEVER_CALLED = {
     "eval", "exec", "os.system", "os.popen", "tempfile.mktemp", "yaml.unsafe_load", "yaml.full_load", "yaml.load_all",
-    "yaml.unsafe_load_all", "pickle.load", "pickle.loads", "torch.jit.load", "random.choice", "random.random", "hashlib.md5",
-    "hashlib.sha1", "asyncio.create_subprocess_shell", "subprocess.getoutput", "subprocess.getstatusoutput", "zipfile.ZipFile.extractall",
+    "yaml.unsafe_load_all", "pickle.load", "pickle.loads", "torch.jit.load", "random.choice", "random.random",
+    "hashlib.md5",
+    "hashlib.sha1", "asyncio.create_subprocess_shell", "subprocess.getoutput", "subprocess.getstatusoutput",
+    "zipfile.ZipFile.extractall",
     "shutil.unpack_archive", "numpy.loadtxt",
 }  # fmt: skip
 
@@ -32,7 +35,17 @@ CONNECTS = {
     "pipeline/leases.py": "asks this machine's own name, and connects to nothing",
     "review_ui/rates.py": "GREENROOM_RATES_URL",
 }
-CONNECTING = {"socket", "httpx", "urllib.request", "http.client", "smtplib", "websockets", "redis", "boto3", "ssl"}
+CONNECTING = {
+    "socket",
+    "httpx",
+    "urllib.request",
+    "http.client",
+    "smtplib",
+    "websockets",
+    "redis",
+    "boto3",
+    "ssl",
+}
 
 # The one place that hands ready markup to a page.
 MARKUP = {"review_ui/rendering.py"}
@@ -47,7 +60,7 @@ def modules() -> list[Path]:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -65,7 +78,7 @@ def imported(path: Path) -> Iterator[tuple[str, ast.AST]]:
             yield from ((f"{node.module}.{alias.name}", node) for alias in node.names)
 
 
-@lru_cache(maxsize=None)
+@cache
 def calls(path: Path) -> list[tuple[str, ast.Call]]:
     """Every call under its full name, whatever a module calls it by."""
     found = []
@@ -108,7 +121,13 @@ def test_nothing_is_evaluated_and_no_shell_is_started():
 
 def test_programs_are_started_by_a_list_of_words():
     """A string would be cut at its blanks; what a stranger names would become words of its own."""
-    starts = ("subprocess.run", "subprocess.Popen", "subprocess.check_call", "subprocess.check_output", "subprocess.call")
+    starts = (
+        "subprocess.run",
+        "subprocess.Popen",
+        "subprocess.check_call",
+        "subprocess.check_output",
+        "subprocess.call",
+    )
     found = [
         place(path, call)
         for path in modules()
@@ -130,27 +149,32 @@ def test_what_is_loaded_is_data():
             )
             found += [f"{place(path, call)} {name}"] if bad else []
     assert found == []
-    from policy.packs import _PlainLoader
-
     import yaml
+
+    from policy.packs import _PlainLoader
 
     assert issubclass(_PlainLoader, yaml.SafeLoader)
 
 
 def test_connections_are_opened_in_these_places_alone():
-    """A new one is a decision: where does the address come from? Never from a request, a file or a recipient's field."""
+    """A new one is a decision: where does the address come from? Never from a request, a file or a field."""
     found = {
         str(path.relative_to(ROOT))
         for path in modules()
         for name, _ in imported(path)
-        if name in CONNECTING or name.split(".")[0] in CONNECTING - {"urllib.request", "http.client"} or name == "limits.storage"
+        if name in CONNECTING
+        or name.split(".")[0] in CONNECTING - {"urllib.request", "http.client"}
+        or name == "limits.storage"
     }
     assert found == set(CONNECTS)
 
 
 def test_ready_markup_is_made_in_one_place():
     found = {
-        str(path.relative_to(ROOT)) for path in modules() for name, _ in imported(path) if name == "markupsafe.Markup"
+        str(path.relative_to(ROOT))
+        for path in modules()
+        for name, _ in imported(path)
+        if name == "markupsafe.Markup"
     }
     assert found == MARKUP
     templates = list((ROOT / "review_ui" / "templates").glob("*.html"))

@@ -1,4 +1,4 @@
-"""The supply chain: every file of the runtime set is locked by digest, listed, and under a licence that was looked at."""
+"""The supply chain: every file of the runtime set is locked by digest, listed, and under a licence that was read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ COPYLEFT = re.compile(r"GPL|Mozilla|MPL|EUPL|CDDL|EPL", re.IGNORECASE)
 
 def locked() -> dict[str, str]:
     """Package and version of every line."""
-    lines = [line for line in LOCK.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    lines = [
+        line for line in LOCK.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+    ]
     found = [LINE.fullmatch(line) for line in lines]
     assert all(found), [line for line, match in zip(lines, found, strict=True) if not match]
     return {match[1]: match[2] for match in found if match}
@@ -42,9 +44,13 @@ def sentences(listed: dict[str, dict[str, list[str]]], here: dict[str, dict[str,
     said = []
     for part, licence, name in flat(here):
         if name not in known:
-            said.append(f"{name} is new ({part}, licence: {licence}): read it, then run python -m supply.licences")
+            said.append(
+                f"{name} is new ({part}, licence: {licence}): read it, then run python -m supply.licences"
+            )
         elif known[name][1] != licence:
-            said.append(f"{name} was under {known[name][1]} and is under {licence}: read it, then run python -m supply.licences")
+            said.append(
+                f"{name} was under {known[name][1]} and is under {licence}: read it, then run python -m supply.licences"
+            )
         elif part == "runtime" and known[name][0] != part:
             said.append(f"{name} was for development and is needed to run: run python -m supply.licences")
     return said
@@ -69,7 +75,11 @@ def test_a_new_package_or_licence_is_told_in_a_sentence(here: dict[str, dict[str
 
 def test_every_licence_with_duties_is_named_to_the_operator():
     text = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8").lower()
-    dutiful = {name for part, licence, name in flat(licences.known()) if part == "runtime" and COPYLEFT.search(licence)}
+    dutiful = {
+        name
+        for part, licence, name in flat(licences.known())
+        if part == "runtime" and COPYLEFT.search(licence)
+    }
     assert len(dutiful) > 3
     assert {name for name in dutiful if f"`{name}`" not in text} == set()
 
@@ -92,7 +102,9 @@ def test_the_bill_of_materials_is_the_lock_and_the_weights_in_another_form():
 
 
 def test_the_script_makes_the_bill_that_is_committed():
-    assert json.loads(json.dumps(bom.bill())) == json.loads(BOM.read_text(encoding="utf-8")), "run python -m supply.bom"
+    assert json.loads(json.dumps(bom.bill())) == json.loads(BOM.read_text(encoding="utf-8")), (
+        "run python -m supply.bom"
+    )
 
 
 def test_every_weight_has_a_digest_a_licence_and_a_use():
