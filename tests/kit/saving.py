@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.database import engine
 from core.settings import get_settings
-from tests.servers.databases import name_of, running
+from tests.servers.databases import let_go, name_of, running
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ def save(home: Path) -> Saved:
 def restore(home: Path, saved: Saved) -> None:
     """Back to what was saved: what came since goes, what was changed or deleted comes back."""
     engine().dispose()
+    let_go()
     if isinstance(saved.database, str):
         running().replace(name_of(get_settings().database_url), saved.database)
     else:
@@ -56,7 +57,8 @@ def restore(home: Path, saved: Saved) -> None:
 
 def _database(home: Path) -> bytes | str:
     if get_settings().database_url:
-        engine().dispose()  # a database is copied while nobody is connected to it
+        engine().dispose()
+        let_go()
         return running().create(name_of(get_settings().database_url))
     with closing(sqlite3.connect(home / "greenroom.db")) as connection:
         return connection.serialize()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import psycopg
 from sqlalchemy import create_engine
 
 from tests.servers.postgres import APP, OWNER, TEMPLATE, Postgres
@@ -14,6 +16,7 @@ URL = "GREENROOM_DATABASE_URL"
 SECRET = "GREENROOM_MASTER_SECRET"
 
 _running: Postgres | None = None
+_connections: dict[str, psycopg.Connection[Any]] = {}
 
 
 def running() -> Postgres:
@@ -52,6 +55,23 @@ def serving(server: Postgres) -> Iterator[Postgres]:
 
 
 @contextmanager
+def superuser(name: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection for which no trigger fires, foreign keys among them; kept, as it is asked for many times a test."""
+    connection = _connections.get(name)
+    if connection is None or connection.closed or connection.broken:
+        options = "-c session_replication_role=replica"
+        connection = psycopg.connect(running().url(name, "greenroom_root"), autocommit=True, options=options)
+        _connections[name] = connection
+    yield connection
+
+
+def let_go() -> None:
+    """Close what `superuser` keeps: a database is copied or dropped while nobody is connected to it."""
+    while _connections:
+        _connections.popitem()[1].close()
+
+
+@contextmanager
 def database() -> Iterator[str]:
     """The URL of a fresh database with every table, as GREENROOM_DATABASE_URL is set to; dropped at the end."""
     server = running()
@@ -59,6 +79,7 @@ def database() -> Iterator[str]:
     try:
         yield server.url(name)
     finally:
+        let_go()
         server.drop(name)
 
 

@@ -19,6 +19,7 @@ from pipeline.guard import release_transaction
 from pipeline.standing import standing_of
 from pipeline.states import State
 from pipeline.tables import RenderRow
+from tests.kit import past
 from tests.kit.world import World
 
 
@@ -46,8 +47,7 @@ def test_a_recalled_video_does_not_come_back_under_another_id(world: World):
     """The row is copied, the asset is pointed at the copy, and entries are written that commit to all of it."""
     old = world.released()
     world.recall(old)
-    world.as_database_owner("DROP TRIGGER renders_released_insert")
-    world.as_database_owner("DROP TRIGGER renders_released_update")
+    past.without_guard()
     columns = {column.name: getattr(old, column.name) for column in RenderRow.__table__.columns}
     twin = RenderRow(
         **(columns | {"id": new_id("rnd"), "state": State.RELEASED, "request_key": None, "reason": None})
@@ -110,9 +110,11 @@ def test_a_video_cannot_be_steered_past_the_withdrawal_of_its_authority(world: W
         "UPDATE links SET revoked_at = NULL, expires_at = 'never' WHERE id = ?",
     ],
 )
-def test_a_revoked_link_stays_revoked(world: World, change: str):
+def test_a_revoked_link_stays_revoked(world: World, change: str, database_kind: str):
     token, link = link_to(world, world.released())
     revoke_link(link.id, brand_id=world.brand_id, actor_id=world.operator)
+    if database_kind == "postgresql":  # which knows no other moment that is none
+        change = change.replace("'never'", "'infinity'")
     assert world.as_database_owner(change, link.id) == 1
     assert not serves(token)
 

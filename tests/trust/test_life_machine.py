@@ -51,9 +51,9 @@ def live(w: World, runs: int, steps: int) -> None:
     assert Machine.steps > runs
 
 
-def test_every_order_of_events_keeps_every_promise(world: World):
-    live(world, runs=18, steps=22)
+def test_every_order_of_events_keeps_every_promise(world: World, database_kind: str):
+    live(world, runs=18 if database_kind == "sqlite" else 6, steps=22)
 
 
-def test_so_does_it_with_the_real_signer(real_world: World):
-    live(real_world, runs=4, steps=12)
+def test_so_does_it_with_the_real_signer(real_world: World, database_kind: str):
+    live(real_world, runs=4 if database_kind == "sqlite" else 2, steps=12)
