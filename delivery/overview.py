@@ -206,7 +206,9 @@ def _verified() -> Verified | None:
 def _certificates() -> dict[str, float]:
     """Seconds until the signing and the timestamp certificates end, of those that are files here."""
     settings = get_settings()
-    development = settings.home / "keys" / "pki"
+    development = (
+        Path(settings.development_pki) if settings.development_pki else settings.home / "keys" / "pki"
+    )
     signing = Path(settings.signing_chain) if settings.signing_chain else development / "chain.pem"
     files = {"signing": signing}
     if not settings.timestamp_url:
