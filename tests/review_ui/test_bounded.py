@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event, insert, select, text
 from sqlalchemy.orm import Session
 
+from audit.keys import NAMES
+from audit.rotation import begin
 from audit.tables import AuthorityRow
 from core.database import Base, engine, reading, transaction
 from core.models import Verdict
@@ -37,7 +40,14 @@ MakeRender = Callable[..., RenderRow]
 
 
 @pytest.fixture
-def middle(make_render: MakeRender, database_kind: str) -> RenderRow:
+def keys(home: Path) -> None:
+    """A shared database's keys are made explicitly, once."""
+    for name in NAMES:
+        begin(name)
+
+
+@pytest.fixture
+def middle(keys: None, make_render: MakeRender, database_kind: str) -> RenderRow:
     """One render of a few thousand, in the middle of them. None is released: the guard stands before that."""
     first = make_render()
     like = {column.key: getattr(first, column.key) for column in RenderRow.__table__.columns}

@@ -19,6 +19,7 @@ class Asks(NamedTuple):
 
 ROUTES: dict[tuple[str, str], Asks] = {
     ("GET", "/"): Asks("view", "cookie"),
+    ("GET", "/find"): Asks("view", "cookie"),
     ("GET", "/campaigns"): Asks("view", "cookie"),
     ("GET", "/campaigns/{campaign_id}"): Asks("view", "cookie"),
     ("POST", "/campaigns/{campaign_id}/renders"): Asks("make", "form"),
@@ -38,6 +39,7 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("POST", "/authorities/{authority_id}/resume"): Asks("audit", "form"),
     ("POST", "/authorities/{authority_id}/withdraw"): Asks("audit", "form"),
     ("POST", "/api/v1/analyze_video"): Asks("view", "basic"),
+    ("GET", "/api/v1/renders"): Asks("view", "basic"),
     ("GET", "/account"): Asks(OWN, "cookie"),
     ("POST", "/account/confirm"): Asks(OWN, "form"),
     ("POST", "/account/passkey/begin"): Asks(OWN, "form"),

@@ -91,7 +91,7 @@ def test_every_role_at_every_route(
     csrf = signed(account)
     for route, asks in CLOSED.items():
         if asks.by == "basic":
-            answer = client.post(route[1], auth=(account.email, PASSWORD), files={"file": b"no video"})
+            answer = client.request(*route, auth=(account.email, PASSWORD), files={"file": b"no video"})
         else:
             if signed_in(client.cookies.get(COOKIE) or "") is None:
                 csrf = signed(account)  # signed out, or the password was changed
