@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from core.database import Base, engine
 from core.installation import MASTER_SECRET
-from core.tables import InstallationRow, OutboxRow
+from core.tables import InstallationRow
 from greenroom.backup.check import Entries, rows_of
 from greenroom.backup.dump import ENTRIES
 from greenroom.backup.errors import BackupDamaged, RestoreRefused
@@ -28,7 +28,6 @@ from greenroom.backup.rows import plain_table
 from pipeline.tables import RenderRow
 
 _AT_ONCE = 500
-_NUMBERED = (ENTRIES, OutboxRow.__tablename__)  # tables whose keys the database counts
 
 
 def is_empty() -> bool:
@@ -142,9 +141,13 @@ def _count_on(session: Session) -> None:
     """PostgreSQL counts keys itself and has not seen those that were put in."""
     if session.get_bind().dialect.name != "postgresql":
         return
-    for name in _NUMBERED:
-        highest = f"(SELECT coalesce(max(id), 0) + 1 FROM {name})"  # noqa: S608 - a name of our own
-        session.execute(text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {highest}, false)"))
+    for table in Base.metadata.sorted_tables:
+        counted = table.autoincrement_column
+        if counted is None:
+            continue
+        highest = f'(SELECT coalesce(max("{counted.name}"), 0) + 1 FROM "{table.name}")'  # noqa: S608 - our own names
+        sequence = f"pg_get_serial_sequence('{table.name}', '{counted.name}')"
+        session.execute(text(f"SELECT setval({sequence}, {highest}, false) WHERE {sequence} IS NOT NULL"))
 
 
 def _not_taken(table: str, error: SQLAlchemyError) -> RestoreRefused:
