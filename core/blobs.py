@@ -96,7 +96,7 @@ class ObstoreBlobs:
             self._folder = Path(url.removeprefix("file://"))
             self._folder.mkdir(parents=True, exist_ok=True)
             self._store: ObjectStore = LocalStore(prefix=self._folder)
-            self._asked = self._store
+            self._asked: ObjectStore = self._store
         else:
             self._store = open_store(url, silence=silence, retries=2)
             # Doors ask whether a blob is there, some of them in a transaction: they hear soon, or not at all.
