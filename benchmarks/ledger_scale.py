@@ -122,7 +122,7 @@ def _synthetic(folder: Path) -> list[str]:
     from audit.ledger import Event, append
     from audit.ledger.merkle import complete_root, leaf_hash
     from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, TileReader, tile_path
-    from audit.notes import Checkpoint, sign_note
+    from audit.notes import Checkpoint, Verifier, note_of
     from audit.tables import LedgerEntryRow
     from core.database import transaction
     from core.ids import new_id
@@ -166,8 +166,13 @@ def _synthetic(folder: Path) -> list[str]:
         roots, level = above, level + 1
     ledger = LedgerFiles()
     checkpoint = Checkpoint(ledger.origin(), TREE, TileReader(ledger, TREE).root())
-    note = sign_note(checkpoint.text(), checkpoint.origin, keys.private_key(keys.LEDGER))
-    ledger.write("checkpoint", note.encode())
+    signature = keys.sign(keys.LEDGER, checkpoint.text().encode())
+    public = keys.public_key(keys.LEDGER, signature.key_id)
+    assert public is not None
+    signer = Verifier(checkpoint.origin, public)
+    ledger.files.write(
+        "checkpoint", note_of(checkpoint.text(), signer, bytes.fromhex(signature.value)).encode()
+    )
     print(f"a synthetic tree of {TREE} leaves, made in {time.monotonic() - began:.0f} s", file=sys.stderr)
     return ids
 

@@ -168,7 +168,8 @@ def _slope(points: list[tuple[int, float]]) -> float:
     xs, ys = zip(*((math.log(size), math.log(cost)) for size, cost in points), strict=True)
     mean_x, mean_y = statistics.mean(xs), statistics.mean(ys)
     over = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
-    return round(over / sum((x - mean_x) ** 2 for x in xs), 3)
+    slope: float = over / sum((x - mean_x) ** 2 for x in xs)
+    return round(slope, 3)
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ FROM_DATABASE: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "greenroom_collector_failed": ("1 for a part of these numbers that could not be read.", ("part",)),
 }
-# Offered by every process: its own clock against the database's.
+# Offered by web, worker and relay: its own clock against the database's.
 SKEW = ("greenroom_clock_skew_seconds", "Seconds that this process's clock is ahead of the database's.")
 
 Call = ParamSpec("Call")

@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from core.errors import GreenroomError
+from greenroom.observing import begin
 from greenroom.output import Answer, print_answer, print_error
 
 COMMANDS = (
@@ -107,9 +108,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
     given = sys.argv[1:] if argv is None else argv
     args = build_parser(as_json="--json" in given).parse_args(given)
-    from core import logs
-
-    logs.set_up("command")
+    begin(args.verb)
     try:
         answer: Answer = args.run(args)
     except GreenroomError as error:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from core import logs, metrics
+from core import metrics
 from core.errors import GreenroomError
 from greenroom.status import Status
 
@@ -27,9 +27,6 @@ def run_loop(name: str, step: Callable[[Status], int]) -> None:
         step: one pass; returns how much it did, and is called again at once if that is not nothing. An error is
             logged and the loop goes on, with a pause that doubles up to a few seconds.
     """
-    logs.set_up(name.partition("-")[0])
-    logs.catch_uncaught()
-    metrics.serve(name.partition("-")[0])
     log = logging.getLogger(f"greenroom.{name}")
     running, failed, pause = True, False, _POLL_SECONDS
 
@@ -45,9 +42,9 @@ def run_loop(name: str, step: Callable[[Status], int]) -> None:
         try:
             busy = step(status)
         except Exception as error:
-            metrics.LOOP_ERRORS.labels(metrics.code(error)).inc()
             told = isinstance(error, GreenroomError)
             log.warning("pass failed: %s", error) if told else log.exception("pass failed")
+            metrics.LOOP_ERRORS.labels(metrics.code(error)).inc()
             status.trouble(error.code if isinstance(error, GreenroomError) else type(error).__name__)
             busy, failed = 0, True
         else:

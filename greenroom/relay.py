@@ -11,15 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from audit.authorities import AUTHORITY_CHANGED
-from core import metrics
 from core.settings import get_settings
-from delivery.collector import offer
 from delivery.orphans import sweep_orphans
 from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
 from greenroom.status import Status
 from greenroom.worker import send
 from pipeline import outbox
+from pipeline.counts import fold
 
 log = logging.getLogger("greenroom.relay")
 
@@ -65,19 +64,17 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         status.doing("orphans", within=_ORPHANS_SECONDS)
         sweep_orphans()
 
-    parts: tuple[Callable[[], object], ...] = (expire, lambda: outbox.sweep(sending), settle, orphans)
+    parts: tuple[Callable[[], object], ...] = (expire, lambda: outbox.sweep(sending), settle, fold, orphans)
     for part in parts:
         try:
             part()
-        except Exception as error:
-            metrics.LOOP_ERRORS.labels(metrics.code(error)).inc()
+        except Exception:
             log.exception("a part of the sweep failed")
     status.doing(within=PASS_SECONDS)
 
 
 def main(name: str = "relay") -> None:
-    """Until SIGTERM. Its numbers are the database's too: what waits, and how old it is."""
-    offer()
+    """Until SIGTERM."""
     run_loop(name, Relay().step)
 
 

@@ -16,13 +16,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import bootsteps, signals
-from celery.signals import celeryd_init, setup_logging
 
 from audit.authorities import AUTHORITY_CHANGED
-from core import logs, metrics
 from core.errors import InputError
 from core.settings import get_settings
-from delivery.collector import offer
 from delivery.tasks import on_approved
 from delivery.withdrawal import on_authority_changed
 from greenroom.status import Status
@@ -56,26 +53,17 @@ def _release(payload: dict[str, Any]) -> None:
         log.error("a release was sent to a worker that does none")  # the sweeper sends it where it belongs
 
 
-@celeryd_init.connect  # type: ignore[untyped-decorator]
-def _begin(**_: Any) -> None:
-    """A worker starts, and has said nothing yet."""
-    logs.set_up("worker")
-    logs.catch_uncaught()
-    offer(database=False)
-    metrics.serve("worker")
-
-
-@setup_logging.connect  # type: ignore[untyped-decorator]
-def _logs_are_set_up(**_: Any) -> None:
-    """Celery sets up no logging of its own where somebody listens here."""
-
-
 HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     outbox.ADVANCE: _advance,
     outbox.APPROVED: _release,
     outbox.RECALLED: lambda _payload: None,  # doors ask the predicate; channels of others will listen here
     AUTHORITY_CHANGED: on_authority_changed,
 }
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def _logs_are_set_up(**_: Any) -> None:
+    """Celery sets up no logging of its own where somebody listens here: greenroom/observing.py has done it."""
 
 
 @app.task(name="greenroom.handle")  # type: ignore[untyped-decorator]

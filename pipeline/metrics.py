@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
@@ -30,16 +30,14 @@ _ENDS = {State.FAILED: "failed", State.BLOCKED: "blocked"}
 _SENTENCE = re.compile(r"[a-z' ]+")
 
 
-Given = ParamSpec("Given")
-
-
-def staged(run: Callable[Concatenate[Claim, Given], None]) -> Callable[Concatenate[Claim, Given], None]:
-    """Decorator of what runs one stage: each line that is logged meanwhile names the render and the stage."""
+def staged(run: Callable[Call, Answer]) -> Callable[Call, Answer]:
+    """Decorator of what runs one stage, given its claim first: each line that is logged meanwhile names the render and the stage."""
 
     @wraps(run)
-    def within(taken: Claim, *more: Given.args, **named: Given.kwargs) -> None:
+    def within(*args: Call.args, **kwargs: Call.kwargs) -> Answer:
+        taken = cast("Claim", args[0])
         with bound(render_id=taken.render_id, stage=taken.stage.name):
-            run(taken, *more, **named)
+            return run(*args, **kwargs)
 
     return within
 

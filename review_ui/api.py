@@ -19,8 +19,9 @@ from pipeline.recipients import Format
 from pipeline.service import list_renders
 from pipeline.states import State
 from review_ui.accounts import require
+from review_ui.bodies import TooLarge
 from review_ui.child import run_child
-from review_ui.security import ApiAccount, TooLarge
+from review_ui.security import ApiAccount
 from review_ui.uploads import kept
 
 router = APIRouter(prefix="/api/v1", tags=["v1"])

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from fastapi import Request
 from python_multipart.multipart import parse_options_header
@@ -29,7 +30,7 @@ AT_ONCE = {"verify": 8, "analyze": 4}
 AT_ONCE_FROM_ONE = 3
 
 FORM_BYTES = 200_000  # the largest form is a decision: note, played seconds and a passkey's answer
-FORM_LIMITS = {"max_files": 1, "max_fields": 80, "max_part_size": 64_000}
+FORM_LIMITS: Any = {"max_files": 1, "max_fields": 80, "max_part_size": 64_000}
 """For the parser of forms: what an upload's other parts hold stays in memory."""
 
 GRACE_SECONDS, BYTES_PER_SECOND = 30.0, 100_000  # half a minute, and a second for each 100 kB that arrived

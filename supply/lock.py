@@ -1,4 +1,4 @@
-"""``python -m supply.lock [FOLDER]``: write ``supply/requirements.txt``, every file of the runtime set with its SHA-256.
+"""``python -m supply.lock [FOLDER]``: write ``supply/requirements.txt``, the runtime set with a SHA-256 for every file.
 
 pip resolves the set and says which file it would take for each package (``--report``); nothing is installed. Versions
 are those of the environment that runs this, so that what is deployed is what was tested. Needs the package index.

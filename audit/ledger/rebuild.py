@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from audit.ledger import merkle
-from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, pack_entries, tile_path
+from audit.ledger.store import Files
+from audit.ledger.tiles import HASH, WIDTH, pack_entries, tile_path
 
 
 class TileWriter:
@@ -12,8 +13,8 @@ class TileWriter:
     Tiles that are there already are written again with the same bytes.
     """
 
-    def __init__(self, folder: LedgerFiles) -> None:
-        self._folder = folder
+    def __init__(self, files: Files) -> None:
+        self._files = files
         self._entries: list[bytes] = []
         self._bundles = 0
         self._hashes: list[bytearray] = [bytearray()]
@@ -48,12 +49,12 @@ class TileWriter:
 
     def _write_bundle(self) -> None:
         width = len(self._entries)
-        self._folder.files.write(tile_path("entries", self._bundles, width), pack_entries(self._entries))
+        self._files.write(tile_path("entries", self._bundles, width), pack_entries(self._entries))
         self._bundles += 1
         self._entries = []
 
     def _write_tile(self, level: int) -> None:
         hashes = bytes(self._hashes[level])
-        self._folder.files.write(tile_path(level, self._done[level], len(hashes) // HASH), hashes)
+        self._files.write(tile_path(level, self._done[level], len(hashes) // HASH), hashes)
         self._done[level] += 1
         self._hashes[level] = bytearray()

@@ -26,7 +26,7 @@ from audit.ledger.report import LedgerReport
 from audit.ledger.rows import Commitments, remember, verify_rows
 from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, TileReader, tile_path
 from audit.ledger.witness import Kept, continued
-from audit.notes import Checkpoint, NoteError
+from audit.notes import Checkpoint
 from audit.tables import (
     LedgerCheckpointRow,
     LedgerEntryRow,
@@ -43,24 +43,24 @@ def verify_ledger(against: Sequence[Kept] = ()) -> LedgerReport:
     """Recompute everything from the database and the tiles, and name what was changed, is missing, stands
     in another order or was added.
 
-    It trusts the signing keys in the keys folder. Someone who holds them, the database and the folder can
+    It trusts the public halves on this machine. Someone who holds the keys, the database and the files can
     rewrite all three; a checkpoint kept elsewhere is what notices that.
 
     Args:
         against: kept checkpoints (:mod:`audit.ledger.witness`) that the log must continue.
     """
     report = LedgerReport()
-    folder = LedgerFiles()
-    report.origin = folder.origin()
-    before = _checkpoint(folder, report)
+    log = LedgerFiles()
+    report.origin = log.origin()
+    before = _checkpoint(log, report)
     with reading() as session:
         assigned = session.scalar(select(LedgerHeadRow.assigned)) or 0
-        past = _past_checkpoints(session, folder, before, report)
-        checkpoint = _newest(folder, before, past, assigned, report)
+        past = _past_checkpoints(session, log, before, report)
+        checkpoint = _newest(log, before, past, assigned, report)
         report.size, report.root = checkpoint.size, checkpoint.root.hex()
-        _hold_against(folder, checkpoint, against, past, report)
+        _hold_against(log, checkpoint, against, past, report)
         commitments = Commitments()
-        _verify_log(session, folder, checkpoint, past=past, commitments=commitments, report=report)
+        _verify_log(session, log, checkpoint, past=past, commitments=commitments, report=report)
         _verify_tail(session, checkpoint, assigned, commitments, report)
         for table in covered_tables():
             verify_rows(session, table, commitments, report)
@@ -69,18 +69,18 @@ def verify_ledger(against: Sequence[Kept] = ()) -> LedgerReport:
     return report
 
 
-def _checkpoint(folder: LedgerFiles, report: LedgerReport) -> Checkpoint:
-    empty = Checkpoint(folder.origin(), 0, merkle.EMPTY_ROOT)
+def _checkpoint(log: LedgerFiles, report: LedgerReport) -> Checkpoint:
+    empty = Checkpoint(log.origin(), 0, merkle.EMPTY_ROOT)
     try:
-        note = folder.note()
-        return empty if note is None else folder.open(note)
+        note = log.note()
+        return empty if note is None else log.open(note)
     except IntegrityError as error:
         report.add("unsigned", "checkpoint", error.what)
         return empty
 
 
 def _past_checkpoints(
-    session: Session, folder: LedgerFiles, current: Checkpoint, report: LedgerReport
+    session: Session, log: LedgerFiles, current: Checkpoint, report: LedgerReport
 ) -> dict[int, bytes]:
     """Size to root of every checkpoint ever signed, as the database remembers them, and of the file's."""
     past: dict[int, bytes] = {current.size: current.root} if current.size else {}
@@ -88,8 +88,8 @@ def _past_checkpoints(
         report.checkpoints += 1
         where = f"ledger_checkpoints {row.size}"
         try:
-            signed = folder.open(row.note)
-        except (NoteError, LedgerInconsistent) as error:
+            signed = log.open(row.note)
+        except IntegrityError as error:
             report.add("unsigned", where, error.what)
             continue
         if signed.size != row.size or signed.root.hex() != row.root:
@@ -100,7 +100,7 @@ def _past_checkpoints(
 
 
 def _newest(
-    folder: LedgerFiles, before: Checkpoint, past: dict[int, bytes], assigned: int, report: LedgerReport
+    log: LedgerFiles, before: Checkpoint, past: dict[int, bytes], assigned: int, report: LedgerReport
 ) -> Checkpoint:
     """The newest signed tree of which the snapshot holds every position.
 
@@ -109,22 +109,22 @@ def _newest(
     newest = max((size for size in past if size <= assigned), default=0)
     if newest <= before.size:
         return before
-    if not _lead_to(folder, newest, past[newest]):
-        detail = f"the folder does not lead to a checkpoint over {newest} that was signed"
+    if not _lead_to(log, newest, past[newest]):
+        detail = f"the files do not lead to a checkpoint over {newest} that was signed"
         report.add("rolled_back", "checkpoint", detail)
         return before
     return Checkpoint(before.origin, newest, past[newest])
 
 
-def _lead_to(folder: LedgerFiles, size: int, root: bytes) -> bool:
+def _lead_to(log: LedgerFiles, size: int, root: bytes) -> bool:
     try:
-        return TileReader(folder, size).root() == root
+        return TileReader(log, size).root() == root
     except LedgerInconsistent:
         return False
 
 
 def _hold_against(
-    folder: LedgerFiles,
+    log: LedgerFiles,
     checkpoint: Checkpoint,
     against: Sequence[Kept],
     past: dict[int, bytes],
@@ -132,7 +132,7 @@ def _hold_against(
 ) -> None:
     """Each kept checkpoint is continued by this log: by its tiles here, by its rows when the tree gets there."""
     for kept in against:
-        answer = continued(folder, checkpoint, kept)
+        answer = continued(log, checkpoint, kept)
         report.witnessed.append(answer)
         if answer.problem:
             report.add(answer.problem, kept.where, answer.detail)
@@ -142,7 +142,7 @@ def _hold_against(
 
 def _verify_log(
     session: Session,
-    folder: LedgerFiles,
+    log: LedgerFiles,
     checkpoint: Checkpoint,
     *,
     past: dict[int, bytes],
@@ -150,7 +150,7 @@ def _verify_log(
     report: LedgerReport,
 ) -> None:
     """Each position below the checkpoint: row, bundle, tile; then every root on the way."""
-    reader = TileReader(folder, checkpoint.size)
+    reader = TileReader(log, checkpoint.size)
     tree = merkle.CompactRange()
     levels = _Levels(reader, report)
     for index, rows in _groups(session, checkpoint.size):

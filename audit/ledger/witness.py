@@ -1,4 +1,4 @@
-"""Checkpoints kept elsewhere: what notices that database, ledger folder and keys were all put back or rewritten.
+"""Checkpoints kept elsewhere: what notices that database, ledger files and keys were all put back or rewritten.
 
 A kept checkpoint is the log's own signed note (https://c2sp.org/tlog-checkpoint) in a file, with a cosignature of
 whoever keeps it where they have a key for that (https://c2sp.org/tlog-cosignature, version 1, Ed25519): it says
@@ -82,22 +82,22 @@ def file_name(checkpoint: Checkpoint) -> str:
     return f"{checkpoint.size:012d}-{checkpoint.root.hex()[:8]}{SUFFIX}"
 
 
-def continued(folder: LedgerFiles, current: Checkpoint, kept: Kept) -> Witnessed:
+def continued(log: LedgerFiles, current: Checkpoint, kept: Kept) -> Witnessed:
     """Whether the log continues a kept checkpoint, with the proof. ``current``: the tree that it has now."""
     old = kept.checkpoint
     ahead = current.size - old.size
     answer = Witnessed(kept.where, old.size, ahead)
     if ahead < 0:
-        newer = folder.note()  # kept while we looked: the file is at least as new as what was kept of it
-        latest = folder.open(newer) if newer is not None else current
+        newer = log.note()  # kept while we looked: the file is at least as new as what was kept of it
+        latest = log.open(newer) if newer is not None else current
         if latest.size < old.size:
             detail = f"this log ends at {current.size}: {-ahead} entries that were signed are not in it"
             return Witnessed(kept.where, old.size, ahead, (), "rolled_back", detail)
-        return continued(folder, latest, kept)
+        return continued(log, latest, kept)
     if old.size == 0:
         return answer
     try:
-        reader = TileReader(folder, current.size)
+        reader = TileReader(log, current.size)
         proof = merkle.consistency_proof(old.size, current.size, reader.subtree)
     except LedgerInconsistent as error:
         return Witnessed(kept.where, old.size, ahead, (), "missing", f"no proof can be made: {error.what}")

@@ -71,12 +71,12 @@ class Log:
     """The log of a snapshot: entries as they come, held against the newest checkpoint that the snapshot remembers."""
 
     def __init__(self, session: Session) -> None:
-        self._folder = LedgerFiles()
+        self._log = LedgerFiles()
         self._assigned = session.scalar(select(LedgerHeadRow.assigned)) or 0
         newest = select(LedgerCheckpointRow.note).where(LedgerCheckpointRow.size <= self._assigned)
         self._note = session.scalar(newest.order_by(LedgerCheckpointRow.size.desc()).limit(1)) or ""
         try:
-            self._signed = self._folder.open(self._note) if self._note else None
+            self._signed = self._log.open(self._note) if self._note else None
         except NoteError as error:
             raise _disagrees(f"the newest checkpoint cannot be read: {error.what}") from error
         self._tree = merkle.CompactRange()
@@ -100,7 +100,7 @@ class Log:
         if self._tree.size != self._assigned:
             raise _disagrees(f"{self._assigned} positions were given, {self._tree.size} are there")
         return Ledger(
-            origin=self._folder.origin(),
+            origin=self._log.origin(),
             assigned=self._assigned,
             pending=self._pending,
             root=self._tree.root().hex(),
@@ -133,5 +133,5 @@ def _disagrees(what: str) -> LedgerInconsistent:
     return LedgerInconsistent(
         f"no backup is taken of a record that does not agree: {what}",
         where="ledger",
-        next_step="run `greenroom ledger verify`, keep a copy of database and ledger folder, and find out what changed",
+        next_step="run `greenroom ledger verify`, keep a copy of database and ledger files, and find out what changed",
     )

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Table, func, inspect, select, text
+from sqlalchemy import Table, delete, func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.database import Base, engine
-from core.tables import OutboxRow
+from core.installation import MASTER_SECRET
+from core.tables import InstallationRow, OutboxRow
 from greenroom.backup.check import Entries, rows_of
 from greenroom.backup.dump import ENTRIES
 from greenroom.backup.errors import BackupDamaged, RestoreRefused
@@ -42,8 +43,11 @@ def is_empty() -> bool:
         )
 
 
-def load(session: Session, place: Place, manifest: Manifest) -> int:
+def load(session: Session, place: Place, manifest: Manifest, *, secret_lost: bool = False) -> int:
     """Insert every row of a backup, in the caller's transaction. Returns how many.
+
+    Args:
+        secret_lost: without the check value of the master secret: another one is made or set.
 
     Raises:
         BackupDamaged: a part is not what was written.
@@ -67,6 +71,8 @@ def load(session: Session, place: Place, manifest: Manifest) -> int:
                     raise _not_taken(table.name, error) from error
             if entries is not None:
                 entries.finish()
+    if secret_lost:
+        session.execute(delete(InstallationRow).where(InstallationRow.name == MASTER_SECRET))
     _count_on(session)
     return count
 

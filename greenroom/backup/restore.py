@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from audit import keys
 from audit.errors import LedgerInconsistent
-from audit.key_remote import RemoteKeys
 from audit.ledger import LedgerReport, verify_ledger
 from audit.ledger.rebuild import TileWriter
 from audit.ledger.tiles import LedgerFiles
@@ -27,6 +26,7 @@ from audit.notes import Checkpoint, NoteError, Verifier, open_note, parse_checkp
 from audit.restored import record_restored
 from core.database import engine, exclusive, transaction
 from core.durable import write_durably
+from core.errors import GreenroomError
 from core.settings import get_settings
 from greenroom.backup.check import Checked, Entries, rows_of, verify_backup
 from greenroom.backup.dump import ENTRIES
@@ -105,7 +105,7 @@ def restore(
     copied = _copy_back(place, manifest, progress)
     _put_keys(manifest)
     _put_tiles(place, manifest)
-    rows = _put_rows(place, manifest, newest, lost)
+    rows = _put_rows(place, manifest, newest, lost, secret_lost=secret_lost)
     missing = tuple(name for name, known in manifest.keys.items() if known and not _can_sign(name))
     return Restored(manifest, rows, copied, newest, lost, missing, verify_ledger())
 
@@ -167,18 +167,13 @@ def move_aside() -> list[Path]:
 
 def _left_behind(manifest: Manifest) -> list[Kept]:
     """The checkpoint of the ledger that is replaced: as good as one that was kept. Another log's says nothing."""
-    folder = LedgerFiles()
     try:
-        note = folder.note()
+        note = LedgerFiles().note()
         found = [] if note is None else [parse_checkpoint(open_note(note, verifiers_of(manifest)))]
     except (NoteError, LedgerInconsistent):
         return []
     return [
-        Kept(one, f"{get_settings().effective_ledger_url}/checkpoint")
-        for one in found
-        if one.origin == manifest.ledger.origin
-        for one in found
-        if one.origin == manifest.ledger.origin
+        Kept(one, "the checkpoint that is replaced") for one in found if one.origin == manifest.ledger.origin
     ]
 
 
@@ -252,28 +247,31 @@ def _put_keys(manifest: Manifest) -> None:
             raise BackupDamaged("the backup has a key of an unknown name", where="manifest")
         for key_id, pem in known.items():
             if keys.public_key(name, key_id) is None:
-                folder = keys.folder_of(get_settings(), name)
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                write_durably(folder / f"{key_id}.pub", pem.encode(), mode=0o644)
+                with keys.provider(name).locked():
+                    path = keys.folder_of(get_settings(), name) / f"{key_id}.pub"
+                    write_durably(path, pem.encode(), mode=0o644)
 
 
 def _can_sign(name: str) -> bool:
-    key_id = keys.known_key_id(name)
-    if key_id is None:
+    try:
+        key_id = keys.known_key_id(name)
+        if key_id is not None:
+            keys.provider(name).check_signs(key_id)
+    except GreenroomError:
         return False
-    here = keys.folder_of(get_settings(), name) / f"{key_id}.pem"
-    return here.exists() or isinstance(keys.provider(name), RemoteKeys)
+    return key_id is not None
 
 
 def _put_tiles(place: Place, manifest: Manifest) -> None:
-    folder, signed = LedgerFiles(), manifest.ledger.checkpoint()
+    files, signed = LedgerFiles().files, manifest.ledger.checkpoint()
     with exclusive("sequencer"):
-        folder.files.write("origin", f"{manifest.ledger.origin}\n".encode())
+        if manifest.ledger.origin:
+            files.write("origin", f"{manifest.ledger.origin}\n".encode())
         if signed is None:
             return
-        if folder.open(manifest.ledger.note).root != signed.root:
+        if LedgerFiles().open(manifest.ledger.note).root != signed.root:
             raise BackupDamaged("the checkpoint is not what was signed", where="ledger")
-        writer, entries = TileWriter(folder), None
+        writer, entries = TileWriter(files), None
         for table in (table for table in manifest.tables if table.name == ENTRIES):
             entries = Entries(table, manifest)
             for row in rows_of(place, table):
@@ -282,14 +280,16 @@ def _put_tiles(place: Place, manifest: Manifest) -> None:
                     writer.add(body)
             entries.finish()
         writer.finish()
-        folder.files.write("checkpoint", manifest.ledger.note.encode())
+        files.write("checkpoint", manifest.ledger.note.encode())
 
 
-def _put_rows(place: Place, manifest: Manifest, newest: Checkpoint | None, lost: int | None) -> int:
+def _put_rows(
+    place: Place, manifest: Manifest, newest: Checkpoint | None, lost: int | None, *, secret_lost: bool
+) -> int:
     make_schema(manifest.revision)
     ledger = manifest.ledger
     with transaction() as session:
-        rows = load(session, place, manifest)
+        rows = load(session, place, manifest, secret_lost=secret_lost)
         here = Checkpoint(ledger.origin, ledger.assigned, bytes.fromhex(ledger.root))
         record_restored(session, here, newest=newest, lost=lost)
     migrate()

@@ -16,11 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = {
-    "relay": ["-m", "greenroom.relay"],
-    "worker": ["-m", "celery", "-A", "greenroom.worker:app", "worker", "-P", "solo", "-Q", "cpu,gpu,io",
-               "--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "DEBUG"],
-}  # fmt: skip
+PROCESSES = ("relay", "worker", "sequencer")
 
 
 def _free() -> int:
@@ -44,11 +40,11 @@ def until(answer: Callable[[], str], wanted: str, seconds: float = 60.0) -> str:
 
 def test_relay_and_worker_write_json_and_offer_their_numbers(home: Path, tmp_path: Path):
     running, ports, written = {}, {}, {}
-    for name, arguments in COMMANDS.items():
+    for name in PROCESSES:
         ports[name], written[name] = _free(), tmp_path / f"{name}.log"
         with written[name].open("wb") as stderr:
             running[name] = subprocess.Popen(
-                [sys.executable, *arguments],
+                [sys.executable, "-m", "greenroom.cli", name],
                 cwd=ROOT,
                 env={**os.environ, "GREENROOM_METRICS_PORT": str(ports[name]), "GREENROOM_LOG": "DEBUG"},
                 stdin=subprocess.DEVNULL,
@@ -63,6 +59,7 @@ def test_relay_and_worker_write_json_and_offer_their_numbers(home: Path, tmp_pat
     try:
         relay = until(lambda: page("relay"), 'greenroom_process{kind="relay"} 1.0')
         worker = until(lambda: page("worker"), 'greenroom_process{kind="worker"} 1.0')
+        sequencer = until(lambda: page("sequencer"), 'greenroom_process{kind="sequencer"} 1.0')
         rubbish = home / "broker" / "queue" / "1_made-up.cpu.msg"
         rubbish.write_text("{")
         until(written["worker"].read_text, "put aside")
@@ -76,7 +73,8 @@ def test_relay_and_worker_write_json_and_offer_their_numbers(home: Path, tmp_pat
                 process.kill()
                 process.wait()
     assert 'greenroom_renders{state="in_review"} 0.0' in relay and "greenroom_outbox_messages 0.0" in relay
-    assert "greenroom_outbox_messages" not in worker, "one process offers what lies in the database"
+    for numbers in (worker, sequencer):
+        assert "greenroom_outbox_messages" not in numbers, "one process offers what lies in the database"
     for numbers in (relay, worker):
         skew = re.search(r"^greenroom_clock_skew_seconds (\S+)$", numbers, re.MULTILINE)
         assert skew is not None and abs(float(skew[1])) < 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from review_ui.app import make_app
+from greenroom.web import make_app
 
 
 def every_route() -> list[tuple[str, str]]:

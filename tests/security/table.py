@@ -54,6 +54,8 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("POST", "/sign-in"): Asks(PUBLIC, "nobody"),
     ("GET", "/recover"): Asks(PUBLIC, "nobody"),
     ("POST", "/recover"): Asks(PUBLIC, "nobody"),
+    ("GET", "/health"): Asks(PUBLIC, "nobody"),
+    ("GET", "/ready"): Asks(PUBLIC, "nobody"),
     ("GET", "/verify"): Asks(PUBLIC, "nobody"),
     ("POST", "/verify"): Asks(PUBLIC, "nobody"),
     ("GET", "/v/{token}"): Asks(PUBLIC, "nobody"),

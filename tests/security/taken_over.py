@@ -26,7 +26,7 @@ def attempts(secret: Path, victim: Path) -> dict[str, Callable[[], object]]:
         "cut a file short": lambda: os.truncate(victim, 0),
         "remove a file": victim.unlink,
         "rename a file": lambda: victim.rename(victim.with_name("elsewhere")),
-        "make a file": lambda: (victim.parent / "made").touch(),
+        "make a file": (victim.parent / "made").touch,
         "make a link": lambda: (victim.parent / "link").symlink_to(secret),
         "open a socket": lambda: socket.socket(socket.AF_INET).close(),
         "open a local socket": lambda: socket.socket(socket.AF_UNIX).close(),

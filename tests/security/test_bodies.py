@@ -1,4 +1,4 @@
-"""What a request may bring: a body is bounded in size, time, letters and number before anybody is asked who they are."""
+"""What a request may bring: bodies are bounded in size, time, letters and number before anybody is asked for a name."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fastapi.testclient import TestClient
 from core.blobs import blobs
 from core.errors import InputError
 from core.settings import get_settings
+from greenroom.web import make_app
 from pipeline.tables import RenderRow
 from review_ui import bodies
-from review_ui.app import make_app
 from review_ui.bodies import AT_ONCE, AT_ONCE_FROM_ONE, FORM_BYTES, UPLOADS
 from review_ui.tables import AccountRow
 
@@ -155,9 +155,12 @@ def test_strangers_do_not_stand_in_the_line_of_accounts(client: TestClient, monk
 
 
 BAD_JSON = [
-    b"[" * 3900, b'{"ranges":' * 390, b'{"ranges": [[0, 1e999]]}', b'{"ranges": [[NaN, Infinity]]}', b"\xff\xfe", b"null", b"{}",
-    b'{"ranges": ' + b"9" * 3900 + b"}", b'{"ranges": [[0, ' + b"9" * 3900 + b"]]}", b'{"ranges": [["a", {}]]}', b'{"ranges": "\\ud800"}',
-    b'{"ranges": ' + b"[[0, 1], " * 400, b'{"ranges": [' + b"[0, 1]," * 800 + b"[0, 1]]}", b'{"ranges": [[0, 1]], "ranges": 1}', b"x" * 8001,
+    b"[" * 3900, b'{"ranges":' * 390, b'{"ranges": [[0, 1e999]]}', b'{"ranges": [[NaN, Infinity]]}',
+    b"\xff\xfe", b"null", b"{}",
+    b'{"ranges": ' + b"9" * 3900 + b"}", b'{"ranges": [[0, ' + b"9" * 3900 + b"]]}", b'{"ranges": [["a", {}]]}',
+    b'{"ranges": "\\ud800"}',
+    b'{"ranges": ' + b"[[0, 1], " * 400, b'{"ranges": [' + b"[0, 1]," * 800 + b"[0, 1]]}",
+    b'{"ranges": [[0, 1]], "ranges": 1}', b"x" * 8001,
 ]  # fmt: skip
 
 

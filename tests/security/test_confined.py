@@ -103,3 +103,32 @@ def test_it_is_refused_all_but_computing(child: Child, tmp_path: Path):
     }
     assert victim.read_text() == "as it was"
     assert {path.name for path in tmp_path.iterdir()} - {"c2pa.py", "__pycache__"} == {"keys", "victim"}
+
+
+def test_the_units_leave_the_calls_that_build_the_walls():
+    """systemd's groups of calls may lack these: a unit that names groups alone would forbid the walls, silently."""
+    unit = (ROOT / "deploy/systemd/greenroom-.service.d/hardening.conf").read_text(encoding="utf-8")
+    allowed = " ".join(
+        line.partition("=")[2] for line in unit.splitlines() if line.startswith("SystemCallFilter=")
+    )
+    assert {"seccomp", "landlock_create_ruleset", "landlock_restrict_self"} <= set(allowed.split())
+    assert "user" in unit.partition("RestrictNamespaces=")[2].splitlines()[0]
+
+
+@pytest.mark.parametrize("denied", [317, 444])
+def test_where_one_call_is_forbidden_the_other_wall_stands(denied: int):
+    """Under a supervisor's filter that knows no seccomp(2), or no Landlock."""
+    program = f"""
+import ctypes, errno, struct
+from core.media import child, walls
+child.confine(2_000_000_000, 20)
+steps = [walls._step(walls._LOAD, 0), walls._step(walls._EQUAL, {denied}, 0, 1)]
+steps += [walls._step(walls._RETURN, walls._ERRNO | errno.EPERM), walls._step(walls._RETURN, walls._ALLOW)]
+body = ctypes.create_string_buffer(b"".join(steps), 32)
+ctypes.CDLL(None).prctl(22, 2, struct.pack("@HP", 4, ctypes.addressof(body)))
+print(sorted(walls.lock()))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.stdout.strip() == {317: "['calls', 'files']", 444: "['calls']"}[denied], ran.stderr

@@ -14,9 +14,9 @@ from core.database import now, transaction
 from core.errors import InputError
 from core.tables import BrandRow
 from delivery.tables import LinkRow
+from greenroom.web import make_app
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from review_ui import changes
-from review_ui.app import make_app
 from review_ui.roles import RIGHTS
 from review_ui.seals import seal
 from review_ui.security import COOKIE
@@ -27,7 +27,8 @@ from tests.security.routes import every_route, filled
 from tests.security.table import BESIDE, CLOSED, OWN, PUBLIC, ROUTES
 
 FIELDS = {
-    "asset": SEALED, "note": "A reason.", "reason": "A reason.", "why": "A reason.", "effect": "stop", "purpose": "confirm",
+    "asset": SEALED, "note": "A reason.", "reason": "A reason.", "why": "A reason.", "effect": "stop",
+    "purpose": "confirm",
     "subject": "x", "name": "x", "code": "wrong", "password": PASSWORD, "again": PASSWORD,
 }  # fmt: skip
 

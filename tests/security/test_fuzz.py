@@ -29,9 +29,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from core.errors import GreenroomError
+from greenroom.web import make_app
 from pipeline.tables import RenderRow
 from review_ui import child
-from review_ui.app import make_app
 from review_ui.factors import challenges
 from review_ui.rates import forget_all
 from review_ui.security import COOKIE
@@ -141,10 +141,14 @@ def test_no_generated_request_to_a_page_meets_a_defect(
     for operation in operations:
         if operation.path in ("/sign-out", "/account/password"):
             continue  # they would end the session that opens the rest
+        if operation.path == "/ready":
+            continue  # takes nothing, and says 503 where the tables came without migrations, as here
         if mode is GenerationMode.NEGATIVE and not (operation.body or operation.query):
             continue  # every text is a right id, so it has no wrong request
 
-        def check(case: Any) -> None:
+        known = {name: value for name, value in ids.items() if f"{{{name}}}" in operation.path}
+
+        def check(case: Any, known: dict[str, str] = known) -> None:
             client.cookies.set(COOKIE, session)
             case.path_parameters = {**(case.path_parameters or {}), **known}
             if isinstance(case.body, dict):
@@ -152,5 +156,4 @@ def test_no_generated_request_to_a_page_meets_a_defect(
             answer = send(client, case, **{"x-csrf-token": csrf})
             assert answer.status_code < 500, (case.as_curl_command(), answer.text[:300])
 
-        known = {name: value for name, value in ids.items() if f"{{{name}}}" in operation.path}
         requests_of(operation, mode, 2 * TIMES, check)

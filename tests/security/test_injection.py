@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ from tests.security.table import ROUTES
 from tests.servers.fixtures import DATABASES
 
 HOSTILE = [
-    "' OR '1'='1", "'; DROP TABLE renders; --", "\" OR \"\"=\"", "1) UNION SELECT password_hash FROM accounts--", "%' OR 1=1 --",
-    "\\'; SELECT pg_sleep(9)--", "x\x00y", "\u202e\ufeff", "\ud7ff\U0010ffff", "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>",
+    "' OR '1'='1", "'; DROP TABLE renders; --", "\" OR \"\"=\"",
+    "1) UNION SELECT password_hash FROM accounts--", "%' OR 1=1 --",
+    "\\'; SELECT pg_sleep(9)--", "x\x00y", "\u202e\ufeff", "\ud7ff\U0010ffff", "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
     "{{ 7*7 }}", "${7*7}", "../../etc/passwd", "%00", "%(x)s", "{0.__class__}", "a" * 5000, "\r\nset-cookie: x=1",
 ]  # fmt: skip
 
@@ -154,15 +157,23 @@ SCHEMA = {
 }
 ESCAPES = [
     "{{ name.__class__ }}", "{{ name['__class__'] }}", "{{ name|attr('__class__') }}", "{{ ''.__class__.__mro__ }}",
-    "{{ name.format(1) }}", "{{ '{0.__class__}'.format(name) }}", "{{ '%s' % name }}", "{{ name|format }}", "{{ self }}",
-    "{{ cycler }}", "{{ lipsum() }}", "{{ range(10**9) }}", "{% for x in range(10**9) %}x{% endfor %}", "{{ 'a' * 10**9 }}",
-    "{{ 10 ** 10 ** 10 }}", "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "{% set x = name %}{{ x }}", "{% include 'x' %}",
+    "{{ name.format(1) }}", "{{ '{0.__class__}'.format(name) }}", "{{ '%s' % name }}", "{{ name|format }}",
+    "{{ self }}",
+    "{{ cycler }}", "{{ lipsum() }}", "{{ range(10**9) }}", "{% for x in range(10**9) %}x{% endfor %}",
+    "{{ 'a' * 10**9 }}",
+    "{{ 10 ** 10 ** 10 }}", "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "{% set x = name %}{{ x }}",
+    "{% include 'x' %}",
     "{% import 'os' as os %}", "{% extends 'x' %}", "{% raw %}{% endraw %}{{ config }}", "{{ name|center(10**9) }}",
-    "{{ name|replace('a', 'b') }}", "{{ [name] }}", "{{ {'a': name} }}", "{{ name ~ name }}", "{% call name() %}{% endcall %}",
-    "{% filter upper %}x{% endfilter %}", "{{ name if name.x else 1 }}", "{% with a = name %}{{ a }}{% endwith %}", "{{ -name }}",
-    "{{ name is callable }}", "{{ name is sameas(name) }}", "{{ namespace() }}", "{{ joiner }}", "{{ dict() }}", "{{ name[0] }}",
-    "{{ name[::-1] }}", "{% autoescape true %}{{ name }}{% endautoescape %}", "{{ _ }}", "{{ __builtins__ }}", "{% do name %}",
-    "{{ name" + "|upper" * 3000 + " }}", "{% if " + "not " * 900 + "name %}x{% endif %}", "{{ " + "(" * 900 + "name" + ")" * 900 + " }}",
+    "{{ name|replace('a', 'b') }}", "{{ [name] }}", "{{ {'a': name} }}", "{{ name ~ name }}",
+    "{% call name() %}{% endcall %}",
+    "{% filter upper %}x{% endfilter %}", "{{ name if name.x else 1 }}",
+    "{% with a = name %}{{ a }}{% endwith %}", "{{ -name }}",
+    "{{ name is callable }}", "{{ name is sameas(name) }}", "{{ namespace() }}", "{{ joiner }}", "{{ dict() }}",
+    "{{ name[0] }}",
+    "{{ name[::-1] }}", "{% autoescape true %}{{ name }}{% endautoescape %}", "{{ _ }}", "{{ __builtins__ }}",
+    "{% do name %}",
+    "{{ name" + "|upper" * 3000 + " }}", "{% if " + "not " * 900 + "name %}x{% endif %}",
+    "{{ " + "(" * 900 + "name" + ")" * 900 + " }}",
 ]  # fmt: skip
 
 
@@ -178,10 +189,8 @@ def test_a_template_of_a_script_reaches_nothing_and_ends(source: str):
     "value", ["{{ 7*7 }}", "{% for x in y %}", "{# x #}", "{0.__class__}", "%s", "${7*7}", "__class__"]
 )
 def test_a_field_is_never_template(value: str):
-    try:
+    with suppress(FieldError):  # refused is as good
         assert compose_script("Hello {{ name }}.", SCHEMA, {"name": value}).text == f"Hello {value}."
-    except FieldError:
-        pass  # refused is as good
 
 
 @pytest.mark.parametrize(
@@ -209,8 +218,10 @@ def test_a_blob_has_no_other_name_than_its_digest(home: Path, name: str):
 @pytest.mark.parametrize(
     "path",
     [
-        "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/..%5capp.py", "/static//etc/passwd",
-        "/static/%2fetc/passwd", "/static/....//app.py", "/static/%00", "/static/greenroom.css/..", "/v/../../etc/passwd",
+        "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/..%5capp.py",
+        "/static//etc/passwd",
+        "/static/%2fetc/passwd", "/static/....//app.py", "/static/%00", "/static/greenroom.css/..",
+        "/v/../../etc/passwd",
         "/v/..%2f..%2fetc%2fpasswd", "/v/..%2f/video.mp4",
     ],
 )  # fmt: skip

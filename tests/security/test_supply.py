@@ -1,4 +1,4 @@
-"""The supply chain: every file of the runtime set is locked by digest, listed, and under a licence that was looked at."""
+"""The supply chain: every file of the runtime set is locked by digest, listed, and under a licence that was read."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 # Who the page has to speak of.
 ACTORS = (
-    "A stranger", "A hostile uploader", "A malicious field of a recipient", "An insider", "A stolen session, password, device or link",
+    "A stranger", "A hostile uploader", "A malicious field of a recipient", "An insider",
+    "A stolen session, password, device or link",
     "A compromised worker", "Owners of what is beneath", "Suppliers",
 )  # fmt: skip
 

@@ -27,7 +27,6 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     environment = os.environ | {"GREENROOM_HOME": home, "GREENROOM_WEB_PORT": str(number)}
     environment["PYTHONPATH"] = str(ROOT)
     command = Supervisor().commands()["web"]
-    command[command.index("--port") + 1] = str(number)
     assert command[0] == sys.executable
     with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL) as server:
         try:
@@ -60,20 +59,23 @@ def statuses(got: bytes) -> list[int]:
 
 INNER = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
+POST, GET = (f"{method} /verify HTTP/1.1\r\nHost: x\r\n".encode() for method in ("POST", "GET"))
+CODING = b"Transfer-Encoding: "
+
 TWO_WAYS = {
-    "both a length and chunks": b"POST /verify HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + INNER,
-    "two lengths": b"POST /verify HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 37\r\n\r\n" + INNER,
-    "a length with a sign": b"POST /verify HTTP/1.1\r\nHost: x\r\nContent-Length: +0\r\n\r\n" + INNER,
-    "a length that is no number": b"POST /verify HTTP/1.1\r\nHost: x\r\nContent-Length: 0x0\r\n\r\n" + INNER,
-    "an unknown coding": b"POST /verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + INNER,
-    "a coding behind another": b"POST /verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + INNER,
-    "a blank before the colon": b"POST /verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + INNER,
-    "a folded header": b"POST /verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding:\r\n chunked\r\nContent-Length: 0\r\n\r\n" + INNER,
-    "a chunk size with a sign": b"POST /verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" + INNER,
-    "a chunk size past all bounds": b"POST /verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 40 + b"\r\n\r\n" + INNER,
-    "a bare line feed in a name": b"GET /verify HTTP/1.1\r\nHost: x\r\nX-A\n: y\r\n\r\n" + INNER,
-    "a NUL in a value": b"GET /verify HTTP/1.1\r\nHost: x\r\nX-A: a\x00b\r\n\r\n" + INNER,
-    "two hosts": b"GET /verify HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n" + INNER,
+    "both a length and chunks": POST + b"Content-Length: 5\r\n" + CODING + b"chunked\r\n\r\n0\r\n\r\n" + INNER,
+    "two lengths": POST + b"Content-Length: 0\r\nContent-Length: 37\r\n\r\n" + INNER,
+    "a length with a sign": POST + b"Content-Length: +0\r\n\r\n" + INNER,
+    "a length that is no number": POST + b"Content-Length: 0x0\r\n\r\n" + INNER,
+    "an unknown coding": POST + CODING + b"xchunked\r\n\r\n0\r\n\r\n" + INNER,
+    "a coding behind another": POST + CODING + b"chunked, identity\r\n\r\n0\r\n\r\n" + INNER,
+    "a blank before the colon": POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + INNER,
+    "a folded header": POST + b"Transfer-Encoding:\r\n chunked\r\nContent-Length: 0\r\n\r\n" + INNER,
+    "a chunk size with a sign": POST + CODING + b"chunked\r\n\r\n-1\r\n\r\n" + INNER,
+    "a chunk size past all bounds": POST + CODING + b"chunked\r\n\r\n" + b"f" * 40 + b"\r\n\r\n" + INNER,
+    "a bare line feed in a name": GET + b"X-A\n: y\r\n\r\n" + INNER,
+    "a NUL in a value": GET + b"X-A: a\x00b\r\n\r\n" + INNER,
+    "two hosts": GET + b"Host: y\r\n\r\n" + INNER,
     "no host": b"GET /verify HTTP/1.1\r\n\r\n" + INNER,
     "no HTTP at all": b"\x16\x03\x01\x02\x00\x01\x00" + INNER,
 }  # fmt: skip

@@ -14,6 +14,7 @@ from audit.ledger import current_checkpoint, sequence_pending
 from audit.ledger.tiles import LedgerFiles
 from audit.ledger.witness import cosign, cosigned, file_name, kept_in, read_kept
 from audit.notes import Checkpoint, NoteError, sign_note
+from audit.rotation import rotate
 from core.database import transaction
 from core.errors import InputError
 from tests.audit.conftest import append_one
@@ -39,7 +40,7 @@ def test_the_logs_own_note_is_a_kept_checkpoint_cosigned_or_not(note: str, tmp_p
 
 
 def test_it_counts_after_the_key_was_retired(note: str, tmp_path: Path) -> None:
-    keys.rotate(keys.LEDGER)
+    rotate(keys.LEDGER)
     (tmp_path / "kept").write_text(note)
     assert read_kept(tmp_path / "kept", LedgerFiles().verifiers()).checkpoint.size == 1
 
@@ -50,7 +51,7 @@ def test_what_the_log_did_not_sign_is_none(note: str, tmp_path: Path, damage: st
     text = {
         "size": note.replace("\n1\n", "\n2\n", 1),
         "unsigned": note.partition("\n\n")[0] + "\n\n— somebody AAAAAAAA\n",
-        "another log": sign_note(other.text(), other.origin, keys.private_key(keys.LEDGER)),
+        "another log": sign_note(other.text(), other.origin, KEY),
         "rubbish": "\x00",
         "huge": note * 2000,
     }[damage]

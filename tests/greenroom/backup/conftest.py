@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ import pytest
 from core.database import engine
 from core.settings import get_settings
 from greenroom.database import migrate
+from greenroom.installation import initialise
 from tests.kit.world import World
 from tests.kit.world import world as open_world
 from tests.servers.postgres import OWNER, Postgres
@@ -23,17 +24,18 @@ KINDS = [("sqlite", "sqlite"), ("postgresql", "postgresql"), ("sqlite", "postgre
 
 @dataclass(frozen=True)
 class Machine:
-    """A home, and the URL of its database ("": SQLite in the home)."""
+    """A home, the URL of its database ("": SQLite in the home), and its master secret ("": the one in the home)."""
 
     home: Path
     url: str
+    secret: str = ""
 
     @contextmanager
     def here(self) -> Iterator[Path]:
         """This process's settings are this machine's."""
-        names = ("GREENROOM_HOME", "GREENROOM_DATABASE_URL")
+        names = ("GREENROOM_HOME", "GREENROOM_DATABASE_URL", "GREENROOM_MASTER_SECRET")
         before = {name: os.environ.get(name) for name in names}
-        os.environ.update(GREENROOM_HOME=str(self.home), GREENROOM_DATABASE_URL=self.url)
+        os.environ.update(zip(names, (str(self.home), self.url, self.secret), strict=True))
         get_settings.cache_clear()
         try:
             yield self.home
@@ -47,7 +49,7 @@ class Machine:
         """What an operator keeps apart from the backups, put back by hand."""
         self.home.mkdir(parents=True, exist_ok=True)
         shutil.copytree(other.home / "keys", self.home / "keys")
-        return self
+        return replace(self, secret=other.secret)
 
 
 class Machines:
@@ -65,7 +67,7 @@ class Machines:
         server: Postgres = self._request.getfixturevalue("postgres")
         name = server.create("template1")
         self._databases.append((server, name))
-        return Machine(home, server.url(name, OWNER))
+        return Machine(home, server.url(name, OWNER), "a made-up secret of the tests: 0123456789abcdef")
 
     def drop(self) -> None:
         for server, name in self._databases:
@@ -79,8 +81,15 @@ def machines(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Machine
     made.drop()
 
 
+def made() -> None:
+    """Tables as the migrations make them, and what a shared database needs once."""
+    migrate()
+    if get_settings().shared_database:
+        initialise()
+
+
 @contextmanager
 def world_on(machine: Machine, signer: str = "recorded") -> Iterator[World]:
     """A world on a machine, with tables as the migrations make them."""
-    with machine.here(), open_world(machine.home, signer=signer, make_tables=migrate) as opened:  # type: ignore[arg-type]
+    with machine.here(), open_world(machine.home, signer=signer, make_tables=made) as opened:  # type: ignore[arg-type]
         yield opened

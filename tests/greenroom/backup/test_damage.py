@@ -14,6 +14,7 @@ from audit.errors import LedgerInconsistent
 from audit.ledger import sequence_pending
 from audit.ledger.tiles import LedgerFiles
 from audit.notes import Verifier, parse_vkey
+from core.secrets import derived_key
 from greenroom.backup import capture
 from greenroom.backup.capture import sweep_abandoned, take
 from greenroom.backup.check import backup_ids, open_backup, verify_backup
@@ -198,6 +199,7 @@ def test_another_master_secret_is_refused_before_anything_is_changed(
             restore(place, manifest)
         assert not (target.home / "keys" / "master-secret").exists()  # none was made by asking
         assert restore(place, manifest, secret_lost=True).report.good
+        assert derived_key("links")  # another one is made, and fits the database from now on
 
 
 def test_a_newer_version_and_an_empty_place_say_so(backed: Backed, tmp_path: Path) -> None:
