@@ -4,8 +4,9 @@ Real processes (web, worker, relay, sequencer) on both shapes, half of the kills
 the filesystem transport; PostgreSQL, S3 (moto's server) and Redis, which are started here. A kill is `kill -9` at a
 named point (in each stage and in the release: the lease taken, the work done, in the transaction, after the commit;
 while a message is sent, while the ledger is sequenced, while a person's request or approval is taken) or at a random
-moment of a render's life. After each round of kills every invariant is asked for (tests/faults/invariants.py): no submitted
-render lost, none released or made twice, no door open to an unapproved file, no lease left, the ledger verifies.
+moment of a render's life. After each round of kills every invariant is asked for (tests/faults/invariants.py): no
+submitted render lost, none released or made twice, no door open to an unapproved file, no lease left, the ledger
+verifies.
 
 RECORDED RESULTS stand in for every model and for the signer (see tests/kit and tests/faults): what is measured is the
 machinery around them. ``FULL=1`` makes 200 kills; rounds are kept, and a run that was ended goes on.

@@ -332,6 +332,7 @@ def _servers(postgres: Postgres, redis: Redis, s3: S3) -> Iterator[tuple[Servers
             environment = {
                 "GREENROOM_DATABASE_URL": postgres.url(database, port=to_database.port),
                 "GREENROOM_BROKER_URL": redis.url,
+                "GREENROOM_MASTER_SECRET": "a made-up master secret of the tests",
                 "GREENROOM_BLOB_URL": s3.bucket(),
                 **s3.environment(port=store.server_port),
             }
