@@ -1,11 +1,12 @@
 """kill -9 of every process of a running installation, again and again: is anything lost, doubled or wrongly served?
 
-Real processes (web, worker, relay with the sequencer) on both shapes, half of the kills on each: SQLite, a folder and
+Real processes (web, worker, relay, sequencer) on both shapes, half of the kills on each: SQLite, a folder and
 the filesystem transport; PostgreSQL, S3 (moto's server) and Redis, which are started here. A kill is `kill -9` at a
 named point (in each stage and in the release: the lease taken, the work done, in the transaction, after the commit;
 while a message is sent, while the ledger is sequenced, while a person's request or approval is taken) or at a random
-moment of a render's life. After each round of kills every invariant is asked for (tests/faults/invariants.py): no submitted
-render lost, none released or made twice, no door open to an unapproved file, no lease left, the ledger verifies.
+moment of a render's life. After each round of kills every invariant is asked for (tests/faults/invariants.py): no
+submitted render lost, none released or made twice, no door open to an unapproved file, no lease left, the ledger
+verifies.
 
 RECORDED RESULTS stand in for every model and for the signer (see tests/kit and tests/faults): what is measured is the
 machinery around them. ``FULL=1`` makes 200 kills; rounds are kept, and a run that was ended goes on.
@@ -124,7 +125,7 @@ def _life(greenroom: Installation, campaign: Any, number: int, killed: list[str]
 
 
 def _single(greenroom: Installation, campaign: Any, number: int, killed: list[str]) -> None:
-    """Three kills at a point of the relay, of the sequencer and of the web; then three at any moment."""
+    """Three kills at a point of the relay, of the sequencer and of the web; then four at any moment."""
     from tests.faults import kills
 
     relay, sequencer, web = (
@@ -138,7 +139,7 @@ def _single(greenroom: Installation, campaign: Any, number: int, killed: list[st
         kill(greenroom, campaign, point)
         killed.append(point)
     dice = Random(f"faults {number}")
-    for process in ("worker-1", "relay", "web"):
+    for process in ("worker-1", "relay", "sequencer", "web"):
         where = kills.at_any_moment(greenroom, campaign, process, dice)
         killed.append(f"{process} at any moment ({where})")
 

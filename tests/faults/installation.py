@@ -44,7 +44,7 @@ ON_SERVERS = pytest.mark.parametrize("shape", ["servers"], indirect=True)
 """On a test of the large shape alone."""
 
 ROOT = Path(__file__).parents[2]
-USUAL = {"relay": "relay", "worker-1": "worker", "web": "web"}
+USUAL = {"relay": "relay", "sequencer": "sequencer", "worker-1": "worker", "web": "web"}
 PATIENCE_SECONDS = 45.0
 
 SMALL = {"GREENROOM_DATABASE_URL": "", "GREENROOM_BROKER_URL": "", "GREENROOM_BLOB_URL": ""}
@@ -308,7 +308,7 @@ def installation(
     on: tuple[Postgres, Redis, S3] | None = None,
     **environment: str,
 ) -> Iterator[Installation]:
-    """A brand in a fresh home with its relay, a worker and a web process, all running.
+    """A brand in a fresh home with a relay, a sequencer, a worker and a web process, all running.
 
     Args:
         on: the servers of the large shape; None: SQLite, a folder and the filesystem transport.
@@ -332,6 +332,7 @@ def _servers(postgres: Postgres, redis: Redis, s3: S3) -> Iterator[tuple[Servers
             environment = {
                 "GREENROOM_DATABASE_URL": postgres.url(database, port=to_database.port),
                 "GREENROOM_BROKER_URL": redis.url,
+                "GREENROOM_MASTER_SECRET": "a made-up master secret of the tests",
                 "GREENROOM_BLOB_URL": s3.bucket(),
                 **s3.environment(port=store.server_port),
             }

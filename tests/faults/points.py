@@ -79,10 +79,10 @@ def installed(home: Path) -> Iterator[None]:
     """In a process of its own: every point is there."""
     stage = ["release"]
 
-    def run_stage(run: Callable[[Any], None], taken: Any) -> None:
+    def run_stage(run: Callable[..., None], taken: Any, *more: Any) -> None:
         stage[0] = taken.stage.name
         try:
-            run(taken)
+            run(taken, *more)
         finally:
             stage[0] = "release"
 
@@ -115,9 +115,10 @@ def installed(home: Path) -> Iterator[None]:
         yield
 
 
-def in_relay(home: Path) -> None:
-    """The relay's own points; ``greenroom.relay`` is imported here, as it makes a Celery application."""
+def in_loops(home: Path) -> None:
+    """Those of the relay and of the sequencer, imported here: a Celery application is made on the way."""
     import greenroom.relay as relay
+    import greenroom.sequencer as sequencer
 
     send = relay.send
 
@@ -127,6 +128,6 @@ def in_relay(home: Path) -> None:
         reached(home, "relay sent")
 
     relay.send = sending  # type: ignore[assignment]
-    relay.sequence_pending = partial(  # type: ignore[assignment]
+    sequencer.sequence_pending = partial(  # type: ignore[assignment]
         sequence_pending, at=lambda step: reached(home, f"sequencer {step}")
     )

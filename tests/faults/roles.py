@@ -1,4 +1,4 @@
-"""What a forked process becomes: a worker, the relay or the web application, with recorded results for models."""
+"""What a forked process becomes: a worker, relay, sequencer or web process, with recorded results for models."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import core.database
 from core.errors import DevelopmentPart
 from core.settings import get_settings
+from pipeline.states import KINDS
 from tests.faults import points
 from tests.kit.models import Recorded, recorded_models
 from tests.kit.signing import recorded_signing
@@ -29,30 +30,23 @@ def run(role: str, name: str, home: Path) -> None:
     with ExitStack() as stack:
         for double in (recorded_models(Recorded()), recorded_signing(), unconfined(), points.installed(home)):
             stack.enter_context(double)
-        {"worker": _worker, "relay": _relay, "web": _web}[role](name, home)
+        points.in_loops(home)
+        _start(role, name)
 
 
-def _worker(name: str, _home: Path) -> None:
-    from greenroom.worker import app
-
-    app.worker_main(
-        ["worker", "-P", "solo", "-Q", "cpu,gpu,io", "--without-gossip", "--without-mingle", "--without-heartbeat",
-         "-l", "WARNING", "-n", f"{name}@%h"]
-    )  # fmt: skip
-
-
-def _relay(_name: str, home: Path) -> None:
-    points.in_relay(home)
+def _start(role: str, name: str) -> None:
+    """As `greenroom worker`, `relay`, `sequencer` and `web` start them."""
     import greenroom.relay
+    import greenroom.sequencer
+    import greenroom.web
+    import greenroom.worker
 
-    greenroom.relay.main()
-
-
-def _web(_name: str, _home: Path) -> None:
-    import uvicorn
-
-    port = get_settings().web.port
-    uvicorn.run("review_ui.app:make_app", factory=True, host="127.0.0.1", port=port, log_level="error")
+    if role == "worker":
+        greenroom.worker.main(name, KINDS)
+    elif role == "web":
+        greenroom.web.main()
+    else:
+        {"relay": greenroom.relay, "sequencer": greenroom.sequencer}[role].main(name)
 
 
 def _set_clock(ahead: float) -> None:

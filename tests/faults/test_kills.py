@@ -32,7 +32,7 @@ def test_the_web_while_it_takes_an_approval(greenroom: Installation, point: str)
     assert not broken(greenroom)
 
 
-@pytest.mark.parametrize("process", ["worker-1", "relay", "web"])
+@pytest.mark.parametrize("process", ["worker-1", "relay", "sequencer", "web"])
 def test_each_at_any_moment(greenroom: Installation, process: str) -> None:
     dice = Random(f"{process} {greenroom.servers is None}")
     campaign = greenroom.world.campaign(release_on_approval=True)

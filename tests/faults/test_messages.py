@@ -110,6 +110,7 @@ def test_two_relays_sweep_send_and_sequence_beside_two_workers(greenroom: Instal
     greenroom.start(
         "relay-2", "relay", GREENROOM_PIPELINE_SWEEP_SECONDS="0.05", GREENROOM_PIPELINE_RESEND_SECONDS="0"
     )
+    greenroom.start("sequencer-2", "sequencer")
     greenroom.start("worker-2", "worker")
     campaign = greenroom.world.campaign(release_on_approval=True)
     renders = [greenroom.submit(campaign) for _ in range(6)]
@@ -120,7 +121,7 @@ def test_two_relays_sweep_send_and_sequence_beside_two_workers(greenroom: Instal
         for render in renders:
             greenroom.until_state(render, State.RELEASED)
     finally:
-        greenroom.stop("relay-2", "worker-2")
+        greenroom.stop("relay-2", "sequencer-2", "worker-2")
     for render in renders:
         with reading() as session:
             events = Counter(
