@@ -1,6 +1,6 @@
 """kill -9 of every process of a running installation, again and again: is anything lost, doubled or wrongly served?
 
-Real processes (web, worker, relay with the sequencer) on both shapes, half of the kills on each: SQLite, a folder and
+Real processes (web, worker, relay, sequencer) on both shapes, half of the kills on each: SQLite, a folder and
 the filesystem transport; PostgreSQL, S3 (moto's server) and Redis, which are started here. A kill is `kill -9` at a
 named point (in each stage and in the release: the lease taken, the work done, in the transaction, after the commit;
 while a message is sent, while the ledger is sequenced, while a person's request or approval is taken) or at a random
@@ -138,7 +138,7 @@ def _single(greenroom: Installation, campaign: Any, number: int, killed: list[st
         kill(greenroom, campaign, point)
         killed.append(point)
     dice = Random(f"faults {number}")
-    for process in ("worker-1", "relay", "web"):
+    for process in ("worker-1", "relay", "sequencer", "web"):
         where = kills.at_any_moment(greenroom, campaign, process, dice)
         killed.append(f"{process} at any moment ({where})")
 

@@ -44,7 +44,7 @@ ON_SERVERS = pytest.mark.parametrize("shape", ["servers"], indirect=True)
 """On a test of the large shape alone."""
 
 ROOT = Path(__file__).parents[2]
-USUAL = {"relay": "relay", "worker-1": "worker", "web": "web"}
+USUAL = {"relay": "relay", "sequencer": "sequencer", "worker-1": "worker", "web": "web"}
 PATIENCE_SECONDS = 45.0
 
 SMALL = {"GREENROOM_DATABASE_URL": "", "GREENROOM_BROKER_URL": "", "GREENROOM_BLOB_URL": ""}

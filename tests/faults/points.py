@@ -79,10 +79,10 @@ def installed(home: Path) -> Iterator[None]:
     """In a process of its own: every point is there."""
     stage = ["release"]
 
-    def run_stage(run: Callable[[Any], None], taken: Any) -> None:
+    def run_stage(run: Callable[..., None], taken: Any, *shift: Any) -> None:
         stage[0] = taken.stage.name
         try:
-            run(taken)
+            run(taken, *shift)
         finally:
             stage[0] = "release"
 
@@ -127,6 +127,12 @@ def in_relay(home: Path) -> None:
         reached(home, "relay sent")
 
     relay.send = sending  # type: ignore[assignment]
-    relay.sequence_pending = partial(  # type: ignore[assignment]
+
+
+def in_sequencer(home: Path) -> None:
+    """The sequencer's own points."""
+    import greenroom.sequencer as sequencer
+
+    sequencer.sequence_pending = partial(  # type: ignore[assignment]
         sequence_pending, at=lambda step: reached(home, f"sequencer {step}")
     )

@@ -1,4 +1,4 @@
-"""What a forked process becomes: a worker, the relay or the web application, with recorded results for models."""
+"""What a forked process becomes: worker, relay, sequencer or web application, with recorded results for models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(role: str, name: str, home: Path) -> None:
     with ExitStack() as stack:
         for double in (recorded_models(Recorded()), recorded_signing(), unconfined(), points.installed(home)):
             stack.enter_context(double)
-        {"worker": _worker, "relay": _relay, "web": _web}[role](name, home)
+        {"worker": _worker, "relay": _relay, "sequencer": _sequencer, "web": _web}[role](name, home)
 
 
 def _worker(name: str, _home: Path) -> None:
@@ -46,6 +46,13 @@ def _relay(_name: str, home: Path) -> None:
     import greenroom.relay
 
     greenroom.relay.main()
+
+
+def _sequencer(_name: str, home: Path) -> None:
+    points.in_sequencer(home)
+    import greenroom.sequencer
+
+    greenroom.sequencer.main()
 
 
 def _web(_name: str, _home: Path) -> None:
