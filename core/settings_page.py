@@ -17,6 +17,19 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 
 # Read where they are used: they belong to one command or one test run, not to an installation.
 OTHERS = {
+    "GREENROOM_USERS": (
+        "see there",
+        "Users of the processes, for `deploy/lay-out`: `web:10001 cpu:10002 ...`.",
+    ),
+    "GREENROOM_ETC": ("`/etc/greenroom`", "Where `deploy/as` finds settings and secrets."),
+    "GREENROOM_AS": ("`greenroom-<process>`", "The user that `deploy/as` becomes."),
+    "GREENROOM_PROGRAM": ("`/opt/greenroom/bin/greenroom`", "What `deploy/as` runs."),
+    "GREENROOM_VERSION": ("has to be set", "Tag of the image that `deploy/compose.yaml` starts."),
+    "GREENROOM_OWNER_PASSWORD_FILE": (
+        "none",
+        "Password of greenroom_owner, for `deploy/postgres/roles.sql`.",
+    ),
+    "GREENROOM_APP_PASSWORD_FILE": ("none", "Password of greenroom_app, for `deploy/postgres/roles.sql`."),
     "GREENROOM_PASSWORD": (
         "asked for",
         "Password of `greenroom user add` and `greenroom user password`, for scripts.",

@@ -157,7 +157,7 @@ def test_a_command_is_run_as_the_process_would_run_it(source: Path, out: Path) -
     """``deploy/as``: its user, its settings and keys, and nothing of root's environment."""
     lay_out(source, out / "processes")
     (out / "greenroom.env").write_text(
-        "# made up\nGREENROOM_ENVIRONMENT=production\nGREENROOM_LABEL=two words; $(id)\n"
+        "# made up\nGREENROOM_ENVIRONMENT=production\nA_LABEL=two words; $(id)\n"
     )
     given = {"GREENROOM_ETC": str(out), "GREENROOM_AS": str(UIDS["io"]), "GREENROOM_PROGRAM": "/bin/sh"}
     answer = subprocess.run(
@@ -169,7 +169,7 @@ def test_a_command_is_run_as_the_process_would_run_it(source: Path, out: Path) -
     )
     lines = answer.stdout.splitlines()
     assert lines[:2] == [str(UIDS["io"])] * 2 and lines[-1] == "claim.key"
-    assert "GREENROOM_ENVIRONMENT=production" in lines and "GREENROOM_LABEL=two words; $(id)" in lines
+    assert "GREENROOM_ENVIRONMENT=production" in lines and "A_LABEL=two words; $(id)" in lines
     assert f"GREENROOM_APPROVAL_KEYS={out}/processes/io/approvals" in lines
     assert "A_SECRET_OF_ROOT" not in answer.stdout
 

@@ -55,7 +55,7 @@ def in_review(greenroom: Installation, campaign: CampaignRow) -> str:
 
 
 def of_the_relay(greenroom: Installation, campaign: CampaignRow, point: str) -> None:
-    """The relay, which sends and sequences, is killed while a render goes its way."""
+    """The relay while it sends, or the sequencer, is killed while a render goes its way."""
     render_id = ""
 
     def submit() -> None:

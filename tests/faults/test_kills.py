@@ -21,7 +21,7 @@ def test_the_worker_in_each_stage_and_in_the_release(greenroom: Installation, li
 
 
 @pytest.mark.parametrize("point", [*kills.RELAY, *kills.SEQUENCER])
-def test_the_relay_while_it_sends_and_while_it_sequences(greenroom: Installation, point: str) -> None:
+def test_the_relay_while_it_sends_and_the_sequencer_in_each_step(greenroom: Installation, point: str) -> None:
     kills.of_the_relay(greenroom, greenroom.world.campaign(release_on_approval=True), point)
     assert not broken(greenroom)
 
