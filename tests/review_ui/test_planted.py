@@ -26,7 +26,7 @@ from core import logs
 from core.blobs import blobs
 from core.database import reading, transaction
 from core.models import AssetRole
-from core.secrets import derived_key, master_secret_file
+from core.secrets import derived_key, made_secret_file
 from core.settings import get_settings
 from delivery.links import make_link
 from review_ui.accounts import find_account
@@ -95,7 +95,7 @@ def planted(world: World) -> dict[str, str]:
         path = blobs().get_file(render.published_sha256 or "", AssetRole.PUBLISHED)
         path.write_bytes(b"other bytes")
         browser.get(f"/v/{token}")
-    secrets |= {"master": master_secret_file(get_settings()).read_bytes().hex()}
+    secrets |= {"master": made_secret_file(get_settings()).read_bytes().hex()}
     for purpose in ("links", "sessions", "mark"):
         key = derived_key(purpose)
         secrets |= {f"{purpose} hex": key.hex(), f"{purpose} base64": base64.b64encode(key).decode()}
