@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import func, select
@@ -108,9 +110,10 @@ def status_bytes(row: AuthorityStatusRow) -> bytes:
 def verified(row: AuthorityRow) -> AuthorityDocument:
     """What a version says, its signature checked. Raises :class:`ForgedAuthority`."""
     signature = keys.Signature(row.key_id, row.signature)
-    if not keys.verify(keys.RECEIPTS, signature, canonical_json(row.document)):
+    data = canonical_json(row.document)
+    if not keys.verify(keys.RECEIPTS, signature, data):
         raise ForgedAuthority("the authority is not what was signed", where=row.id)
-    document = AuthorityDocument.model_validate(row.document)
+    document = _document(data)
     columns = (row.id, row.record_id, row.version, row.supersedes, row.brand_id, row.persona_id, row.kind)
     signed = (
         document.id,
@@ -124,6 +127,12 @@ def verified(row: AuthorityRow) -> AuthorityDocument:
     if columns != signed or row.not_after != document.scope.not_after:
         raise ForgedAuthority("the authority's columns differ from its signed document", where=row.id)
     return document
+
+
+@lru_cache(maxsize=256)
+def _document(data: bytes) -> AuthorityDocument:
+    """What canonical JSON says. An authority is read at every stage of every render under it."""
+    return AuthorityDocument.model_validate(json.loads(data))
 
 
 def verified_status(row: AuthorityStatusRow) -> StatusChange:

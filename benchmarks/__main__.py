@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-NOT_BENCHMARKS = {"__init__", "__main__", "harness", "defects", "released_home", "render_scripts", "served"}
+NOT_BENCHMARKS = {
+    "__init__",
+    "__main__",
+    "harness",
+    "defects",
+    "many_renders",
+    "released_home",
+    "render_scripts",
+    "served",
+    "databases",
+}
 RESULTS = HERE / "results"
 
 

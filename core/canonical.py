@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 import threading
 import time
@@ -16,7 +18,27 @@ from core.heartbeat import beat
 
 def canonical_json(value: Any) -> bytes:
     """RFC 8785 JSON. Raises ``rfc8785.CanonicalizationError`` for NaN, infinities and non-JSON types."""
+    if _is_simple(value):
+        with contextlib.suppress(UnicodeEncodeError):  # half a character: the library says so
+            return _SIMPLE.encode(value).encode("utf-8")
     return rfc8785.dumps(value)
+
+
+_SIMPLE = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_EXACT = 2**53
+
+
+def _is_simple(value: Any) -> bool:
+    """Where Python's own encoder, which is ten times as quick, writes what RFC 8785 asks for: no floats, whose digits
+    differ, no number that a double does not hold, and keys in ASCII, which every order sorts alike."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return bool(-_EXACT < value < _EXACT)
+    if kind is dict:
+        return all(type(name) is str and name.isascii() and _is_simple(item) for name, item in value.items())
+    return (kind is list or kind is tuple) and all(map(_is_simple, value))
 
 
 def digest_json(value: Any) -> str:

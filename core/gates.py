@@ -8,7 +8,7 @@ unknown gate, another version or an abstain never pass.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,7 +85,7 @@ class GateSet(BaseModel):
     name: str
     gates: dict[str, GateEntry] = Field(min_length=1)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hash of the whole document, as canonical JSON."""
         return digest_json(self.model_dump(mode="json"))

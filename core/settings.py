@@ -38,6 +38,11 @@ class MediaSettings(BaseSettings):
         120.0,
         description="A decoding child that keeps its reader waiting this long for one message is ended, seconds.",
     )
+    files_a_nursery: int = Field(
+        0,
+        description="Confined children are forked from a process that has loaded their libraries, and that a new one "
+        "replaces after this many files. 0: each child starts from nothing, with a memory layout of its own.",
+    )
 
 
 class WebSettings(BaseSettings):
@@ -148,8 +153,18 @@ class Settings(BaseSettings):
     blob_cache_bytes: int = Field(
         20_000_000_000, description="Local copies of remote blobs are dropped past this size, bytes."
     )
+    blob_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="A request to a blob store past this machine that brings nothing for this long is given up and "
+        "tried twice more, seconds. A door waits for at most 3 seconds, once more.",
+    )
     broker_url: str = Field(
         "", description="Celery broker URL. Empty: the filesystem transport in the home folder."
+    )
+    rates_url: str = Field(
+        "",
+        description="Redis URL under which all web processes count tries together. Empty: each counts for itself.",
     )
     weights_dir: Path = Field(
         Path("~/.cache/greenroom/weights"), description="Where pulled model weights are kept."
@@ -194,6 +209,11 @@ class Settings(BaseSettings):
         SecretStr(""), description="Bearer token that this process shows to remote signers."
     )
     signer_token_file: str = Field("", description="File that holds that token instead.")
+    witnesses: str = Field(
+        "",
+        description="Folder of kept ledger checkpoints, best on another machine's disk: `ledger witness` writes there, "
+        "`ledger verify` and `restore` hold the ledger against them. Empty: none.",
+    )
     timestamp_url: str = Field(
         "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
     )
@@ -211,16 +231,16 @@ class Settings(BaseSettings):
         description="PEM file of the roots under which this installation's credentials are trusted: the signing "
         "certificate's, and the timestamp authority's.",
     )
+    development_pki: str = Field(
+        "",
+        description="Folder of the development certificate authority, the same on every machine. Empty: keys/pki in "
+        "the home folder.",
+    )
     log: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "WARNING", description="Least level of a log line; logs go to stderr."
     )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="A log line is a JSON object or text. auto: text at a terminal, JSON elsewhere."
-    )
-    development_pki: str = Field(
-        "",
-        description="Folder of the development certificate authority, the same on every machine. Empty: keys/pki in "
-        "the home folder.",
     )
     threads: int = Field(
         DEFAULT_THREADS,

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from audit.ledger import Event
 from audit.models import Approval, Receipt
 from audit.receipts import receipts_for
+from audit.restored import check_acknowledged
 from core.blobs import blobs
 from core.canonical import digest_json
 from core.database import Base, reading, transaction
@@ -73,6 +74,7 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
         LedgerInconsistent: somebody changed render, campaign or persona in the database; it ends as blocked.
         Conflict: somebody else is releasing it at this moment.
         NotFound: no such render of this brand.
+        RestoreUnacknowledged: this installation was restored and waits for a person.
         GreenroomError: retryable, where another service did not answer; the sweeper tries again.
     """
     render = _look(render_id, brand_id)
@@ -96,6 +98,7 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
 
 def _look(render_id: str, brand_id: str) -> RenderRow:
     with reading() as session:
+        check_acknowledged(session)  # before the render is touched: it goes on by itself afterwards
         render = owned(session, RenderRow, render_id, brand_id)
     if State(render.state) not in (State.APPROVED, State.RELEASED):
         raise ReleaseRefused(

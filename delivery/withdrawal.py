@@ -25,7 +25,7 @@ from core.database import now, reading, transaction
 from core.errors import GreenroomError
 from core.heartbeat import beat
 from pipeline import outbox
-from pipeline.life import move, note
+from pipeline.life import move_all, note
 from pipeline.metrics import settled
 from pipeline.runner import withdrawn
 from pipeline.standing import standing_of
@@ -132,19 +132,13 @@ def _released_before_a_recall() -> ColumnElement[bool]:
 def _stop(authority_id: str) -> int:
     """Nothing that is not released goes on: it ends as blocked, its lease freed."""
 
-    def block(session: Session, row: RenderRow, standing: AuthorityStanding) -> bool:
+    def block(session: Session, rows: Sequence[RenderRow], standing: AuthorityStanding) -> int:
         if standing.state not in ("revoked", "expired"):
-            return False  # granted again by a new version meanwhile
+            return 0  # granted again by a new version meanwhile
         outcome = withdrawn(standing.state)
-        move(
-            session,
-            row.id,
-            outcome.state,
-            start=State(row.state),
-            values={"reason": outcome.reason},
-            facts={"authority_id": standing.authority.id, "reason_code": f"authority_{standing.state}"},
-        )
-        return True
+        facts = {"authority_id": standing.authority.id, "reason_code": f"authority_{standing.state}"}
+        move_all(session, rows, outcome.state, values={"reason": outcome.reason}, facts=facts)
+        return len(rows)
 
     return _each(authority_id, RenderRow.state.in_(_OPEN), block)
 
@@ -152,20 +146,19 @@ def _stop(authority_id: str) -> int:
 def _take_back(authority_id: str) -> int:
     """What the predicate calls withdrawn becomes recalled, by the person."""
 
-    def take(session: Session, row: RenderRow, standing: AuthorityStanding) -> bool:
-        if standing_of(session, row).release != "withdrawn":
-            return False
-        move(
+    def take(session: Session, rows: Sequence[RenderRow], standing: AuthorityStanding) -> int:
+        gone = [row for row in rows if standing_of(session, row, under=standing).release == "withdrawn"]
+        move_all(
             session,
-            row.id,
+            gone,
             State.RECALLED,
-            start=State.RELEASED,
             event=Event.ASSET_WITHDRAWN,
             values={"reason": {"code": "withdrawn", "message": "withdrawn by the person who appears in it"}},
             facts={"authority_id": standing.authority.id},
         )
-        settled(session, standing.authority.history[-1].time)
-        return True
+        for _ in gone:
+            settled(session, standing.authority.history[-1].time)
+        return len(gone)
 
     return _each(authority_id, RenderRow.state == State.RELEASED, take)
 
@@ -201,8 +194,8 @@ def _each(authority_id: str, which: Any, act: Any) -> int:
         with transaction() as session:
             rows = _renders(session, authority_id, and_(which, RenderRow.id > after), limit=CHUNK)
             standing = authority_standing(session, authority_id)
-            for row in rows:
-                moved += bool(act(session, row, standing))
+            if rows:
+                moved += act(session, rows, standing)
         if not rows:
             return moved
         after = rows[-1].id

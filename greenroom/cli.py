@@ -38,6 +38,8 @@ COMMANDS = (
     "authority",
     "campaign",
     "ledger",
+    "backup",
+    "restore",
     "pki",
     "user",
     "models",

@@ -6,10 +6,12 @@ would otherwise enter the record with the render's next event, as if a step had 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from audit.errors import LedgerInconsistent
-from audit.ledger.agreement import agrees
+from audit.ledger.agreement import agrees, disagreeing
 from audit.tables import row_name
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
@@ -24,11 +26,37 @@ def check_agreement(session: Session, render: RenderRow) -> None:
     """
     campaign = session.get(CampaignRow, render.campaign_id)
     persona = session.get(PersonaRow, campaign.persona_id) if campaign is not None else None
-    for row in (render, campaign, persona):
+    check_rows(session, render, campaign, persona, where=render.id)
+
+
+def check_rows(session: Session, *rows: RenderRow | CampaignRow | PersonaRow | None, where: str) -> None:
+    """Each row is what the ledger last said of it; None is one that is gone. Raises as :func:`check_agreement`.
+
+    Campaign and persona never change: a transaction reads them once, and asks about them once.
+    """
+    asked: set[str] = session.info.setdefault("agreed", set())
+    for row in rows:
+        if row is not None and row.id in asked:
+            continue
         if row is None or not agrees(session, row, subject=row.id):
             raise LedgerInconsistent(
                 "a row that this video stands on is not what the ledger recorded",
-                where=render.id if row is None else row_name(row),
+                where=where if row is None else row_name(row),
                 next_step="run `greenroom ledger verify` and find out who changed it; then ask for a new video",
                 code=CODE,
             )
+        if not isinstance(row, RenderRow):
+            asked.add(row.id)
+
+
+def altered_of(session: Session, renders: Sequence[RenderRow]) -> set[str]:
+    """Of many renders, those that :func:`check_agreement` raises for; their ids."""
+    altered = disagreeing(session, {render.id: render for render in renders})
+    for render in renders:
+        campaign = session.get(CampaignRow, render.campaign_id)
+        persona = session.get(PersonaRow, campaign.persona_id) if campaign is not None else None
+        try:
+            check_rows(session, campaign, persona, where=render.id)
+        except LedgerInconsistent:
+            altered.add(render.id)
+    return altered

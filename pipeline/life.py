@@ -12,28 +12,61 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from audit.errors import LedgerInconsistent
-from audit.ledger import Event, append
+from audit.ledger import Entry, Event, append, append_all, committed
 from core.database import Base, now, take_turn
 from core.errors import Conflict
 from pipeline import metrics, outbox
-from pipeline.agreement import check_agreement
+from pipeline.agreement import altered_of, check_agreement
 from pipeline.errors import LeaseLost
-from pipeline.leases import FREE, Claim
-from pipeline.states import ENDED, MOVES, Move, State, check_move
+from pipeline.jobs import Outcome
+from pipeline.leases import FREE, Claim, database_seconds
+from pipeline.states import ENDED, MOVES, STAGE_AT, Move, State, check_move
 from pipeline.tables import RenderRow
 
 
 def begin(session: Session, row: RenderRow, *, rows: Sequence[Base] = ()) -> None:
     """A new render, as a draft: before trust step 1. ``rows``: what came with it."""
     row.state = State.DRAFT
-    event = Event.VIDEO_IMPORTED if row.origin == "import" else Event.RENDER_CREATED
-    facts = {"campaign_id": row.campaign_id, "maker_id": row.maker_id, "supersedes": row.supersedes}
-    append(session, event, row.id, facts, rows=[row, *rows])
+    append(session, _first_event(row), row.id, _first_facts(row), rows=[row, *rows])
     outbox.hint(session, row)
+
+
+def enter(session: Session, arrivals: Sequence[tuple[RenderRow, Outcome]]) -> None:
+    """Many new renders, each with the answer of trust steps 1-3: what :func:`begin` and :func:`move` do for one, in a
+    few statements for all.
+
+    Raises Conflict where the table has no such move.
+    """
+    entries: list[Entry] = []
+    clock = database_seconds(session)
+    for row, outcome in arrivals:
+        row.state = State.DRAFT
+        _fill(row)
+        check_move(State.DRAFT, outcome.state, where=row.id)
+        entries.append(Entry(_first_event(row), row.id, _first_facts(row), committed(row)))
+        for name, value in {**outcome.values, "reason": outcome.reason, "state": outcome.state}.items():
+            setattr(row, name, value)
+        way = _way(State.DRAFT, outcome.state, None)
+        code = str(outcome.reason["code"]) if outcome.reason else None
+        stated = {name: getattr(row, name) for name in way.states}
+        facts = {
+            "from_state": State.DRAFT,
+            "state": outcome.state,
+            "reason_code": code,
+            **stated,
+            **outcome.facts,
+        }
+        entries.append(Entry(way.event, row.id, facts, committed(row)))
+        if outcome.state in STAGE_AT:
+            topic, payload = outbox.message(row.id, outcome.state)
+            outbox.post(session, topic, **payload)
+            row.hinted_at = clock
+    session.add_all([row for row, _ in arrivals])
+    append_all(session, entries)
 
 
 def move(
@@ -79,6 +112,53 @@ def move(
     outbox.hint(session, row)
     metrics.moved(session, row, way.event)
     return row
+
+
+def move_all(
+    session: Session,
+    renders: Sequence[RenderRow],
+    end: State,
+    *,
+    event: Event | None = None,
+    values: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """What :func:`move` does for one, for many that go the same way from the state they are in, whoever works on them.
+
+    Args:
+        renders: as this transaction has read them, for itself (`take_turn`, or a locking query).
+
+    Raises as :func:`move`; then none is moved.
+    """
+    ways: dict[str, Move] = {}
+    for render in renders:
+        check_move(State(render.state), end, where=render.id)
+        ways[render.id] = _way(State(render.state), end, event)
+    altered = altered_of(session, renders)
+    if altered and end not in ENDED:
+        check_agreement(session, next(render for render in renders if render.id in altered))
+    was = {render.id: render.state for render in renders}
+    for start in sorted(set(was.values())):
+        ids = [render_id for render_id, state in was.items() if state == start]
+        result = session.execute(
+            update(RenderRow)
+            .where(RenderRow.id.in_(ids), RenderRow.state == start)
+            .values(
+                **{**FREE, "fence": RenderRow.fence + 1, "changed_at": now(), "state": end, **(values or {})}
+            )
+            .execution_options(synchronize_session=False)
+        )
+        if cast("CursorResult[Any]", result).rowcount != len(ids):
+            raise _moved_meanwhile(ids[0])
+    again = select(RenderRow).where(RenderRow.id.in_(was)).execution_options(populate_existing=True)
+    entries = []
+    for row in session.scalars(again.order_by(RenderRow.id)):
+        stated = {name: getattr(row, name) for name in ways[row.id].states}
+        said = {"from_state": was[row.id], "state": end, "altered": row.id in altered or None, **stated}
+        entries.append(Entry(ways[row.id].event, row.id, {**said, **(facts or {})}, committed(row)))
+        outbox.hint(session, row)
+        metrics.moved(session, row, ways[row.id].event)
+    append_all(session, entries)
 
 
 def note(
@@ -134,7 +214,11 @@ def _change(
         return
     if claim is not None:
         raise LeaseLost("this stage is no longer ours", where=f"{render_id}, {claim.stage.name}")
-    raise Conflict(
+    raise _moved_meanwhile(render_id)
+
+
+def _moved_meanwhile(render_id: str) -> Conflict:
+    return Conflict(
         "the render was decided otherwise meanwhile",
         where=render_id,
         next_step="reload it and see what happened in between",
@@ -145,3 +229,19 @@ def _change(
 def _way(start: State, end: State, event: Event | None) -> Move:
     ways = [way for way in MOVES if start in way.start and end is way.end]
     return next((way for way in ways if way.event is event), ways[0]) if event is not None else ways[0]
+
+
+def _first_event(row: RenderRow) -> Event:
+    return Event.VIDEO_IMPORTED if row.origin == "import" else Event.RENDER_CREATED
+
+
+def _first_facts(row: RenderRow) -> dict[str, Any]:
+    return {"campaign_id": row.campaign_id, "maker_id": row.maker_id, "supersedes": row.supersedes}
+
+
+def _fill(row: RenderRow) -> None:
+    """The columns' defaults, now: the entry commits to the row before it is in the database."""
+    for column in RenderRow.__table__.columns:
+        default = column.default
+        if default is not None and getattr(row, column.key) is None:
+            setattr(row, column.key, default.arg(None) if default.is_callable else default.arg)

@@ -11,14 +11,18 @@ from pipeline.standing import standing_of
 from pipeline.tables import RenderRow
 from provenance.models import RegistryEntry
 from provenance.service import load_fingerprint
+from provenance.tables import MarkRow
 
 
 class DatabaseRegistry:
     """Implements provenance's Registry over the pipeline's tables; each question is one short snapshot."""
 
     def find_mark(self, mark_id: int) -> RegistryEntry | None:
+        # By the row that gave the id out, which has it for its key: a search of all renders would grow with them.
+        given = select(MarkRow.render_id).where(MarkRow.mark_id == mark_id).scalar_subquery()
         with reading() as session:
-            return _entry(session, session.scalar(select(RenderRow).where(RenderRow.mark_id == mark_id)))
+            render = select(RenderRow).where(RenderRow.id == given, RenderRow.mark_id == mark_id)
+            return _entry(session, session.scalar(render))
 
     def find_asset(self, sha256: str) -> RegistryEntry | None:
         with reading() as session:

@@ -101,7 +101,7 @@ def _stopped(job: Job) -> Outcome | None:
             check_agreement(session, job.render)
         except LedgerInconsistent as error:
             return altered(error)
-        standing = authority_of(session, job.render)
+        standing = authority_of(session, job.render, with_count=False)
     if standing.state in ("suspended", "not_yet"):
         raise _TryAgain(f"authority_{standing.state}", retryable=True)
     return None if standing.valid else withdrawn(standing.state)
@@ -174,7 +174,7 @@ def _commit(job: Job, outcome: Outcome, seconds: float) -> None:
             State.FAILED,
             State.BLOCKED,
         ):  # which end under any authority, an unreadable one too
-            standing = authority_of(session, job.render)
+            standing = authority_of(session, job.render, with_count=False)
             if standing.state in ("revoked", "expired"):
                 outcome = withdrawn(standing.state)
         rows = outcome.record(session)

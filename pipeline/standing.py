@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from audit.events import Event
 from audit.models import Effect
+from audit.restored import check_acknowledged
 from audit.standing import SENTENCES, AuthorityStanding, authority_standing
 from audit.tables import LedgerEntryRow
 from core.blobs import blobs
@@ -53,15 +54,21 @@ class Standing:
 
 
 def standing_of(
-    session: Session, render: RenderRow, *, at: datetime | None = None, new_links: bool = True
+    session: Session,
+    render: RenderRow,
+    *,
+    at: datetime | None = None,
+    new_links: bool = True,
+    under: AuthorityStanding | None = None,
 ) -> Standing:
     """May this render be served now? Fails closed: what cannot be read or does not agree is not served.
 
     Args:
         new_links: False where only a link that exists is asked for: `links` is then not looked at, and False.
+        under: the standing of the render's authority, where the caller has read it in this transaction.
     """
     try:
-        return _standing(session, render, at, new_links)
+        return _standing(session, render, at, new_links, under)
     except GreenroomError as error:
         return Standing("unreleased", serves=False, links=False, code=error.code, sentence=error.what)
 
@@ -79,7 +86,7 @@ def authority_of(
 
 
 def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
-    session: Session, render: RenderRow, at: datetime | None, new_links: bool
+    session: Session, render: RenderRow, at: datetime | None, new_links: bool, under: AuthorityStanding | None
 ) -> Standing:
     released_by, stated, taken_back = _ledger_says(session, render)
     if taken_back is not None or render.state == State.RECALLED:
@@ -88,12 +95,13 @@ def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
         return _refused("unreleased", "not_released", f"the video is {render.state}, not released")
     if released_by is None or not decided_by_people(session, render, released_by, stated):
         return _refused("unreleased", "ledger_disagrees", "the ledger knows no release of this file")
-    authority = authority_of(session, render, at=at, with_count=new_links)
+    authority = under or authority_of(session, render, at=at, with_count=new_links)
     if stated.get("record_id", authority.record_id) != authority.record_id:
         # Persona, campaign or render was pointed at another authority than the one that it was released under.
         return _refused("unreleased", "ledger_disagrees", "the video was released under another authority")
     if authority.takes_back(released_by):
         return _refused("withdrawn", "withdrawn", "the person has taken the video back")
+    check_acknowledged(session)  # what was taken back is known by now; whatever else is held
     if not _is_there(session, render):
         return Standing("released", False, False, "file_missing", "the released file is not there")
     if not new_links:

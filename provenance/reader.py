@@ -10,19 +10,17 @@ from __future__ import annotations
 import json
 import os
 import select
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from core.heartbeat import beat
+from core.media.starting import start
 from core.settings import MediaSettings, get_settings
 from provenance.models import Anchors
 from provenance.trust import library_settings
 
-_ROOT = Path(__file__).resolve().parents[1]
 _TRACES = (b"jumb", b"c2pa")
 LARGEST_REPLY = 32_000_000  # bytes of JSON
 SLICE_SECONDS = 1.0  # of waiting between two beats
@@ -53,19 +51,15 @@ def read_raw(path: Path, anchors: Anchors, limits: MediaSettings | None = None) 
         reader, writer = os.pipe()
         try:
             request = {
-                "file": file.fileno(),
-                "out": writer,
                 "memory_bytes": limits.child_memory_mb * 1_000_000,
                 "cpu_seconds": int(seconds) + 1,
             }
-            child = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-m", "provenance.reader_child", json.dumps(request)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(file.fileno(), writer),
-                env={"PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1"},
-                cwd="/",
+            child = start(
+                "provenance.reader_child",
+                request,
+                file=file.fileno(),
+                out=writer,
+                given=json.dumps(lists).encode(),
             )
         except BaseException:
             os.close(reader)
@@ -73,9 +67,6 @@ def read_raw(path: Path, anchors: Anchors, limits: MediaSettings | None = None) 
         finally:
             os.close(writer)
     try:
-        assert child.stdin is not None
-        with child.stdin:
-            child.stdin.write(json.dumps(lists).encode())
         reply = json.loads(_collect(reader, time.monotonic() + seconds))
         return RawReading(
             reply["status"],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from audit.errors import LedgerError
@@ -18,6 +19,18 @@ from core.ids import new_id
 
 # tlog-tiles entry bundles carry a 16-bit length.
 MAX_ENTRY_BYTES = 65_535
+
+
+class Entry(NamedTuple):
+    """One event on its way into the ledger: see :func:`append`.
+
+    ``rows``: what it commits to, as :func:`committed` says it.
+    """
+
+    event: Event
+    subject: str
+    facts: Mapping[str, Any]
+    rows: Mapping[str, str]
 
 
 def append(
@@ -40,44 +53,67 @@ def append(
     Returns:
         The entry's id. Raises :class:`LedgerError` for an unknown field or a value of another type.
     """
-    if not isinstance(event, Event):
-        raise LedgerError("the ledger does not know this event", where=str(event)[:60])
-    if not fact_types.subject(subject):
-        raise LedgerError(
-            "an entry's subject is an id, a digest or name@version",
-            where=event.value,
-            next_step="make the id with core.ids.new_id",
-        )
-    stated = dict(facts or {})
     if rows:
         session.add_all(rows)
         session.flush()
-        stated["rows"] = {row_name(row): commitment(row) for row in rows}
-    row = LedgerEntryRow(
-        entry_id=new_id("led"),
-        event=event.value,
-        subject=subject,
-        facts=fact_types.checked(stated),
-        created_at=now(),
-    )
-    body = entry_body(row)
+    values = _values(Entry(event, subject, facts or {}, committed(*rows)))
+    session.add(LedgerEntryRow(**values))
+    return str(values["entry_id"])
+
+
+def append_all(session: Session, entries: Sequence[Entry]) -> None:
+    """Add many events in the order given, in one statement; what they commit to is in the session or comes with it.
+
+    Raises :class:`LedgerError` as :func:`append`; nothing is added then.
+    """
+    made = [_values(entry) for entry in entries]
+    session.flush()  # what was appended before stands before
+    if made:
+        session.execute(insert(LedgerEntryRow), made)
+
+
+def committed(*rows: Base) -> dict[str, str]:
+    """Each row's name and its commitment, as it stands now."""
+    return {row_name(row): commitment(row) for row in rows}
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    """The columns of an entry's row."""
+    if not isinstance(entry.event, Event):
+        raise LedgerError("the ledger does not know this event", where=str(entry.event)[:60])
+    if not fact_types.subject(entry.subject):
+        raise LedgerError(
+            "an entry's subject is an id, a digest or name@version",
+            where=entry.event.value,
+            next_step="make the id with core.ids.new_id",
+        )
+    values: dict[str, Any] = {
+        "entry_id": new_id("led"),
+        "event": entry.event.value,
+        "subject": entry.subject,
+        "facts": fact_types.checked({**entry.facts, "rows": entry.rows} if entry.rows else entry.facts),
+        "created_at": now(),
+    }
+    body = _body(**values)
     if len(body) > MAX_ENTRY_BYTES:
-        raise LedgerError("an entry is at most 65,535 bytes", where=event.value)
-    row.body = body.decode("utf-8")
-    session.add(row)
-    return row.entry_id
+        raise LedgerError("an entry is at most 65,535 bytes", where=entry.event.value)
+    return {**values, "body": body.decode("utf-8")}
 
 
 def entry_body(row: LedgerEntryRow) -> bytes:
     """The leaf's bytes, recomputed from the columns: RFC 8785 JSON."""
+    return _body(row.entry_id, row.event, row.subject, row.facts, row.created_at)
+
+
+def _body(entry_id: str, event: str, subject: str, facts: Mapping[str, Any], created_at: datetime) -> bytes:
     return canonical_json(
         {
             "v": 1,
-            "id": row.entry_id,
-            "event": row.event,
-            "subject": row.subject,
-            "facts": row.facts,
-            "time": timestamp(row.created_at),
+            "id": entry_id,
+            "event": event,
+            "subject": subject,
+            "facts": facts,
+            "time": timestamp(created_at),
         }
     )
 

@@ -6,8 +6,6 @@ import json
 import os
 import select
 import struct
-import subprocess
-import sys
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -20,10 +18,10 @@ from numpy.typing import NDArray
 from core.errors import MediaError
 from core.heartbeat import beat
 from core.media.errors import media_error
+from core.media.starting import start
 from core.media.wire import HEADER
 from core.settings import MediaSettings, get_settings
 
-_ROOT = Path(__file__).resolve().parents[2]
 MALFORMED = (
     ArithmeticError,
     AttributeError,
@@ -39,8 +37,6 @@ _HEAD_MAX = 1 << 20
 _PIPE_BYTES = 1 << 20  # the most an unprivileged process may ask for
 _SLICE_SECONDS = 1.0  # of waiting between two beats
 _ENVIRONMENT = {
-    "PYTHONPATH": str(_ROOT),
-    "PYTHONUTF8": "1",
     "OPENBLAS_NUM_THREADS": "1",
     # Pictures are allocated and freed at a high rate: from the heap that costs a third of fresh mappings.
     "MALLOC_MMAP_THRESHOLD_": "1073741824",
@@ -93,22 +89,14 @@ def converse(
         try:
             request = {
                 "job": job,
-                "file": file.fileno(),
-                "out": writer,
                 "threads": get_settings().threads,
                 "memory_bytes": limits.child_memory_mb * 1_000_000,
                 "cpu_seconds": int(limits.child_seconds * max(1.0, limits.max_seconds / 600)),
                 "limits": limits.model_dump(mode="json"),
                 **extra,
             }
-            child = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-m", "core.media.child", json.dumps(request)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(file.fileno(), writer),
-                env=_ENVIRONMENT,
-                cwd="/",
+            child = start(
+                "core.media.child", request, file=file.fileno(), out=writer, environment=_ENVIRONMENT
             )
         except BaseException:
             os.close(reader)

@@ -6,9 +6,12 @@ version left behind.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy.orm import Session
 
 from audit.authorities import count_render
+from audit.models import Authority
 from audit.standing import authority_standing
 from core.database import Base, reading
 from core.models import Finding, Verdict
@@ -17,7 +20,7 @@ from generate.templates import ComposedScript, compose_script
 from pipeline.jobs import Job, Outcome
 from pipeline.states import State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
-from pipeline.uses import covered
+from pipeline.uses import covered_by
 from policy.service import check_text
 
 
@@ -28,10 +31,25 @@ def run(job: Job) -> Outcome:
 
 def decide(render: RenderRow, campaign: CampaignRow, persona: PersonaRow) -> Outcome:
     """Blocked by any step; a rule that asks for review flags the render and lets it go on."""
-    # Trust step 1: fails closed; the exact count is taken in the transaction that records this.
     with reading() as session:
-        scope = covered(session, render, script=None)
+        standing = authority_standing(session, persona.authority_id)
         brand = session.get(BrandRow, render.brand_id)
+        outcome = answer(session, render, campaign, standing.authority, brand.name if brand else "")
+
+    def record(session: Session) -> list[Base]:
+        standing = authority_standing(session, persona.authority_id)
+        count_render(session, standing.authority.id, render.id)
+        return []
+
+    return replace(outcome, record=record) if outcome.state is State.SCRIPTED else outcome
+
+
+def answer(
+    session: Session, render: RenderRow, campaign: CampaignRow, authority: Authority, brand: str
+) -> Outcome:
+    """Steps 1-3 under one authority; the render is not counted. ``brand``: its name, for the packs."""
+    # Trust step 1: fails closed; the exact count is taken in the transaction that records this.
+    scope = covered_by(session, authority, render, script=None)
     if scope.verdict is Verdict.BLOCK:
         return _blocked("authority", scope.findings, render.script)
 
@@ -40,8 +58,7 @@ def decide(render: RenderRow, campaign: CampaignRow, persona: PersonaRow) -> Out
         composed = compose_script(campaign.template, campaign.field_schema, render.fields)
     else:
         composed = ComposedScript(text=render.script or "", fields=())
-    with reading() as session:  # step 1 again: what the text is about
-        scope = covered(session, render, script=composed.text or None)
+    scope = covered_by(session, authority, render, script=composed.text or None)  # step 1 again: its topics
     if scope.verdict is Verdict.BLOCK:
         return _blocked("authority", scope.findings, composed.text)
 
@@ -55,24 +72,14 @@ def decide(render: RenderRow, campaign: CampaignRow, persona: PersonaRow) -> Out
             territory=campaign.territory,
             language=campaign.language,
             fields=composed.fields,
-            facts={"brand": brand.name if brand else "", "visible_label": True},
+            facts={"brand": brand, "visible_label": True},
         )
         findings += tuple(report.findings)
         facts["packs"] = dict(report.packs)
         if report.verdict is Verdict.BLOCK:
             return _blocked("policy", findings, composed.text, facts)
-
-    def record(session: Session) -> list[Base]:
-        standing = authority_standing(session, persona.authority_id)
-        count_render(session, standing.authority.id, render.id)
-        return []
-
-    return Outcome(
-        State.SCRIPTED,
-        values={"script": composed.text or None, "script_findings": dump(findings)},
-        record=record,
-        facts=facts,
-    )
+    values = {"script": composed.text or None, "script_findings": dump(findings)}
+    return Outcome(State.SCRIPTED, values=values, facts=facts)
 
 
 def dump(findings: tuple[Finding, ...]) -> list[dict[str, object]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rfc8785
@@ -38,3 +39,25 @@ def test_digests_are_plain_sha256(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"hello")
     assert digest_file(path) == digest_bytes(b"hello") == hashlib.sha256(b"hello").hexdigest()
+
+
+_TEXT = st.text(st.characters(codec="utf-8"), max_size=8) | st.sampled_from(
+    ["\x00", "\x1f\x7f", "\u2028", '"\\/', "\ud800"]
+)
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | _TEXT
+_VALUES = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(_VALUES)
+def test_the_quick_way_writes_what_the_library_writes(value: Any):
+    def answer(write: Any) -> Any:
+        try:
+            return write(value)
+        except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+            return type(error)
+
+    assert answer(canonical_json) == answer(rfc8785.dumps)

@@ -29,7 +29,10 @@ from greenroom.commands import analyze, render
 from greenroom.demo.report import Report
 from greenroom.output import Answer, print_answer, print_error, seconds
 from pipeline.analyze import document as analysis_of
+from pipeline.batch import BatchReport
+from pipeline.lists import RenderList
 from pipeline.models import Analysis
+from pipeline.paging import Page
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from policy.models import PolicyReport
@@ -69,7 +72,7 @@ def shown(capsys: pytest.CaptureFixture[str]) -> Callable[[Answer], tuple[str, A
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, shown: Callable[[Answer], tuple[str, Any]]) -> Callable[..., Any]:
-    """Run a verb whose work is replaced: ``run("review list", {"pipeline.service.list_renders": rows})``."""
+    """Run a verb whose work is replaced: ``run("campaign list", {"pipeline.service.list_campaigns": rows})``."""
 
     def running(words: str, replaced: dict[str, Any]) -> tuple[str, Any, int]:
         for verb in COMMANDS:
@@ -236,13 +239,22 @@ def test_asking_and_importing_tell_of_the_render(run: Callable[..., Any]) -> Non
 
 
 def test_the_queue_empty_and_with_rows_that_lack_parts(run: Callable[..., Any]) -> None:
-    text, told, code = run("review list", {"pipeline.service.list_renders": []})
-    assert text.strip() == "the queue is empty" and told == [] and code == 0
+    def listed(page: Page[Any]) -> tuple[str, Any, int]:
+        return run("review list", {"pipeline.service.list_renders": RenderList(page, {}, 1_234)})
+
+    text, told, code = listed(Page([]))
+    assert text.strip() == "the queue is empty" and code == 0
+    assert told == {"renders": [], "total": 1_234, "next": None, "previous": None}
     rows = [
         row(verdict=verdict, sealed_sha256=sha) for verdict, sha in product((None, *Verdict), (None, SHA))
     ]
-    text, told, _ = run("review list", {"pipeline.service.list_renders": rows})
-    assert len(text.splitlines()) == len(told) == len(rows)
+    text, told, _ = listed(Page(rows))  # type: ignore[arg-type]
+    assert len(text.splitlines()) == len(told["renders"]) == len(rows)
+    text, told, _ = listed(Page(rows, "onward", "back"))  # type: ignore[arg-type]
+    assert (told["next"], told["previous"]) == ("onward", "back")
+    assert text.splitlines()[len(rows) :] == [
+        f"{len(rows)} of 1,234", "next: --cursor onward", "previous: --cursor back"
+    ]  # fmt: skip
 
 
 def test_decisions_releases_and_recalls(run: Callable[..., Any]) -> None:
@@ -332,6 +344,9 @@ def test_what_is_made_is_named(
     )
     made = {"pipeline.service.create_campaign": SimpleNamespace(id="cmp_1")}
     assert run(f"campaign create {file} --persona per_1", made)[1] == {"campaign": "cmp_1"}
+    report = BatchReport(rows=3, made=2, refused=1, errors=[(3, InputError("a field is missing", where="x"))])
+    _, told, code = run(f"campaign submit {file} --campaign cmp_1", {"pipeline.batch.submit": report})
+    assert (told["made"], told["errors"][0]["row"], told["batch"][:5], code) == (2, 3, "file-", 1)
     monkeypatch.setenv("GREENROOM_PASSWORD", "correct horse battery")
     account = SimpleNamespace(id="usr_1", email="a@b.example", role="admin")
     told = run(
@@ -465,8 +480,8 @@ TESTED = {
     "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",
     "watermark embed", "watermark detect", "policy check", "persona list", "persona add", "authority show",
     "authority revoke", "authority suspend", "authority resume", "authority supersede", "link make", "link list",
-    "link revoke", "campaign list", "campaign create", "ledger verify", "pki init", "pki anchors", "pki rotate",
-    "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
+    "link revoke", "campaign list", "campaign create", "campaign submit", "ledger verify", "pki init", "pki anchors",
+    "pki rotate", "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
     "user forget-factors", "models list", "models pull", "models verify", "demo", "up",
 }  # fmt: skip
 

@@ -84,6 +84,9 @@ READS = {
     "authority show": "{authority}",
     "campaign list": "",
     "ledger verify": "",
+    "ledger witness": "",
+    "ledger prove": "led_absent",
+    "ledger check-proof": "{video}",
     "link list": "rnd_absent",
     "models list": "",
     "models verify": "",
@@ -100,9 +103,10 @@ READS = {
 }
 # They write to the database, or to the disk.
 WRITES = (
+    "backup|restore|ledger acknowledge|"
     "demo|up|render|import|release|recall|review approve|review reject|link make|link revoke|watermark embed|"
-    "persona add|authority suspend|authority resume|authority revoke|authority supersede|campaign create|pki init|"
-    "pki rotate|user add|user role|user password|user disable|user enable|user forget-factors|models pull"
+    "persona add|authority suspend|authority resume|authority revoke|authority supersede|campaign create|campaign submit|"
+    "pki init|pki rotate|user add|user role|user password|user disable|user enable|user forget-factors|models pull"
 )
 
 
