@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 import threading
 import warnings
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 from core.errors import DevelopmentPart
@@ -107,7 +107,7 @@ def catch_uncaught() -> None:
     ) -> None:
         # Only our own words: a foreign warning may quote what it warns of.
         words = str(message) if issubclass(category, DevelopmentPart) else category.__name__
-        log.warning("%s (%s:%d)", words, os.path.basename(filename), lineno)  # noqa: PTH119
+        log.warning("%s (%s:%d)", words, Path(filename).name, lineno)
 
     sys.excepthook = uncaught
     threading.excepthook = in_thread
@@ -203,10 +203,14 @@ def _text(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> str:
 
 
 def _secrets() -> tuple[str, ...]:
-    """What this installation was given as a secret; whatever its shape, no line holds it."""
+    """What this installation was given as a secret, in a variable or a file; whatever its shape, no line holds it."""
     settings = get_settings()
-    given = (settings.master_secret, settings.metrics.token)
-    return tuple(value for secret in given if len(value := secret.get_secret_value().strip()) >= 8)
+    given = [secret.get_secret_value() for secret in (settings.master_secret, settings.signer_token)]
+    given.append(settings.metrics.token.get_secret_value())
+    for file in (settings.master_secret_file, settings.signer_token_file):
+        with contextlib.suppress(OSError):  # whoever needs it says so
+            given += [Path(file).read_text(encoding="utf-8", errors="replace")] if file else []
+    return tuple(secret for value in given if len(secret := value.strip()) >= 8)
 
 
 def _take_over() -> None:

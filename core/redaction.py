@@ -40,6 +40,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\?[^\s'\"]*=[^\s'\"]*"), f"?{LEFT_OUT}"),
     (re.compile(r"\.?[\w-]{16,}\.[\w-]{27}(?![\w-])"), LEFT_OUT),  # a signed token: payload and HMAC-SHA-1
     (re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b"), rf"\1{LEFT_OUT}"),
+    (re.compile(r"[A-Za-z0-9+/]{30,}={1,2}"), LEFT_OUT),  # base64 of bytes, with its slashes
     (re.compile(r"\b[A-Z2-7]{32,}\b"), LEFT_OUT),  # base32: a one-time code's secret
 )
 _LONG_WORD = re.compile(r"[\w+=-]{32,}")

@@ -1,8 +1,8 @@
 """How the installation stands at this moment: what waits and for how long, who holds leases, how far the record is.
 
-For ``greenroom status`` and for the numbers that the relay offers. It only looks. Each part is one query that reads at
-most ``MOST`` rows, whatever the database holds: a count that reaches it reads as "so many or more", and the oldest is
-then the oldest of those.
+For ``greenroom status`` and for the numbers that the relay offers. It only looks. Whatever the database holds, a part
+counts at most ``MOST`` rows, and that number reads as "so many or more"; the oldest is the oldest of as many, of
+renders the oldest of ``MOST_READ``. The withdrawals are the sweeper's own question.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from cryptography import x509
 from sqlalchemy import func, literal, select, union_all
 
+from audit.models import AuthorityStatus, Effect
 from audit.tables import AuthorityStatusRow, LedgerCheckpointRow, LedgerEntryRow
 from core.database import now, reading
 from core.settings import Settings, get_settings
@@ -27,7 +28,8 @@ from pipeline.leases import database_seconds
 from pipeline.states import WAITING, State
 from pipeline.tables import RenderRow
 
-MOST = 20_000
+MOST = 20_000  # rows that are counted
+MOST_READ = 1_000  # rows of renders, which are wide, that are looked at for their age
 MOST_LEASES = 200
 
 OPEN = (*sorted(WAITING), State.IN_REVIEW, State.APPROVED, State.FAILED)
@@ -110,12 +112,13 @@ def clock_skew() -> float:
 def _renders() -> dict[str, Depth]:
     parts = []
     for state in OPEN:
-        some = select(RenderRow.changed_at).where(RenderRow.state == state.value).limit(MOST).subquery()
-        parts.append(
-            select(literal(state.value), func.count(), func.min(some.c.changed_at)).select_from(some)
-        )
+        here = RenderRow.state == state.value
+        counted = select(literal(1)).where(here).limit(MOST).subquery()  # from an index alone
+        some = select(RenderRow.changed_at).where(here).limit(MOST_READ).subquery()
+        oldest = select(func.min(some.c.changed_at)).scalar_subquery()
+        parts.append(select(literal(state.value), func.count(), oldest).select_from(counted))
     with reading() as session:
-        return {state: _depth(count, oldest) for state, count, oldest in session.execute(union_all(*parts))}
+        return {state: _depth(count, since) for state, count, since in session.execute(union_all(*parts))}
 
 
 def _outbox() -> Depth:
@@ -177,7 +180,7 @@ def _leases() -> list[Lease]:
 
 
 def _withdrawals() -> Depth:
-    ids = unsettled()
+    ids = unsettled() if _any_ended() else []
     if not ids:
         return Depth()
     latest = (
@@ -187,6 +190,16 @@ def _withdrawals() -> Depth:
     )
     with reading() as session:
         return _depth(len(ids), min(session.scalars(latest), default=None))
+
+
+def _any_ended() -> bool:
+    """Whether any authority ever ended or took something back: while none did the question is not asked."""
+    over = AuthorityStatusRow.status.in_([AuthorityStatus.REVOKED.value, AuthorityStatus.EXPIRED.value])
+    with reading() as session:
+        found = select(AuthorityStatusRow.authority_id).where(
+            over | (AuthorityStatusRow.effect == Effect.RECALL.value)
+        )
+        return session.scalar(found.limit(1)) is not None
 
 
 def report_file(settings: Settings) -> Path:

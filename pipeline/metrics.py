@@ -31,7 +31,7 @@ _SENTENCE = re.compile(r"[a-z' ]+")
 
 
 def staged(run: Callable[Call, Answer]) -> Callable[Call, Answer]:
-    """Decorator of what runs one stage, given its claim first: each line that is logged meanwhile names the render and the stage."""
+    """Decorator of what runs a stage, its claim first: each line that is logged meanwhile names render and stage."""
 
     @wraps(run)
     def within(*args: Call.args, **kwargs: Call.kwargs) -> Answer:

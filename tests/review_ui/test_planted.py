@@ -22,7 +22,6 @@ import uvicorn
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from sqlalchemy import text
 
-from audit import keys
 from core import logs
 from core.blobs import blobs
 from core.database import reading, transaction
@@ -101,8 +100,8 @@ def planted(world: World) -> dict[str, str]:
         key = derived_key(purpose)
         secrets |= {f"{purpose} hex": key.hex(), f"{purpose} base64": base64.b64encode(key).decode()}
         secrets |= {f"{purpose} bytes": repr(key)[2:-1]}
-    (pem,) = keys.folder_of(get_settings(), keys.RECEIPTS).glob("*.pem")
-    signing = load_pem_private_key(pem.read_bytes(), None).private_bytes_raw()  # type: ignore[union-attr]
+    pem = next((world.home / "keys" / "receipts").glob("*.pem")).read_bytes()
+    signing = load_pem_private_key(pem, None).private_bytes_raw()  # type: ignore[union-attr]
     return secrets | {"signing hex": signing.hex(), "signing bytes": repr(signing)[2:-1]}
 
 
