@@ -15,7 +15,7 @@ EXTRAS = ("postgres", "redis", "s3")
 
 def stated_licence(of: Distribution) -> str:
     """The licence in the words of the package's own metadata: its expression, its classifiers, or its first line."""
-    metadata = cast("Message", of.metadata)  # which it is, and its protocol in typeshed says less
+    metadata = cast(Message, of.metadata)  # what it is; its declared type says less
     kinds = [kind for kind in metadata.get_all("Classifier", []) if kind.startswith("License ::")]
     words = "; ".join(sorted(kind.rpartition(" :: ")[2] for kind in kinds))
     first = (metadata.get("License") or "nothing").strip().splitlines()[0][:80]

@@ -137,12 +137,10 @@ def test_no_generated_request_to_a_page_meets_a_defect(
     session = client.cookies[COOKIE]
     document = get_openapi(title="All routes", version="1", routes=list(api_routes()))
     operations = [found.ok() for found in schemathesis.openapi.from_dict(document).get_all_operations()]
-    assert len(operations) == len(ROUTES)
+    assert len(operations) == len(ROUTES) - 2  # /health and /ready take nothing and are in no document
     for operation in operations:
         if operation.path in ("/sign-out", "/account/password"):
             continue  # they would end the session that opens the rest
-        if operation.path == "/ready":
-            continue  # takes nothing, and says 503 where the tables came without migrations, as here
         if mode is GenerationMode.NEGATIVE and not (operation.body or operation.query):
             continue  # every text is a right id, so it has no wrong request
 

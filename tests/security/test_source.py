@@ -32,6 +32,9 @@ NEVER_CALLED = {
 CONNECTS = {
     "core/weights.py": "the registry of weights, a file of this tree; what comes is held against its digest",
     "provenance/timestamp.py": "GREENROOM_TIMESTAMP_URL",
+    "core/remote_signer.py": "the settings of keys: https, or this machine",
+    "greenroom/commands/health.py": "GREENROOM_WEB_HOST and its port: this machine's own web process",
+    "greenroom/worker.py": "asks this machine's own name, and connects to nothing",
     "pipeline/leases.py": "asks this machine's own name, and connects to nothing",
     "review_ui/rates.py": "GREENROOM_RATES_URL",
 }
@@ -202,6 +205,7 @@ def test_no_statement_of_sql_is_put_together_from_values():
 SQL_OF_OUR_OWN = {
     "core/database.py": "the name of a function of PostgreSQL, one of two",
     "core/engines.py": "constants of the module",
+    "greenroom/backup/load.py": "names of our own tables, triggers and constraints, and a number",
     "greenroom/rights.py": "names of our tables, and of the role in the settings: its owner's own database",
 }
 

@@ -30,9 +30,10 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     assert command[0] == sys.executable
     with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL) as server:
         try:
-            for _ in range(300):
+            for _ in range(1200):
                 with suppress(OSError), socket.create_connection(("127.0.0.1", number), 1):
                     break
+                assert server.poll() is None, "the web process ended"
                 time.sleep(0.1)
             yield number
         finally:
