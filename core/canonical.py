@@ -35,7 +35,7 @@ def _is_simple(value: Any) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        return -_EXACT < value < _EXACT
+        return bool(-_EXACT < value < _EXACT)
     if kind is dict:
         return all(type(name) is str and name.isascii() and _is_simple(item) for name, item in value.items())
     return (kind is list or kind is tuple) and all(map(_is_simple, value))

@@ -242,4 +242,4 @@ def _fill(row: RenderRow) -> None:
     for column in RenderRow.__table__.columns:
         default = column.default
         if default is not None and getattr(row, column.key) is None:
-            setattr(row, column.key, default.arg(None) if default.is_callable else default.arg)  # type: ignore[attr-defined]
+            setattr(row, column.key, default.arg(None) if default.is_callable else default.arg)

@@ -87,7 +87,7 @@ def _values(entry: Entry) -> dict[str, Any]:
             where=entry.event.value,
             next_step="make the id with core.ids.new_id",
         )
-    values = {
+    values: dict[str, Any] = {
         "entry_id": new_id("led"),
         "event": entry.event.value,
         "subject": entry.subject,
