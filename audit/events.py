@@ -72,6 +72,8 @@ class Event(StrEnum):
 
     # the ledger about itself
     ROWS_ADOPTED = "ledger:rows:adopted"
+    LEDGER_RESTORED = "ledger:record:restored"
+    RESTORE_ACKNOWLEDGED = "ledger:restore:acknowledged"
 
 
 RESERVED: dict[Event, str] = {

@@ -82,7 +82,7 @@ class AuthorityRow(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     record_id: Mapped[str] = mapped_column(String(40), index=True)
     version: Mapped[int] = mapped_column(Integer)
-    supersedes: Mapped[str | None] = mapped_column(ForeignKey("authorities.id"))
+    supersedes: Mapped[str | None] = mapped_column(ForeignKey("authorities.id"), index=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
     persona_id: Mapped[str] = mapped_column(String(40), index=True)
     kind: Mapped[str] = mapped_column(String(20))

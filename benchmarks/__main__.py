@@ -18,6 +18,7 @@ NOT_BENCHMARKS = {
     "__main__",
     "harness",
     "defects",
+    "many_renders",
     "released_home",
     "render_scripts",
     "served",

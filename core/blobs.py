@@ -9,27 +9,33 @@ reads a file for that once; as long as its inode, size and times stay, so does t
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO, Protocol
 
 import obstore
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, MemoryStore, ObjectStore
 
+from core.blob_cache import Cache
 from core.canonical import digest_file_once
 from core.errors import DevelopmentPart, IntegrityError, NotFound
+from core.heartbeat import beat
+from core.metrics import blob_errors
 from core.models import StoredBlob
+from core.remote import in_words, open_store
 from core.settings import get_settings
+from core.whole_files import write_whole
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _ROLE = re.compile(r"[a-z][a-z_]{0,39}\Z")
-_CACHE_KEEPS_SECONDS = 3600.0  # a path that was handed out stays good for at least this long
-_TOUCH_SECONDS = 600.0  # a cached copy's time is moved on this often: each move has it verified again
+_KNOWN_SECONDS = 5.0  # that a remote blob is there is not asked again for so long
+_MOST_KNOWN = 10_000
 
 
 class BlobStore(Protocol):
@@ -59,7 +65,10 @@ class BlobStore(Protocol):
         """Whether there is such a blob. Its bytes are not verified."""
 
     def size(self, sha256: str, role: str) -> int | None:
-        """Bytes of a blob, None where there is none. Nothing is read, nor verified."""
+        """Bytes of a blob, None where there is none. Nothing is read, nor verified.
+
+        Past one machine, another process's deletion may be seen a few seconds late.
+        """
 
     def names(self, role: str) -> Iterator[tuple[str, float]]:
         """(digest, seconds since the epoch when it was put) of every blob of a role, in no order. Bounded memory."""
@@ -68,6 +77,7 @@ class BlobStore(Protocol):
         """Forget a blob, in the local cache too. One that is not there is no error."""
 
 
+@blob_errors
 class ObstoreBlobs:
     """Blobs behind any obstore URL. Past ``file://`` a local cache holds what was read.
 
@@ -75,140 +85,160 @@ class ObstoreBlobs:
         url: ``file:///folder``, ``s3://bucket/prefix``, ``memory:///`` …
         cache: folder for copies of remote blobs.
         cache_bytes: the oldest copies go when the cache is larger than this.
+        silence: a request that brings nothing for so many seconds is given up (``GREENROOM_BLOB_SECONDS``).
+
+    Every method raises :class:`core.errors.BlobStoreUnavailable` where the store fails.
     """
 
-    def __init__(self, url: str, cache: Path, cache_bytes: int) -> None:
-        self._store: ObjectStore
+    def __init__(self, url: str, cache: Path, cache_bytes: int, silence: float = 10.0) -> None:
+        self._folder: Path | None = None
         if url.startswith("file://"):
-            folder = Path(url.removeprefix("file://"))
-            folder.mkdir(parents=True, exist_ok=True)
-            self._store = LocalStore(prefix=folder)
-            self._folder: Path | None = folder
+            self._folder = Path(url.removeprefix("file://"))
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._store: ObjectStore = LocalStore(prefix=self._folder)
+            self._asked: ObjectStore = self._store
         else:
-            self._store = from_url(url)
-            self._folder = None
-        self._cache, self._cache_bytes = cache, cache_bytes
+            self._store = open_store(url, silence=silence, retries=2)
+            # Doors ask whether a blob is there, some of them in a transaction: they hear soon, or not at all.
+            self._asked = (
+                self._store
+                if isinstance(self._store, MemoryStore)
+                else open_store(url, silence=min(3.0, silence), retries=1)
+            )
+        self._known: dict[str, tuple[float, int]] = {}  # key -> when it was found there, and its size
+        self._cache = Cache(cache, cache_bytes)
 
     def put_file(self, path: Path, role: str) -> StoredBlob:
         sha256 = digest_file_once(path)
         key = _key(role, sha256)
         size = path.stat().st_size
-        if not self._is_whole(key, sha256, size):
-            obstore.put(self._store, key, path)
-        elif self._folder:
-            os.utime(self._folder / key)  # it counts as put now: who puts it is about to name it
         if self._folder:
+            with in_words("writing"):
+                whole = self._size_at(key) == size and digest_file_once(self._folder / key) == sha256
+                if whole:
+                    os.utime(self._folder / key)  # it counts as put now: who puts it is about to name it
+            if not whole:
+                write_whole(self._folder, self._folder / key, _blocks(path), sha256, longest=size)
             return StoredBlob(sha256, size, self._folder / key)
+        if not self._is_whole(key, sha256, size):
+            with in_words("writing"):
+                # No condition on it: whoever else puts this key puts the same bytes, and one on its absence would
+                # have the whole file in memory.
+                obstore.put(self._store, key, path, max_concurrency=4)
         # The next reader is most often this machine, and the caller's own file will go away.
-        with path.open("rb") as file:
-            return StoredBlob(sha256, size, self._keep(sha256, iter(lambda: file.read(1 << 20), b"")))
+        return StoredBlob(sha256, size, self._cache.keep(sha256, _blocks(path), size))
 
     def get_file(self, sha256: str, role: str | None = None) -> Path:
-        key = self._find(sha256, role)
-        if key is None:
-            raise NotFound(
-                "the stored file is not there",
-                where=f"blob {sha256[:12]}",
-                next_step="restore the blob store from its backup",
-            )
-        path = self._folder / key if self._folder else self._fetch(key, sha256)
-        if digest_file_once(path) != sha256:
-            if self._folder is None:
-                path.unlink(missing_ok=True)
-            raise IntegrityError(
-                "the stored bytes are not those that were stored",
-                where=f"blob {key[:-52]}",
-                next_step="restore this file from the backup; nothing was handed out",
-            )
-        return path
+        for key in self._keys(sha256, role):
+            try:
+                return self._verified(key, sha256)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        raise NotFound(
+            "the stored file is not there",
+            where=f"blob {sha256[:12]}",
+            next_step="restore the blob store from its backup",
+        )
 
     def open(self, sha256: str, role: str | None = None) -> BinaryIO:
         return self.get_file(sha256, role).open("rb")
 
     def exists(self, sha256: str, role: str | None = None) -> bool:
-        return self._find(sha256, role) is not None
+        return any(self._size_at(key) is not None for key in self._keys(sha256, role))
 
     def size(self, sha256: str, role: str) -> int | None:
         return self._size_at(_key(role, sha256))
 
     def names(self, role: str) -> Iterator[tuple[str, float]]:
         _check_role(role)
-        for found in obstore.list(self._store, prefix=role, chunk_size=1000):
-            for entry in found:
-                sha256 = entry["path"].rpartition("/")[2]
-                # A part of an unfinished upload, or what somebody left in the folder, is no blob.
-                if _SHA256.match(sha256) and entry["path"] == _key(role, sha256):
-                    yield sha256, entry["last_modified"].timestamp()
+        with in_words("listing"):
+            for found in obstore.list(self._store, prefix=role, chunk_size=1000):
+                for entry in found:
+                    sha256 = entry["path"].rpartition("/")[2]
+                    # What somebody left in the folder is no blob.
+                    if _SHA256.match(sha256) and entry["path"] == _key(role, sha256):
+                        yield sha256, entry["last_modified"].timestamp()
 
     def delete(self, sha256: str, role: str | None = None) -> None:
-        _check(sha256)
-        for name in [role] if role else self._roles():
-            with contextlib.suppress(FileNotFoundError):
-                obstore.delete(self._store, _key(name, sha256))
-        self._cached(sha256).unlink(missing_ok=True)
+        self._cache.forget(sha256)
+        for key in self._keys(sha256, role):
+            self._known.pop(key, None)
+            with in_words("deleting", may_be_absent=True), contextlib.suppress(FileNotFoundError):
+                obstore.delete(self._store, key)
 
-    def _roles(self) -> list[str]:
-        prefixes = obstore.list_with_delimiter(self._store)["common_prefixes"]
-        return [prefix for prefix in prefixes if _ROLE.match(prefix)]
-
-    def _find(self, sha256: str, role: str | None) -> str | None:
+    def _keys(self, sha256: str, role: str | None) -> list[str]:
         _check(sha256)
-        keys = [_key(name, sha256) for name in ([role] if role else self._roles())]
-        return next((key for key in keys if self._size_at(key) is not None), None)
+        if role is not None:
+            return [_key(role, sha256)]
+        with in_words("listing"):
+            prefixes = obstore.list_with_delimiter(self._asked)["common_prefixes"]
+        return [_key(prefix, sha256) for prefix in prefixes if _ROLE.match(prefix)]
+
+    def _verified(self, key: str, sha256: str) -> Path:
+        """Raises FileNotFoundError where there is no such blob."""
+        if self._folder:
+            path = self._folder / key
+            with in_words("reading", may_be_absent=True):
+                right = digest_file_once(path) == sha256
+            if not right:
+                raise IntegrityError(
+                    "the stored bytes are not those that were stored",
+                    where=f"blob {key[:-52]}",
+                    next_step="restore this file from the backup; nothing was handed out",
+                )
+            return path
+        # Asked of the store even where there is a copy: what was deleted elsewhere is not handed out here.
+        size = self._size_at(key)
+        if size is None:
+            raise FileNotFoundError(key)
+        return self._cache.copy_of(sha256) or self._cache.keep(sha256, self._fetched(key), size)
+
+    def _fetched(self, key: str) -> Iterator[Any]:
+        with in_words("reading", may_be_absent=True):
+            yield from obstore.get(self._store, key).stream(min_chunk_size=1 << 20)
 
     def _size_at(self, key: str) -> int | None:
-        try:
-            # On a folder the system's own call: a door asks this each time, and it is ten times as quick.
-            return (
-                (self._folder / key).stat().st_size
-                if self._folder
-                else obstore.head(self._store, key)["size"]
-            )
-        except (FileNotFoundError, NotADirectoryError):
+        """Past this machine an answer is used again for a few seconds: a door asks each time. An absence is not."""
+        if self._folder:
+            with (
+                in_words("looking", may_be_absent=True),
+                contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            ):
+                # The system's own call is ten times as quick as the library's.
+                return (self._folder / key).stat().st_size
             return None
+        found, size = self._known.get(key, (0.0, 0))
+        if found and time.monotonic() - found < _KNOWN_SECONDS:
+            return size
+        return self._ask(key)
+
+    def _ask(self, key: str) -> int | None:
+        self._known.pop(key, None)
+        with in_words("looking", may_be_absent=True), contextlib.suppress(FileNotFoundError):
+            size: int = obstore.head(self._asked, key)["size"]
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = time.monotonic(), size
+            return size
+        return None
 
     def _is_whole(self, key: str, sha256: str, size: int) -> bool:
-        """The blob is there and undamaged. Past a folder nobody looks: sending it again costs no more than that."""
-        if self._folder is None or self._size_at(key) != size:
+        """A remote blob is there and undamaged: it is read for that. Its ETag would be the store's word for it."""
+        if self._ask(key) != size:
             return False
-        return digest_file_once(self._folder / key) == sha256
+        digest = hashlib.sha256()
+        try:
+            for block in self._fetched(key):
+                beat()
+                digest.update(block)
+        except FileNotFoundError:
+            return False
+        return digest.hexdigest() == sha256
 
-    def _cached(self, sha256: str) -> Path:
-        return self._cache / sha256[:2] / sha256
 
-    def _fetch(self, key: str, sha256: str) -> Path:
-        path = self._cached(sha256)
-        if path.exists():
-            if path.stat().st_mtime < time.time() - _TOUCH_SECONDS:
-                path.touch()
-            return path
-        return self._keep(sha256, obstore.get(self._store, key).stream(min_chunk_size=1 << 20))
-
-    def _keep(self, sha256: str, blocks: Iterable[Any]) -> Path:
-        path = self._cached(sha256)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as part:
-            try:
-                for block in blocks:
-                    part.write(block)
-                part.close()
-                Path(part.name).replace(path)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
-        self._prune()
-        return path
-
-    def _prune(self) -> None:
-        """Drop the copies that were not read for longest, never one that was handed out just now."""
-        files = [entry for folder in self._cache.iterdir() if folder.is_dir() for entry in os.scandir(folder)]
-        entries = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in files)
-        total = sum(size for _, size, _ in entries)
-        for moment, size, name in entries:
-            if total <= self._cache_bytes or moment > time.time() - _CACHE_KEEPS_SECONDS - _TOUCH_SECONDS:
-                return
-            Path(name).unlink(missing_ok=True)
-            total -= size
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from iter(lambda: file.read(1 << 20), b"")
 
 
 class NullBlobs:
@@ -251,7 +281,18 @@ def blobs() -> BlobStore:
     url = settings.effective_blob_url
     if url == "null://":
         return NullBlobs()
-    return ObstoreBlobs(url, settings.home / "cache" / "blobs", settings.blob_cache_bytes)
+    # Its connections serve every caller; another environment of the client's is another store.
+    client = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+    return _store_of(
+        url, settings.home / "cache" / "blobs", settings.blob_cache_bytes, settings.blob_seconds, client
+    )
+
+
+@lru_cache(maxsize=4)
+def _store_of(
+    url: str, cache: Path, cache_bytes: int, silence: float, _client: tuple[tuple[str, str], ...]
+) -> ObstoreBlobs:
+    return ObstoreBlobs(url, cache, cache_bytes, silence)
 
 
 def _check(sha256: str) -> None:

@@ -103,6 +103,8 @@ def _postgresql(url: str) -> Engine:
 def _told(context: ExceptionContext) -> None:
     """What the databases say in their own words, in words that a person can act on."""
     error = context.original_exception
+    if context.is_pre_ping:
+        return  # a connection of the pool that died unused: another one takes its place, and nobody need know
     if isinstance(error, sqlite3.Error):
         # The low byte is the primary code (sqlite.org/rescode.html): busy in a snapshot or a recovery is busy too.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

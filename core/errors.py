@@ -88,6 +88,21 @@ class IntegrityError(GreenroomError):
     http_status = 500
 
 
+class BlobStoreUnavailable(GreenroomError):
+    """The blob store did not answer, or answered with an error of its own; nothing was handed out."""
+
+    code = "blob_store_unavailable"
+    http_status = 503
+    retryable = True
+
+
+class BlobStoreFull(BlobStoreUnavailable):
+    """A blob, or the local copy of one, could not be written. No part of it stays."""
+
+    code = "blob_store_full"
+    http_status = 507
+
+
 class DatabaseBusy(GreenroomError):
     """The database was locked for longer than anybody should wait; nothing was changed."""
 

@@ -103,6 +103,36 @@ class PipelineSettings(BaseSettings):
     )
 
 
+class MetricsSettings(BaseSettings):
+    """Numbers for Prometheus."""
+
+    model_config = SettingsConfigDict(env_prefix="GREENROOM_METRICS_", extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address at which a process offers its numbers (`/metrics`).")
+    port: int = Field(
+        0,
+        ge=0,
+        le=65_000,
+        description="Port of that address; where it is taken, the first free one of the next 20. 0: no such port. "
+        "Single commands never open one.",
+    )
+    token: SecretStr = Field(
+        SecretStr(""),
+        description="Whoever sends it (`Authorization: Bearer ...`) may read `/metrics` of the web application. Empty: "
+        "programs on this machine may, and in production nobody.",
+    )
+    baseline: str = Field(
+        "",
+        description="File of `greenroom status --record-baseline FILE`: how the gates' scores were spread when all was "
+        "well. Empty: no drift is measured.",
+    )
+    ledger_report: str = Field(
+        "",
+        description="File in which a timer keeps the last answer of `greenroom ledger verify --json`. Empty: "
+        "`ledger-verify.json` in the home folder.",
+    )
+
+
 class Settings(BaseSettings):
     """Settings of one Greenroom installation."""
 
@@ -123,8 +153,18 @@ class Settings(BaseSettings):
     blob_cache_bytes: int = Field(
         20_000_000_000, description="Local copies of remote blobs are dropped past this size, bytes."
     )
+    blob_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="A request to a blob store past this machine that brings nothing for this long is given up and "
+        "tried twice more, seconds. A door waits for at most 3 seconds, once more.",
+    )
     broker_url: str = Field(
         "", description="Celery broker URL. Empty: the filesystem transport in the home folder."
+    )
+    rates_url: str = Field(
+        "",
+        description="Redis URL under which all web processes count tries together. Empty: each counts for itself.",
     )
     weights_dir: Path = Field(
         Path("~/.cache/greenroom/weights"), description="Where pulled model weights are kept."
@@ -169,6 +209,11 @@ class Settings(BaseSettings):
         SecretStr(""), description="Bearer token that this process shows to remote signers."
     )
     signer_token_file: str = Field("", description="File that holds that token instead.")
+    witnesses: str = Field(
+        "",
+        description="Folder of kept ledger checkpoints, best on another machine's disk: `ledger witness` writes there, "
+        "`ledger verify` and `restore` hold the ledger against them. Empty: none.",
+    )
     timestamp_url: str = Field(
         "", description="RFC 3161 timestamp authority. Empty: a development one on loopback."
     )
@@ -191,6 +236,12 @@ class Settings(BaseSettings):
         description="Folder of the development certificate authority, the same on every machine. Empty: keys/pki in "
         "the home folder.",
     )
+    log: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "WARNING", description="Least level of a log line; logs go to stderr."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="A log line is a JSON object or text. auto: text at a terminal, JSON elsewhere."
+    )
     threads: int = Field(
         DEFAULT_THREADS,
         ge=1,
@@ -201,6 +252,7 @@ class Settings(BaseSettings):
     media: MediaSettings = Field(default_factory=MediaSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     pipeline: PipelineSettings = Field(default_factory=PipelineSettings)
+    metrics: MetricsSettings = Field(default_factory=MetricsSettings)
 
     @property
     def effective_database_url(self) -> str:

@@ -17,7 +17,6 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 
 # Read where they are used: they belong to one command or one test run, not to an installation.
 OTHERS = {
-    "GREENROOM_LOG": ("`WARNING`", "Log level of the command line; logs go to stderr."),
     "GREENROOM_PASSWORD": (
         "asked for",
         "Password of `greenroom user add` and `greenroom user password`, for scripts.",

@@ -16,6 +16,7 @@ from core.blobs import blobs
 from core.database import now, reading, take_turn, transaction
 from core.errors import InputError, NotFound
 from core.ids import new_id
+from core.metrics import LINKS, answers
 from core.models import AssetRole
 from core.secrets import derived_key
 from core.settings import get_settings
@@ -71,6 +72,7 @@ def _signed(row: LinkRow) -> list[str]:
     return [row.id, row.render_id, timestamp(row.expires_at)]
 
 
+@answers(LINKS, "served")
 def open_link(token: str) -> tuple[RenderRow, Path]:
     """The render and the published file behind a link, its bytes verified.
 

@@ -17,12 +17,15 @@ from sqlalchemy.orm import Session
 from audit.ledger import Event
 from audit.models import Approval, Receipt
 from audit.receipts import receipts_for
+from audit.restored import check_acknowledged
 from core.blobs import blobs
 from core.canonical import digest_json
 from core.database import Base, reading, transaction
 from core.errors import Conflict, GreenroomError
 from core.gates import load_gate_set
 from core.heartbeat import beating
+from core.metrics import REFUSALS
+from core.metrics import code as error_code
 from core.models import AssetRole, StoredBlob, Verdict
 from core.settings import get_settings
 from core.tables import AssetRow
@@ -35,6 +38,7 @@ from pipeline.jobs import workspace
 from pipeline.leases import Claim, claim
 from pipeline.life import move, note
 from pipeline.manifests import keep_manifest
+from pipeline.metrics import about_render, timed
 from pipeline.ownership import owned
 from pipeline.registry import DatabaseRegistry
 from pipeline.review import approvers, rule_of, shown
@@ -61,6 +65,7 @@ class _Cleared:
     receipts: list[Receipt]
 
 
+@about_render
 def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
     """Release one approved render; one that is released already comes back as it is.
 
@@ -69,6 +74,7 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
         LedgerInconsistent: somebody changed render, campaign or persona in the database; it ends as blocked.
         Conflict: somebody else is releasing it at this moment.
         NotFound: no such render of this brand.
+        RestoreUnacknowledged: this installation was restored and waits for a person.
         GreenroomError: retryable, where another service did not answer; the sweeper tries again.
     """
     render = _look(render_id, brand_id)
@@ -92,6 +98,7 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
 
 def _look(render_id: str, brand_id: str) -> RenderRow:
     with reading() as session:
+        check_acknowledged(session)  # before the render is touched: it goes on by itself afterwards
         render = owned(session, RenderRow, render_id, brand_id)
     if State(render.state) not in (State.APPROVED, State.RELEASED):
         raise ReleaseRefused(
@@ -201,6 +208,7 @@ def _check_authority(session: Session, render: RenderRow) -> None:
         )
 
 
+@timed("release")
 def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
     """Make the published file and verify it independently, while no door leads to it."""
     render = cleared.render
@@ -299,6 +307,7 @@ def _give_back(taken: Claim, error: GreenroomError) -> None:
     if error.retryable:
         taken.postpone(retryable=True)
         return
+    REFUSALS.labels(error_code(error)).inc()
     try:
         with transaction() as session:
             if error.code == ALTERED:

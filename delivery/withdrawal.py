@@ -26,6 +26,7 @@ from core.errors import GreenroomError
 from core.heartbeat import beat
 from pipeline import outbox
 from pipeline.life import move_all, note
+from pipeline.metrics import settled
 from pipeline.runner import withdrawn
 from pipeline.standing import standing_of
 from pipeline.states import STAGE_AT, State
@@ -155,6 +156,8 @@ def _take_back(authority_id: str) -> int:
             values={"reason": {"code": "withdrawn", "message": "withdrawn by the person who appears in it"}},
             facts={"authority_id": standing.authority.id},
         )
+        for _ in gone:
+            settled(session, standing.authority.history[-1].time)
         return len(gone)
 
     return _each(authority_id, RenderRow.state == State.RELEASED, take)

@@ -192,8 +192,9 @@ def _allowed(tree: nodes.Template) -> None:
             not isinstance(node, _ALLOWED)
             or named
             or arguments
-            or (isinstance(node, nodes.Name) and node.ctx != "load")
+            or (isinstance(node, nodes.Name) and (node.ctx != "load" or node.name == "self"))
         ):
+            # `self` is Jinja2's own word for the template, whatever the schema says.
             kind = getattr(node, "name", "") if named else type(node).__name__.lower()
             raise TemplateError(
                 f"a script template cannot use '{kind}'",

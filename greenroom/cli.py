@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
 from core.errors import GreenroomError
+from greenroom.observing import begin
 from greenroom.output import Answer, print_answer, print_error
 
 COMMANDS = (
@@ -39,10 +38,13 @@ COMMANDS = (
     "authority",
     "campaign",
     "ledger",
+    "backup",
+    "restore",
     "pki",
     "user",
     "models",
     "migrate",
+    "status",
 )
 
 FAILED = 3
@@ -106,9 +108,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; the return value is the exit code."""
     given = sys.argv[1:] if argv is None else argv
     args = build_parser(as_json="--json" in given).parse_args(given)
-    logging.basicConfig(
-        level=os.environ.get("GREENROOM_LOG", "WARNING"), stream=sys.stderr, format="%(message)s"
-    )
+    begin(args.verb)
     try:
         answer: Answer = args.run(args)
     except GreenroomError as error:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from core import metrics
 from core.errors import GreenroomError
 from greenroom.status import Status
 
@@ -43,6 +44,7 @@ def run_loop(name: str, step: Callable[[Status], int]) -> None:
         except Exception as error:
             told = isinstance(error, GreenroomError)
             log.warning("pass failed: %s", error) if told else log.exception("pass failed")
+            metrics.LOOP_ERRORS.labels(metrics.code(error)).inc()
             status.trouble(error.code if isinstance(error, GreenroomError) else type(error).__name__)
             busy, failed = 0, True
         else:

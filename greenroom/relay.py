@@ -18,6 +18,7 @@ from greenroom.loop import PASS_SECONDS, run_loop
 from greenroom.status import Status
 from greenroom.worker import send
 from pipeline import outbox
+from pipeline.counts import fold
 
 log = logging.getLogger("greenroom.relay")
 
@@ -63,7 +64,7 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         status.doing("orphans", within=_ORPHANS_SECONDS)
         sweep_orphans()
 
-    parts: tuple[Callable[[], object], ...] = (expire, lambda: outbox.sweep(sending), settle, orphans)
+    parts: tuple[Callable[[], object], ...] = (expire, lambda: outbox.sweep(sending), settle, fold, orphans)
     for part in parts:
         try:
             part()

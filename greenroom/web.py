@@ -35,7 +35,8 @@ def main() -> None:
         factory=True,
         host=settings.web.host,
         port=settings.web.port,
-        log_level="warning",
+        log_config=None,  # greenroom/observing.py
+        access_log=False,  # review_ui/access.py
         server_header=False,
         timeout_graceful_shutdown=max(1, round(settings.pipeline.drain_seconds)),
     )

@@ -61,6 +61,11 @@ HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
 }
 
 
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def _logs_are_set_up(**_: Any) -> None:
+    """Celery sets up no logging of its own where somebody listens here: greenroom/observing.py has done it."""
+
+
 @app.task(name="greenroom.handle")  # type: ignore[untyped-decorator]
 def handle(topic: str, payload: dict[str, Any]) -> None:
     """One message. An unknown topic raises: a message nobody understands must not vanish."""

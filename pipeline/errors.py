@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import Conflict
+from core.errors import Conflict, InputError
 
 
 class LeaseLost(Conflict):
@@ -21,3 +21,10 @@ class RequestKeyReused(Conflict):
     """The same request key came again with another request; neither was changed."""
 
     code = "request_key_reused"
+
+
+class BadCursor(InputError):
+    """A cursor that this list never gave."""
+
+    code = "bad_cursor"
+    http_status = 400

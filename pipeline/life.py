@@ -19,7 +19,7 @@ from audit.errors import LedgerInconsistent
 from audit.ledger import Entry, Event, append, append_all, committed
 from core.database import Base, now, take_turn
 from core.errors import Conflict
-from pipeline import outbox
+from pipeline import metrics, outbox
 from pipeline.agreement import altered_of, check_agreement
 from pipeline.errors import LeaseLost
 from pipeline.jobs import Outcome
@@ -110,6 +110,7 @@ def move(
         rows=[row, *rows],
     )
     outbox.hint(session, row)
+    metrics.moved(session, row, way.event)
     return row
 
 
@@ -156,6 +157,7 @@ def move_all(
         said = {"from_state": was[row.id], "state": end, "altered": row.id in altered or None, **stated}
         entries.append(Entry(ways[row.id].event, row.id, {**said, **(facts or {})}, committed(row)))
         outbox.hint(session, row)
+        metrics.moved(session, row, ways[row.id].event)
     append_all(session, entries)
 
 

@@ -19,6 +19,7 @@ from pipeline.agreement import check_agreement
 from pipeline.errors import AuthorityInvalid
 from pipeline.findings import findings_in, receipts_in
 from pipeline.life import move
+from pipeline.metrics import decided
 from pipeline.ownership import owned
 from pipeline.seen import manner_of, spans_of
 from pipeline.states import State
@@ -168,6 +169,7 @@ def _record(
         played=tuple(played),
         brand_id=row.brand_id,
     )
+    decided(session, row, verdict, manner)
 
 
 def _manner(session: Session, row: RenderRow, played: Ranges) -> Manner:

@@ -10,12 +10,14 @@ from audit.errors import AuthorityNotGranted, LedgerInconsistent, RenderLimitRea
 from core.database import reading, take_turn, transaction
 from core.errors import GreenroomError, InputError
 from core.heartbeat import beating
+from core.logs import learned
 from core.settings import get_settings
 from pipeline.agreement import check_agreement
 from pipeline.errors import LeaseLost
 from pipeline.jobs import Job, Outcome, load_job
 from pipeline.leases import Claim
 from pipeline.life import move
+from pipeline.metrics import stage_ended, stage_lost, stage_postponed, staged
 from pipeline.shift import Shift, ShiftOver, give_back
 from pipeline.stages import examine, inspect, picture, script, seal, voice
 from pipeline.standing import authority_of
@@ -51,6 +53,7 @@ def advance(render_id: str, shift: Shift | None = None) -> int:
     return ran
 
 
+@staged
 def run_stage(taken: Claim, shift: Shift | None = None) -> None:
     """One stage under its lease. Failures become the render's state; only the lease's loss and the shift's end are
     silent."""
@@ -64,16 +67,19 @@ def run_stage(taken: Claim, shift: Shift | None = None) -> None:
     try:
         with beating(beat):
             job = load_job(taken)
+            learned(brand_id=job.render.brand_id)
             outcome = _attempt(job)
         _record(job, outcome, time.monotonic() - began)
     except LeaseLost:
         log.warning("lease lost: %s %s", taken.render_id, taken.stage.name)
+        stage_lost(taken.stage.name, time.monotonic() - began)
     except ShiftOver:
         log.warning("given back, this worker ends: %s %s", taken.render_id, taken.stage.name)
         give_back(taken)
     except _TryAgain as again:
         log.warning("stage failed, will be tried again: %s %s %s", taken.render_id, taken.stage.name, again)
         taken.postpone(retryable=again.retryable)
+        stage_postponed(taken.stage.name, again.code, time.monotonic() - began)
 
 
 class _TryAgain(Exception):
@@ -81,6 +87,7 @@ class _TryAgain(Exception):
 
     def __init__(self, code: str, *, retryable: bool) -> None:
         super().__init__(code)
+        self.code = code
         self.retryable = retryable
 
 
@@ -189,3 +196,4 @@ def _commit(job: Job, outcome: Outcome, seconds: float) -> None:
             rows=rows,
             facts={**facts, "attempt": job.render.attempts},
         )
+    stage_ended(job.claim.stage.name, outcome.state, seconds)

@@ -1,6 +1,6 @@
 """What the console, the API and the command line call: brands, campaigns, renders. Each function is one transaction.
 
-Requests for renders are in pipeline/intake.py and can be had from here.
+Requests for renders (pipeline/intake.py) and lists of them (pipeline/lists.py) can be had from here.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
 
 from audit.ledger import Event, append
 from core.database import reading, transaction
@@ -19,6 +18,7 @@ from core.tables import BrandRow
 from generate.templates import check_template
 from pipeline.intake import import_video, request_render
 from pipeline.life import move
+from pipeline.lists import find_render, list_campaigns, list_renders, page_of_campaigns
 from pipeline.ownership import owned
 from pipeline.states import State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
@@ -27,11 +27,13 @@ __all__ = [
     "CampaignSpec",
     "create_brand",
     "create_campaign",
+    "find_render",
     "get_campaign",
     "get_render",
     "import_video",
     "list_campaigns",
     "list_renders",
+    "page_of_campaigns",
     "request_render",
     "retry",
 ]
@@ -111,28 +113,7 @@ def get_render(render_id: str, *, brand_id: str) -> RenderRow:
         return owned(session, RenderRow, render_id, brand_id)
 
 
-def list_renders(*, brand_id: str, states: tuple[State, ...] = (), limit: int = 100) -> list[RenderRow]:
-    """Renders of a brand, oldest first."""
-    statement = select(RenderRow).where(RenderRow.brand_id == brand_id)
-    if states:
-        statement = statement.where(RenderRow.state.in_(states))
-    with reading() as session:
-        return list(session.scalars(statement.order_by(RenderRow.created_at).limit(min(limit, 1000))))
-
-
 def get_campaign(campaign_id: str, *, brand_id: str) -> CampaignRow:
     """One campaign of this brand. Raises NotFound for another brand's."""
     with reading() as session:
         return owned(session, CampaignRow, campaign_id, brand_id)
-
-
-def list_campaigns(*, brand_id: str) -> list[CampaignRow]:
-    """Campaigns of a brand, newest first."""
-    with reading() as session:
-        return list(
-            session.scalars(
-                select(CampaignRow)
-                .where(CampaignRow.brand_id == brand_id)
-                .order_by(CampaignRow.created_at.desc())
-            )
-        )

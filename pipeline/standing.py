@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from audit.events import Event
 from audit.models import Effect
+from audit.restored import check_acknowledged
 from audit.standing import SENTENCES, AuthorityStanding, authority_standing
 from audit.tables import LedgerEntryRow
 from core.blobs import blobs
@@ -100,6 +101,7 @@ def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
         return _refused("unreleased", "ledger_disagrees", "the video was released under another authority")
     if authority.takes_back(released_by):
         return _refused("withdrawn", "withdrawn", "the person has taken the video back")
+    check_acknowledged(session)  # what was taken back is known by now; whatever else is held
     if not _is_there(session, render):
         return Standing("released", False, False, "file_missing", "the released file is not there")
     if not new_links:

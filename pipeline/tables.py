@@ -1,15 +1,22 @@
-"""Tables of the pipeline: personas, campaigns, renders, and the cache of stage results."""
+"""Tables of the pipeline: personas, campaigns, renders and their numbers, and the cache of stage results."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import DDL, BigInteger, Float, ForeignKey, Index, Integer, String, Text, event, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.covered import Covered, Uncovered, new_salt
 from core.database import Base, now
+from core.tables import BigId
+from pipeline.counting import COUNTING
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """An index over the rows for which the condition holds, on both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class PersonaRow(Base):
@@ -28,7 +35,7 @@ class PersonaRow(Base):
     )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
     name: Mapped[str] = mapped_column(String(200), info={"personal": "the persona's display name"})
     authority_id: Mapped[str] = mapped_column(String(40))
     voice: Mapped[str] = mapped_column(String(60))
@@ -38,6 +45,11 @@ class PersonaRow(Base):
     )
     created_at: Mapped[datetime] = mapped_column(default=now)
     salt: Mapped[str] = mapped_column(String(32), default=new_salt)
+
+    __table_args__ = (
+        Index("ix_personas_page", "brand_id", "created_at", "id"),
+        Index("ix_personas_authority_id", "authority_id"),
+    )
 
 
 class CampaignRow(Base):
@@ -53,8 +65,8 @@ class CampaignRow(Base):
     )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
-    persona_id: Mapped[str] = mapped_column(ForeignKey("personas.id"))
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
+    persona_id: Mapped[str] = mapped_column(ForeignKey("personas.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
     template: Mapped[str] = mapped_column(Text)
     field_schema: Mapped[dict[str, Any]] = mapped_column()
@@ -68,6 +80,8 @@ class CampaignRow(Base):
     gate_set: Mapped[str] = mapped_column(String(60), default="standard")
     release_on_approval: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (Index("ix_campaigns_page", "brand_id", "created_at", "id"),)
 
 
 class RenderRow(Base):
@@ -91,8 +105,8 @@ class RenderRow(Base):
     )  # fmt: skip
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
-    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"))
     maker_id: Mapped[str] = mapped_column(String(40))
     supersedes: Mapped[str | None] = mapped_column(ForeignKey("renders.id"))
     request_key: Mapped[str | None] = mapped_column(String(100))
@@ -140,11 +154,67 @@ class RenderRow(Base):
     salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
     __table_args__ = (
-        Index("ix_renders_queue", "brand_id", "state", "created_at"),
+        # Pages of a list, by brand and by campaign (pipeline/paging.py). The id orders what came at the same moment.
+        Index("ix_renders_queue", "brand_id", "state", "created_at", "id"),
+        Index("ix_renders_campaign", "campaign_id", "state", "created_at", "id"),
+        Index(
+            "ix_renders_gravest", "brand_id", "verdict", "created_at", "id", **_where("state = 'in_review'")
+        ),
+        Index(
+            "ix_renders_campaign_gravest",
+            "campaign_id",
+            "verdict",
+            "created_at",
+            "id",
+            **_where("state = 'in_review'"),
+        ),
+        # What a change of an authority took back or stopped, counted from then on.
+        Index(
+            "ix_renders_ended",
+            "campaign_id",
+            "changed_at",
+            "state",
+            **_where("state IN ('recalled', 'blocked')"),
+        ),
         Index("ix_renders_waiting", "state", "lease_until"),
         # An intake that is sent twice makes one render.
         Index("uq_renders_request", "brand_id", "request_key", unique=True),
     )
+
+
+for _dialect, _statements in COUNTING.items():
+    for _statement in _statements.values():
+        event.listen(RenderRow.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+
+
+class RenderCountRow(Base):
+    """How many renders of a campaign are in a state; under the campaign "" those of the whole brand.
+
+    Changes that are not folded in yet come on top (:class:`RenderCountChangeRow`, pipeline/counts.py).
+    """
+
+    __tablename__ = "render_counts"
+    __ledger__ = Uncovered("numbers that people are shown; the renders themselves say them again at any time")
+
+    brand_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    campaign_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    state: Mapped[str] = mapped_column(String(20), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (Index("ix_render_counts_campaign_id", "campaign_id"),)
+
+
+class RenderCountChangeRow(Base):
+    """One render came into a state (+1) or left it (-1). The database's trigger writes it, in the same transaction."""
+
+    __tablename__ = "render_count_changes"
+    __ledger__ = Uncovered("as the counts that it is folded into")
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    brand_id: Mapped[str] = mapped_column(String(40), index=True)
+    campaign_id: Mapped[str] = mapped_column(String(40), index=True)
+    state: Mapped[str] = mapped_column(String(20))
+    change: Mapped[int] = mapped_column(Integer)
 
 
 class StageResultRow(Base):

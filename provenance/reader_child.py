@@ -3,7 +3,7 @@
 Started by :mod:`provenance.reader` as ``python -m provenance.reader_child REQUEST``; never imported. It gets the
 file as an open descriptor, the library's settings on stdin, and writes one JSON document to another descriptor:
 ``{"status": "found|none|unsupported|broken", "list": index of the settings used, "store": the reader's JSON}``.
-It has no network, may write no file, and its memory and time are limited. A crash ends only this process.
+It has no network, opens no file, and its memory and time are limited. A crash ends only this process.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import sys
 from typing import Any
 
 from core.media.child import confine
+from core.media.walls import lock
 
 
 def answer(request: dict[str, Any], settings: list[dict[str, Any]]) -> dict[str, Any]:
     """Read under each list of anchors until one trusts the file; where none does, the first reading counts."""
     import c2pa  # after the limits: even loading the library is confined
 
+    contexts = [c2pa.Context(c2pa.Settings.from_dict(each)) for each in settings]
+    lock()  # what it reads now may take it over; what it answers is shown to whoever sent the file
     reading: dict[str, Any] = {"status": "none"}
-    for index, each in enumerate(settings):
-        context = c2pa.Context(c2pa.Settings.from_dict(each))
+    for index, context in enumerate(contexts):
         with os.fdopen(os.dup(request["file"]), "rb") as file:
             file.seek(0)
             try:

@@ -15,6 +15,7 @@ from audit.ledger import Event, append
 from core.database import Base, now, reading, seize, transaction
 from core.errors import Conflict, Forbidden, InputError, IntegrityError, NotFound
 from core.ids import new_id
+from core.metrics import SIGN_INS, answers
 from core.tables import BrandRow
 from review_ui.passwords import check_password, fits, hash_password
 from review_ui.rates import try_once, went_wrong
@@ -81,6 +82,7 @@ def require(account: AccountRow, right: str) -> None:
         )
 
 
+@answers(SIGN_INS, "accepted")
 def authenticate(email: str, password: str, *, address: str = "") -> AccountRow:
     """The account behind an e-mail address and a password; writes nothing when they are right.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
@@ -11,16 +12,21 @@ from pydantic import BaseModel
 
 from core.errors import InputError
 from pipeline.batch import submit
+from pipeline.lists import Order
 from pipeline.models import Analysis
+from pipeline.paging import MOST_ROWS, PAGE_ROWS
 from pipeline.recipients import Format
+from pipeline.service import list_renders
+from pipeline.states import State
 from review_ui.accounts import require
+from review_ui.bodies import TooLarge
 from review_ui.child import run_child
-from review_ui.security import ApiAccount, TooLarge
+from review_ui.security import ApiAccount
 from review_ui.uploads import kept
 
 router = APIRouter(prefix="/api/v1", tags=["v1"])
 
-MOST_ROWS, MOST_BYTES = 5_000, 8_000_000  # of one call: it answers within a minute
+BATCH_ROWS, BATCH_BYTES = 5_000, 8_000_000  # of one call: it answers within a minute
 FORMATS: dict[str, Format] = {
     "text/csv": "csv",
     "application/x-ndjson": "jsonl",
@@ -54,6 +60,30 @@ class Verification(BaseModel):
     problems: list[dict[str, Any]]
 
 
+class RenderItem(BaseModel):
+    """One render of a list: where it stands, and nothing about the recipient."""
+
+    render: str
+    campaign: str
+    state: State
+    verdict: str | None
+    reason: str | None
+    seconds: float | None
+    sealed_sha256: str | None
+    published_sha256: str | None
+    created_at: datetime
+    changed_at: datetime
+
+
+class RenderPage(BaseModel):
+    """A page of a list. ``total``: how many renders the whole list holds; cursors are null where nothing follows."""
+
+    renders: list[RenderItem]
+    total: int
+    next: str | None
+    previous: str | None
+
+
 class Batch(BaseModel):
     """What came of a batch of recipients: each row is made, blocked, known or refused."""
 
@@ -67,11 +97,12 @@ class Batch(BaseModel):
 
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    code: {"model": ErrorDocument} for code in (401, 403, 413, 422, 500, 503)
+    code: {"model": ErrorDocument} for code in (400, 408, 413, 422, 429, 500, 503)
 }
+_CLOSED = _ERRORS | {code: {"model": ErrorDocument} for code in (401, 403)}
 
 
-@router.post("/analyze_video", response_model=Analysis, responses=_ERRORS)
+@router.post("/analyze_video", response_model=Analysis, responses=_CLOSED)
 async def analyze_video(account: ApiAccount, file: UploadFile) -> dict[str, Any]:
     """Measure a video: quality, authenticity, lip sync, provenance. The upload is deleted after the answer."""
     require(account, "view")
@@ -84,6 +115,48 @@ async def verify_video(file: UploadFile) -> dict[str, Any]:
     """Check a video's credential, mark and release. Open to everyone; the upload is deleted after the answer."""
     async with kept(file) as path:
         return await run_child("verify", path)
+
+
+@router.get(
+    "/renders",
+    response_model=RenderPage,
+    responses={**_ERRORS, 400: {"model": ErrorDocument}, 404: {"model": ErrorDocument}},
+)
+def renders(
+    account: ApiAccount,
+    *,
+    state: Annotated[list[State], Query(max_length=len(State))] = [],  # noqa: B006 - FastAPI copies it
+    campaign: Annotated[str, Query(max_length=40, pattern=r"^\w*$")] = "",
+    order: Order = "oldest",
+    cursor: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = PAGE_ROWS,
+) -> RenderPage:
+    """The brand's renders, page by page: follow `next` and each that stays in the list comes once."""
+    require(account, "view")
+    found = list_renders(
+        brand_id=account.brand_id,
+        states=state,
+        campaign_id=campaign,
+        order=order,
+        cursor=cursor,
+        limit=limit,
+    )
+    items = [
+        RenderItem(
+            render=row.id,
+            campaign=row.campaign_id,
+            state=State(row.state),
+            verdict=row.verdict,
+            reason=(row.reason or {}).get("code"),
+            seconds=row.seconds,
+            sealed_sha256=row.sealed_sha256,
+            published_sha256=row.published_sha256,
+            created_at=row.created_at,
+            changed_at=row.changed_at,
+        )
+        for row in found.page.rows
+    ]
+    return RenderPage(renders=items, total=found.total, next=found.page.next, previous=found.page.previous)
 
 
 @router.post(
@@ -117,9 +190,9 @@ async def submit_recipients(
     body = bytearray()
     async for block in request.stream():
         body += block
-        if len(body) > MOST_BYTES or body.count(b"\n") > MOST_ROWS + 1:
+        if len(body) > BATCH_BYTES or body.count(b"\n") > BATCH_ROWS + 1:
             raise TooLarge(
-                f"a part of a batch has at most {MOST_ROWS:,} rows and {MOST_BYTES / 1e6:g} MB",
+                f"a part of a batch has at most {BATCH_ROWS:,} rows and {BATCH_BYTES / 1e6:g} MB",
                 next_step="send it in parts, each with the number of its first row",
             )
     report = await run_in_threadpool(

@@ -15,12 +15,17 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from core import logs
 from core.errors import GreenroomError, InputError, NotFound
-from review_ui import api
-from review_ui.pages import account, authorities, campaigns, console, player, public, signin
+from core.metrics import serve
+from delivery.collector import offer
+from review_ui import api, metrics
+from review_ui.access import Access
+from review_ui.bodies import FORM_LIMITS, Bodies
+from review_ui.pages import account, authorities, campaigns, console, player, public, queue, signin
 from review_ui.rates import retry_headers
 from review_ui.rendering import page
-from review_ui.security import SignInNeeded, Walls
+from review_ui.security import HEADERS, SignInNeeded, Walls
 from review_ui.sessions import forget_expired
 
 STATIC = Path(__file__).parent / "static"
@@ -39,21 +44,30 @@ def make_app() -> FastAPI:
         docs_url=None,  # the bundled viewers load scripts from elsewhere
         redoc_url=None,
         lifespan=_housekeeping,
+        redirect_slashes=False,  # it would send people to whatever host they say that they asked
+        form_limits=FORM_LIMITS,
     )
+    # The last one added is the outermost.
+    app.add_middleware(Bodies, answer=_on_error)
     app.add_middleware(Walls, answer=_on_error)
+    app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
-    for module in (signin, account, console, player, campaigns, authorities, public):
+    for module in (signin, account, queue, console, player, campaigns, authorities, public, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_crash)
     return app
 
 
 @asynccontextmanager
 async def _housekeeping(_app: FastAPI) -> AsyncIterator[None]:
     """While the application runs, sessions and challenges that are over are deleted beside the requests."""
+    logs.set_up("web")
+    offer(database=False)
+    serve("web")
     task = asyncio.create_task(_forget_now_and_then())
     yield
     task.cancel()
@@ -100,3 +114,11 @@ async def _on_http(request: Request, error: Exception) -> Response:
         problem = InputError(str(error.detail), next_step="check the request")
         problem.http_status = error.status_code
     return await _on_error(request, problem)
+
+
+async def _on_crash(request: Request, error: Exception) -> Response:
+    """A defect of ours, in one sentence that tells nothing about it; the log has the rest."""
+    problem = GreenroomError("something went wrong here", next_step="try again; the log names the place")
+    answer = await _on_error(request, problem)
+    answer.headers.update(HEADERS)  # this answer goes past every middleware
+    return answer

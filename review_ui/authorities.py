@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from audit.authorities import set_status
@@ -13,6 +14,7 @@ from audit.standing import AuthorityStanding, authority_standing
 from audit.tables import AuthorityRow
 from core.database import transaction
 from core.errors import NotFound
+from pipeline.counts import counts_by_key
 from pipeline.states import STAGE_AT, State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from review_ui.tables import AccountRow
@@ -27,13 +29,17 @@ EFFECTS: dict[Effect, str] = {
 """What each effect of a withdrawal means for released videos. Under each of them nothing new is made."""
 
 
+COUNTED_AT_MOST = 10_000
+
+
 @dataclass(frozen=True)
 class Reach:
     """Renders under an authority's record.
 
     Attributes:
         released: out now; ``open``: in the making, in review, or approved.
-        taken_back, stopped: recalled and blocked since the authority's last change.
+        taken_back, stopped: recalled and blocked since the change that suspended or ended the authority; 0 while it is
+            granted, and ``COUNTED_AT_MOST`` says that there are so many at least.
     """
 
     released: int = 0
@@ -61,7 +67,14 @@ class Look:
 
 
 def look(session: Session, authority_id: str, *, brand_id: str) -> Look:
-    """The record that an authority belongs to, whichever of its versions is named.
+    """The record that an authority belongs to, whichever of its versions is named. Raises as
+    :func:`standing_in_brand`."""
+    standing = standing_in_brand(session, authority_id, brand_id=brand_id)
+    return Look(standing, reaches(session, [standing.authority])[standing.record_id])
+
+
+def standing_in_brand(session: Session, authority_id: str, *, brand_id: str) -> AuthorityStanding:
+    """How an authority's record stands.
 
     Raises:
         NotFound: no such authority of this brand. ForgedAuthority: it does not verify.
@@ -69,7 +82,7 @@ def look(session: Session, authority_id: str, *, brand_id: str) -> Look:
     standing = authority_standing(session, authority_id)
     if standing.authority.document.brand_id != brand_id:
         raise NotFound("there is no such authority", where=authority_id, next_step="check the id")
-    return Look(standing, reach_of(session, standing.authority))
+    return standing
 
 
 def change(
@@ -92,53 +105,93 @@ def change(
         return look(session, authority_id, brand_id=account.brand_id)
 
 
-def reach_of(session: Session, authority: Authority) -> Reach:
-    """The numbers at this moment. Renders follow a change within seconds, so two looks may differ."""
-    versions = select(AuthorityRow.id).where(AuthorityRow.record_id == authority.document.record_id)
-    personas = select(PersonaRow.id).where(PersonaRow.authority_id.in_(versions))
-    campaigns = select(CampaignRow.id).where(CampaignRow.persona_id.in_(personas))
-    since = RenderRow.changed_at >= authority.history[-1].time
-    ended = RenderRow.state.in_([State.RECALLED, State.BLOCKED])
-    rows = session.execute(
-        select(RenderRow.state, func.count())
-        .where(RenderRow.campaign_id.in_(campaigns), or_(~ended, since))
-        .group_by(RenderRow.state)
+def reaches(session: Session, authorities: Iterable[Authority]) -> dict[str, Reach]:
+    """The numbers of each authority's record at this moment, by record. Renders follow a change within seconds, so two
+    looks may differ.
+
+    What is out and in the making is exact, in one query over them all. What a suspension or an end took back is counted
+    up to ``COUNTED_AT_MOST`` of each.
+    """
+    records = {authority.document.record_id: authority for authority in authorities}
+    counts = counts_by_key(session, _campaigns(list(records)))
+    found = {record_id: counts.get(record_id, {}) for record_id in records}
+    return {
+        record_id: Reach(
+            released=found[record_id].get(State.RELEASED, 0),
+            open=sum(found[record_id].get(state, 0) for state in OPEN),
+            taken_back=_ended_since(session, authority, State.RECALLED),
+            stopped=_ended_since(session, authority, State.BLOCKED),
+        )
+        for record_id, authority in records.items()
+    }
+
+
+def _campaigns(record_ids: list[str]) -> Select[str, str]:
+    """Rows (key, campaign_id): a record, and each campaign of the personas under it."""
+    return (
+        select(AuthorityRow.record_id.label("key"), CampaignRow.id.label("campaign_id"))
+        .join(PersonaRow, PersonaRow.authority_id == AuthorityRow.id)
+        .join(CampaignRow, CampaignRow.persona_id == PersonaRow.id)
+        .where(AuthorityRow.record_id.in_(record_ids))
     )
-    count = {State(state): number for state, number in rows}
-    return Reach(
-        released=count.get(State.RELEASED, 0),
-        open=sum(count.get(state, 0) for state in OPEN),
-        taken_back=count.get(State.RECALLED, 0),
-        stopped=count.get(State.BLOCKED, 0),
+
+
+def _ended_since(session: Session, authority: Authority, state: State) -> int:
+    """Renders that came into this last state since a change that stops them; 0 where the authority is granted."""
+    if authority.status is AuthorityStatus.GRANTED:
+        return 0
+    campaigns = _campaigns([authority.document.record_id]).subquery()
+    some = (
+        select(RenderRow.id)
+        .where(
+            RenderRow.campaign_id.in_(select(campaigns.c.campaign_id)),
+            RenderRow.changed_at >= authority.history[-1].time,
+            literal_column(
+                "renders.state IN ('recalled', 'blocked')"
+            ),  # word for word what the partial index holds
+            RenderRow.state == state,
+        )
+        .limit(COUNTED_AT_MOST)
     )
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
 def reached(reach: Reach) -> str:
     """What a change would reach, before it is made."""
-    return f"{_videos(reach.released, 'released')}, {reach.open} in the making"
+    return f"{_videos(reach.released, 'released')}, {reach.open:,} in the making"
 
 
 def follows(authority: Authority, reach: Reach) -> str:
     """What the last change of an authority means for its videos, in one or two sentences."""
-    out = reach.released + reach.taken_back
-    making = reach.open + reach.stopped
     if authority.status is AuthorityStatus.GRANTED:
         return f"Videos can be made, released and linked: {reached(reach)}."
+    number = reach.released + reach.taken_back
+    making = reach.open + reach.stopped
+    out = f"{_least(reach.taken_back)}{_videos(number, 'released')}"
+    in_the_making = f"{_least(reach.stopped)}{making:,} in the making"
     if authority.status is AuthorityStatus.SUSPENDED:
         return (
-            f"{_videos(out, 'released')}: links go on until they expire, and there are no new ones. "
-            f"{making} in the making wait until the suspension is lifted."
+            f"{_first(out)}: links go on until they expire, and there are no new ones. "
+            f"{_first(in_the_making)} wait until the suspension is lifted."
         )
     fate = {
-        Effect.RECALL: f"{_videos(out, 'released')} {_is(out)} taken back",
-        Effect.STOP: f"{_videos(out, 'released')} {_stay(out)} until the links expire",
-        Effect.NONE: f"{_videos(out, 'released')} {_stay(out)}",
+        Effect.RECALL: f"{out} {_is(number)} taken back",
+        Effect.STOP: f"{out} {_stay(number)} until the links expire",
+        Effect.NONE: f"{out} {_stay(number)}",
     }[authority.history[-1].effect]
-    return f"{fate}, {making} in the making {'stops' if making == 1 else 'stop'}."
+    return f"{_first(fate)}, {in_the_making} {'stops' if making == 1 else 'stop'}."
+
+
+def _least(ended: int) -> str:
+    return "at least " if ended == COUNTED_AT_MOST else ""
+
+
+def _first(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _videos(number: int, kind: str) -> str:
-    return f"{number} {kind} video{'' if number == 1 else 's'}"
+    return f"{number:,} {kind} video{'' if number == 1 else 's'}"
 
 
 def _is(number: int) -> str:

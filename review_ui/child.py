@@ -17,7 +17,7 @@ from core.errors import GreenroomError
 Task = Literal["verify", "analyze"]
 
 SECONDS = {"verify": 120.0, "analyze": 900.0}
-_AT_ONCE = asyncio.Semaphore(2)
+_AT_ONCE = {"verify": asyncio.Semaphore(2), "analyze": asyncio.Semaphore(1)}
 _MOST_WAITING = 8
 
 
@@ -36,9 +36,9 @@ class CheckFailed(GreenroomError):
 
 async def run_child(task: Task, path: Path) -> dict[str, Any]:
     """The task's document. Raises Busy, CheckFailed, or whatever error the child told of."""
-    if len(_AT_ONCE._waiters or ()) >= _MOST_WAITING:
+    if len(_AT_ONCE[task]._waiters or ()) >= _MOST_WAITING:
         raise Busy("many files are being checked just now", next_step="try again in a minute")
-    async with _AT_ONCE:
+    async with _AT_ONCE[task]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "review_ui.child", task, str(path),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,

@@ -1,27 +1,36 @@
-"""How often something may be tried: a moving window for each address and each account, in this process's memory.
+"""How often something may be tried: a moving window for each address and each account.
 
-Memory is bounded whatever arrives: names are folded into a fixed number of buckets by a hash that is keyed afresh in
-each process, so nobody can aim at the bucket of another. Each web process counts for itself; what must hold over all
-of them is counted in the database (:mod:`review_ui.strikes`).
+It is counted in Redis where ``GREENROOM_RATES_URL`` names one, for all web processes together; else, and while Redis
+does not answer, in this process's memory. Memory is bounded whatever arrives: names are folded into a fixed number of
+buckets by a keyed hash, so nobody can aim at the bucket of another, and Redis learns no name. What must hold in any
+case is counted in the database (:mod:`review_ui.strikes`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import ipaddress
+import logging
 import math
 import secrets
 import time
 from functools import lru_cache
+from typing import Any
 
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import MemoryStorage, MovingWindowSupport, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
-from core.errors import GreenroomError
+from core.errors import GreenroomError, InputError
+from core.secrets import derived_key
+from core.settings import get_settings
+
+log = logging.getLogger("greenroom.rates")
 
 _BUCKETS = 1 << 14
-_KEY = secrets.token_bytes(16)
+_REDIS_SECONDS = 0.5  # longer is no answer
+_REST_SECONDS = 30.0  # after one that failed, Redis is not asked for this long
 
 # What an attentive person or a client program needs, several times over. A try costs us an argon2 hash.
 TRIES: dict[str, RateLimitItem] = {
@@ -52,16 +61,15 @@ class TooManyTries(GreenroomError):
 def try_once(address: str, account: str) -> None:
     """Count one try from this address at this account's name. Raises :class:`TooManyTries`, before any work."""
     for kind, name in _names(address, account):
-        if not _limiter().test(WRONG[kind], name):
-            raise _too_many(WRONG[kind], name)
-        if not _limiter().hit(TRIES[kind], name):
-            raise _too_many(TRIES[kind], name)
+        for item, ask in ((WRONG[kind], "test"), (TRIES[kind], "hit")):
+            if not _asked(ask, item, name):
+                raise TooManyTries(_asked("get_window_stats", item, name).reset_time - time.time())
 
 
 def went_wrong(address: str, account: str) -> None:
     """Count one wrong answer."""
     for kind, name in _names(address, account):
-        _limiter().hit(WRONG[kind], name)
+        _asked("hit", WRONG[kind], name)
 
 
 def retry_headers(error: GreenroomError) -> dict[str, str]:
@@ -71,7 +79,9 @@ def retry_headers(error: GreenroomError) -> dict[str, str]:
 
 def forget_all() -> None:
     """Start counting afresh, as a new process does."""
-    _limiter.cache_clear()
+    for made in (_limiter, _shared, _key):
+        made.cache_clear()
+    _resting.clear()
 
 
 @lru_cache(maxsize=1)
@@ -79,21 +89,62 @@ def _limiter() -> MovingWindowRateLimiter:
     return MovingWindowRateLimiter(MemoryStorage())
 
 
-def _too_many(item: RateLimitItem, name: str) -> TooManyTries:
-    return TooManyTries(_limiter().get_window_stats(item, name).reset_time - time.time())
+@lru_cache(maxsize=1)
+def _shared() -> MovingWindowRateLimiter | None:
+    url = get_settings().rates_url
+    if not url:
+        return None
+    options = {"socket_timeout": _REDIS_SECONDS, "socket_connect_timeout": _REDIS_SECONDS}
+    try:
+        storage = storage_from_string(url, wrap_exceptions=True, key_prefix="greenroom-rates", **options)
+    except ConfigurationError as error:
+        raise _no_store() from error
+    if not isinstance(storage, MovingWindowSupport):
+        raise _no_store()
+    return MovingWindowRateLimiter(storage)
+
+
+def _no_store() -> InputError:
+    return InputError(
+        "rates cannot be counted there",
+        where="GREENROOM_RATES_URL",
+        next_step="name a Redis, such as redis://localhost:6379/1",
+    )
+
+
+_resting: dict[str, float] = {}  # "redis": until when it is not asked, by time.monotonic
+
+
+def _asked(what: str, item: RateLimitItem, name: str) -> Any:
+    """Redis's answer, or this process's own: who takes Redis down gains a limit for each process, and no more."""
+    if _resting.get("redis", 0.0) <= time.monotonic() and (shared := _shared()) is not None:
+        try:
+            return getattr(shared, what)(item, name)
+        except StorageError as error:
+            _resting["redis"] = time.monotonic() + _REST_SECONDS
+            log.error(
+                "rates are counted by each process alone for now (%s)", type(error.storage_error).__name__
+            )
+    return getattr(_limiter(), what)(item, name)
+
+
+@lru_cache(maxsize=1)
+def _key() -> bytes:
+    """Of the buckets: the installation's where processes count together, else this process's own."""
+    return derived_key("rates")[:16] if get_settings().rates_url else secrets.token_bytes(16)
 
 
 def _names(address: str, account: str) -> list[tuple[str, str]]:
-    named = (("address", _network(address)), ("account", account.strip().lower()))
+    named = (("address", network_of(address)), ("account", account.strip().lower()))
     return [(kind, _bucket(kind, name)) for kind, name in named if name]
 
 
 def _bucket(kind: str, name: str) -> str:
-    digest = hashlib.blake2b(f"{kind}:{name}".encode(), key=_KEY, digest_size=8).digest()
+    digest = hashlib.blake2b(f"{kind}:{name}".encode(), key=_key(), digest_size=8).digest()
     return f"{kind}-{int.from_bytes(digest) % _BUCKETS}"
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """An IPv6 customer holds a /64: its addresses are one."""
     try:
         parsed = ipaddress.ip_address(address)

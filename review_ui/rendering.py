@@ -51,4 +51,9 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
-_TEMPLATES.filters.update(data=_data, seconds=_seconds, words=_words, sentence=_sentence)
+def _number(value: int) -> str:
+    """A whole number with its thousands apart: 1,234,567."""
+    return f"{value:,}"
+
+
+_TEMPLATES.filters.update(data=_data, seconds=_seconds, words=_words, sentence=_sentence, number=_number)

@@ -1,20 +1,22 @@
-"""The web's outer walls: response headers, the session cookie, CSRF, and a bound on every request body."""
+"""The web's outer walls: response headers, the session cookie, and forms that other sites send (CSRF)."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Form, Request
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
-from starlette.responses import Response
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import Forbidden, GreenroomError
+from core.logs import learned
 from core.settings import get_settings
 from review_ui.accounts import authenticate
+from review_ui.bodies import Answer
 from review_ui.roles import check_role
 from review_ui.sessions import is_fresh, signed_in
 from review_ui.tables import AccountRow
@@ -42,13 +44,6 @@ class SignInNeeded(GreenroomError):
     http_status = 401
 
 
-class TooLarge(GreenroomError):
-    """A request body is over the limit."""
-
-    code = "too_large"
-    http_status = 413
-
-
 @dataclass(frozen=True)
 class Visitor:
     """Who is signed in, the token that their forms carry, and whether they proved lately who they are."""
@@ -71,6 +66,7 @@ def visitor(request: Request) -> Visitor:
     if found is None:
         raise SignInNeeded("please sign in", next_step="sign in, and you come back to this page")
     account, session = found
+    learned(brand_id=account.brand_id)
     return Visitor(account, session.csrf, is_fresh(session))
 
 
@@ -113,7 +109,9 @@ def api_account(
     """
     if credentials is None:
         raise SignInNeeded("this call needs an account", next_step="send HTTP Basic credentials")
-    return authenticate(credentials.username, credentials.password, address=address_of(request))
+    account = authenticate(credentials.username, credentials.password, address=address_of(request))
+    learned(brand_id=account.brand_id)
+    return account
 
 
 Signed = Annotated[Visitor, Depends(visitor)]
@@ -122,11 +120,8 @@ Fresh = Annotated[Visitor, Depends(fresh_visitor)]
 ApiAccount = Annotated[AccountRow, Depends(api_account)]
 
 
-Answer = Callable[[Request, Exception], Awaitable[Response]]
-
-
 class Walls:
-    """ASGI middleware: adds the headers to every answer and ends a request whose body grows over the limit."""
+    """ASGI middleware: the headers on every answer, and no form that another site's page sends."""
 
     def __init__(self, app: ASGIApp, answer: Answer):
         self.app = app
@@ -136,39 +131,46 @@ class Walls:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = get_settings().web.upload_max_bytes
-        received = 0
-        error: TooLarge | None = None
+        extra = _headers_for(scope)
 
-        async def bounded() -> Message:
-            nonlocal received, error
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                error = TooLarge(
-                    f"the upload is larger than {limit / 1e6:g} MB", next_step="send a smaller file"
-                )
-                raise error
-            return message
+        async def walled(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name for name, _ in message["headers"]}
+                missing = [(n.encode(), v.encode()) for n, v in extra.items() if n.encode() not in present]
+                message["headers"] = [*message["headers"], *missing]
+            await send(message)
 
-        async def guarded(message: Message) -> None:
-            if error is not None:
-                return  # whatever the application made of the broken body, we answer
-            await send(_with_headers(message))
-
-        await self.app(scope, bounded, guarded)
-        if error is not None:
-            response = await self.answer(Request(scope), error)
-
-            async def final(message: Message) -> None:
-                await send(_with_headers(message))
-
-            await response(scope, receive, final)
+        if _from_elsewhere(scope):
+            refused = Forbidden(
+                "this form was sent by another site", next_step="open the page here and try again"
+            )
+            await (await self.answer(Request(scope), refused))(scope, receive, walled)
+            return
+        await self.app(scope, receive, walled)
 
 
-def _with_headers(message: Message) -> Message:
-    if message["type"] == "http.response.start":
-        present = {name for name, _ in message["headers"]}
-        missing = [(n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in present]
-        message["headers"] = [*message["headers"], *missing]
-    return message
+def _headers_for(scope: Scope) -> dict[str, str]:
+    headers = dict(HEADERS)
+    if not scope["path"].startswith("/static/"):
+        headers["cache-control"] = "private, no-store"
+    if secure(scope["scheme"]):
+        headers["strict-transport-security"] = "max-age=31536000"
+    return headers
+
+
+def _from_elsewhere(scope: Scope) -> bool:
+    """Whether a browser says that a page of another origin sends this. The API needs no such question: it takes no
+    cookie. Programs send none of these headers."""
+    if scope["method"] in ("GET", "HEAD", "OPTIONS") or scope["path"].startswith("/api/"):
+        return False
+    headers = Headers(scope=scope)
+    if site := headers.get("sec-fetch-site"):
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin", "null")  # our own pages say null too: they have no referrer
+    ours = {headers.get("host", ""), urlsplit(get_settings().web.origin).netloc}
+    return origin != "null" and origin.partition("://")[2] not in ours
+
+
+def secure(scheme: str) -> bool:
+    """Whether people come over https: as this request says, or as the installation is set up behind its proxy."""
+    return scheme == "https" or get_settings().web.origin.startswith("https://")

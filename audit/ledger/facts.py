@@ -92,6 +92,7 @@ FIELDS: dict[str, Check] = {
     "fingerprint_sha256": digest,
     "gate_set_sha256": digest,
     "shown_sha256": digest,
+    "witnessed_root": digest,
     "approvals_sha256": digest,
     "receipts": _map(code, digest),
     "brief_sha256": digest,
@@ -141,6 +142,8 @@ FIELDS: dict[str, Check] = {
     "duration_ms": count,
     "findings": count,
     "renders": count,
+    "lost": count,
+    "witnessed_size": count,
     "required": flag,
     "development": flag,
     "altered": flag,  # the row had been changed in the database before this

@@ -1,7 +1,7 @@
 """Proofs that anyone can check offline: an entry is in the log, and the log only grew.
 
-``prove`` writes C2SP's tlog-proof text (https://c2sp.org/tlog-proof): index, inclusion path and the signed
-checkpoint. Verification needs that text, the entry's bytes and the log's verifier key, nothing else.
+``prove`` writes C2SP's tlog-proof text (https://c2sp.org/tlog-proof): the entry's bytes as its extra data, index,
+inclusion path and the signed checkpoint. Verification needs that text and the log's verifier key, nothing else.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from core.settings import get_settings
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_PATH = 63
+MAX_PROOF = 200_000  # characters: an entry has at most 65,535 bytes
 
 
 def prove(session: Session, entry_id: str) -> str:
@@ -42,8 +43,14 @@ def prove(session: Session, entry_id: str) -> str:
             next_step="wait a moment and ask again",
         )
     checkpoint, note = current
+    entry = base64.b64encode(row.body.encode()).decode()
     path = inclusion_proof(row.position, checkpoint.size)
-    lines = [HEADER, f"index {row.position}", *(base64.b64encode(item).decode() for item in path)]
+    lines = [
+        HEADER,
+        f"extra {entry}",
+        f"index {row.position}",
+        *(base64.b64encode(item).decode() for item in path),
+    ]
     return "\n".join(lines) + "\n\n" + note
 
 
@@ -67,18 +74,34 @@ def _full_tiles(_url: str) -> Tiles:
     return {}
 
 
+def proven_entry(proof: str) -> bytes:
+    """The entry that a proof brings along. It counts once :func:`verify_proof` has taken it.
+
+    Raises :class:`NoteError` where there is none.
+    """
+    lines = proof[:MAX_PROOF].split("\n", 2)
+    if len(lines) < 2 or lines[0] != HEADER or not lines[1].startswith("extra "):
+        raise NoteError("this is no tlog-proof that brings its entry along")
+    try:
+        return base64.b64decode(lines[1].removeprefix("extra "), validate=True)
+    except binascii.Error as error:
+        raise NoteError("a tlog-proof cannot be read") from error
+
+
 def verify_proof(proof: str, entry: bytes, known: Sequence[Verifier]) -> Checkpoint:
     """Check a tlog-proof over an entry's bytes; returns the checkpoint that it is proven in.
 
     Raises :class:`NoteError` when the text is malformed, nobody known signed, or the path does not lead to
     the signed root. It does not check that the checkpoint is the log's newest.
     """
+    if len(proof) > MAX_PROOF:
+        raise NoteError("a tlog-proof is too long")
     head, _, note = proof.partition("\n\n")
     lines = head.split("\n")
     if not lines or lines.pop(0) != HEADER:
         raise NoteError("this is no tlog-proof")
     if lines and lines[0].startswith("extra "):
-        lines.pop(0)  # not authenticated, so not used
+        lines.pop(0)  # not authenticated: the caller's entry counts
     if not lines or not lines[0].startswith("index ") or len(lines) > MAX_PATH + 1:
         raise NoteError("a tlog-proof has no index")
     try:

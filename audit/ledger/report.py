@@ -10,6 +10,36 @@ Kind = Literal["changed", "missing", "reordered", "added", "unsigned", "rolled_b
 
 
 @dataclass(frozen=True)
+class Witnessed:
+    """What the log says to a checkpoint that was kept elsewhere.
+
+    Attributes:
+        where: the file.
+        size: entries that it covers.
+        ahead: entries that this log has beyond it; negative where this log ends before it.
+        proof: the RFC 6962 consistency proof from it to this log's tree, hex; empty where there is nothing to prove.
+        problem: "" where the log continues it.
+        detail: what is wrong.
+    """
+
+    where: str
+    size: int
+    ahead: int
+    proof: tuple[str, ...] = ()
+    problem: Kind | Literal[""] = ""
+    detail: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "where": self.where,
+            "size": self.size,
+            "continues": not self.problem,
+            "ahead": self.ahead,
+            "proof": list(self.proof),
+        }
+
+
+@dataclass(frozen=True)
 class Problem:
     """One thing that does not agree: what happened to it, and which row or file it is."""
 
@@ -29,6 +59,7 @@ class LedgerReport:
     rows: int = 0
     checkpoints: int = 0
     problems: list[Problem] = field(default_factory=list)
+    witnessed: list[Witnessed] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
@@ -45,6 +76,7 @@ class LedgerReport:
             "rows": self.rows,
             "checkpoints": self.checkpoints,
             "problems": [vars(problem) for problem in self.problems],
+            "witnessed": [one.as_dict() for one in self.witnessed],
         }
 
     def text(self) -> str:
@@ -54,7 +86,8 @@ class LedgerReport:
             f"{self.checkpoints} checkpoints"
         )
         if self.good:
-            return f"The ledger agrees: {head}."
+            kept = f" It continues {len(self.witnessed)} kept checkpoints." if self.witnessed else ""
+            return f"The ledger agrees: {head}.{kept}"
         lines = [f"  {problem.kind:11} {problem.where}: {problem.detail}" for problem in self.problems]
         return "\n".join([f"The ledger does NOT agree ({head}):", *lines])
 

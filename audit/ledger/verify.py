@@ -1,14 +1,20 @@
 """Verification of the whole record: every row, bundle, tile and checkpoint, recomputed.
 
-Reads the published checkpoint first and a database snapshot after it, which remembers that one or a later one: a
-sequencer may run meanwhile.
-The log is streamed; of covered rows one commitment each is kept in memory.
+A sequencer and writers may run meanwhile. The checkpoint file is read first; then one snapshot of the database gives
+rows, positions and remembered checkpoints. A sequencer commits positions and writes tiles before it signs, so:
+
+- a snapshot holds at least as many positions as a file that was read before it, or the database was put back;
+- what the snapshot remembers, the tiles lead to, or they were put back. The file itself may be older: it was read
+  before, or its sequencer is just about to write it.
+
+What is recomputed is the newest signed tree that the snapshot holds whole. The log is streamed; of covered rows one
+commitment each is kept in memory.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -16,9 +22,10 @@ from sqlalchemy.orm import Session
 from audit.errors import LedgerInconsistent
 from audit.ledger import merkle
 from audit.ledger.entries import entry_body
-from audit.ledger.report import LedgerReport, Problem
+from audit.ledger.report import LedgerReport
 from audit.ledger.rows import Commitments, remember, verify_rows
 from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, TileReader, tile_path
+from audit.ledger.witness import Kept, continued
 from audit.notes import Checkpoint
 from audit.tables import (
     LedgerCheckpointRow,
@@ -29,41 +36,37 @@ from audit.tables import (
 from core.database import reading
 from core.errors import IntegrityError
 
+_FORKED = "two checkpoints of one size have two roots: the log was forked"
 
-def verify_ledger() -> LedgerReport:
+
+def verify_ledger(against: Sequence[Kept] = ()) -> LedgerReport:
     """Recompute everything from the database and the tiles, and name what was changed, is missing, stands
     in another order or was added.
 
     It trusts the public halves on this machine. Someone who holds the keys, the database and the files can
-    rewrite all three; a checkpoint kept elsewhere (a witness) is what notices that.
+    rewrite all three; a checkpoint kept elsewhere is what notices that.
+
+    Args:
+        against: kept checkpoints (:mod:`audit.ledger.witness`) that the log must continue.
     """
     report = LedgerReport()
     log = LedgerFiles()
     report.origin = log.origin()
-    published = _checkpoint(log, report)
+    before = _checkpoint(log, report)
     with reading() as session:
-        past = _past_checkpoints(session, log, published, report)
-        checkpoint = _newest(published, past)
+        assigned = session.scalar(select(LedgerHeadRow.assigned)) or 0
+        past = _past_checkpoints(session, log, before, report)
+        checkpoint = _newest(log, before, past, assigned, report)
         report.size, report.root = checkpoint.size, checkpoint.root.hex()
+        _hold_against(log, checkpoint, against, past, report)
         commitments = Commitments()
-        before = len(report.problems)
         _verify_log(session, log, checkpoint, past=past, commitments=commitments, report=report)
-        if published.size < checkpoint.size and len(report.problems) > before:
-            what = f"the stored one ends at {published.size}, a checkpoint over {checkpoint.size} was signed"
-            report.problems.insert(before, Problem("rolled_back", "checkpoint", what))
-        _verify_tail(session, checkpoint, commitments, report)
+        _verify_tail(session, checkpoint, assigned, commitments, report)
         for table in covered_tables():
             verify_rows(session, table, commitments, report)
         for row, known in commitments.items():
             report.add("missing", row, f"its entry is {known.entry_id}")
     return report
-
-
-def _newest(published: Checkpoint, past: dict[int, bytes]) -> Checkpoint:
-    """The last one that was signed. It is remembered before it is published: a published one that is behind is no fault
-    where the files lead to the remembered one."""
-    size = max(past, default=0)
-    return Checkpoint(published.origin, size, past[size]) if size > published.size else published
 
 
 def _checkpoint(log: LedgerFiles, report: LedgerReport) -> Checkpoint:
@@ -79,7 +82,7 @@ def _checkpoint(log: LedgerFiles, report: LedgerReport) -> Checkpoint:
 def _past_checkpoints(
     session: Session, log: LedgerFiles, current: Checkpoint, report: LedgerReport
 ) -> dict[int, bytes]:
-    """Size to root of every checkpoint ever signed, as the database remembers them."""
+    """Size to root of every checkpoint ever signed, as the database remembers them, and of the file's."""
     past: dict[int, bytes] = {current.size: current.root} if current.size else {}
     for row in session.scalars(select(LedgerCheckpointRow).order_by(LedgerCheckpointRow.size)):
         report.checkpoints += 1
@@ -92,8 +95,49 @@ def _past_checkpoints(
         if signed.size != row.size or signed.root.hex() != row.root:
             report.add("changed", where, "size or root differ from the signed note")
         if past.setdefault(signed.size, signed.root) != signed.root:
-            report.add("changed", where, "two checkpoints of one size have two roots: the log was forked")
+            report.add("changed", where, _FORKED)
     return past
+
+
+def _newest(
+    log: LedgerFiles, before: Checkpoint, past: dict[int, bytes], assigned: int, report: LedgerReport
+) -> Checkpoint:
+    """The newest signed tree of which the snapshot holds every position.
+
+    ``before`` was read before the snapshot: one with fewer positions was put back, and the missing rows are named.
+    """
+    newest = max((size for size in past if size <= assigned), default=0)
+    if newest <= before.size:
+        return before
+    if not _lead_to(log, newest, past[newest]):
+        detail = f"the files do not lead to a checkpoint over {newest} that was signed"
+        report.add("rolled_back", "checkpoint", detail)
+        return before
+    return Checkpoint(before.origin, newest, past[newest])
+
+
+def _lead_to(log: LedgerFiles, size: int, root: bytes) -> bool:
+    try:
+        return TileReader(log, size).root() == root
+    except LedgerInconsistent:
+        return False
+
+
+def _hold_against(
+    log: LedgerFiles,
+    checkpoint: Checkpoint,
+    against: Sequence[Kept],
+    past: dict[int, bytes],
+    report: LedgerReport,
+) -> None:
+    """Each kept checkpoint is continued by this log: by its tiles here, by its rows when the tree gets there."""
+    for kept in against:
+        answer = continued(log, checkpoint, kept)
+        report.witnessed.append(answer)
+        if answer.problem:
+            report.add(answer.problem, kept.where, answer.detail)
+        elif kept.checkpoint.size:
+            past.setdefault(kept.checkpoint.size, kept.checkpoint.root)
 
 
 def _verify_log(
@@ -258,10 +302,9 @@ def _id_of(kept: bytes | None) -> str | None:
 
 
 def _verify_tail(
-    session: Session, checkpoint: Checkpoint, commitments: Commitments, report: LedgerReport
+    session: Session, checkpoint: Checkpoint, assigned: int, commitments: Commitments, report: LedgerReport
 ) -> None:
     """Rows that no checkpoint covers yet: pending ones, and ones whose position is just given."""
-    assigned = session.scalar(select(LedgerHeadRow.assigned)) or 0
     beyond = 0
     rows = session.scalars(
         select(LedgerEntryRow)

@@ -11,9 +11,9 @@ import contextlib
 import json
 import os
 import signal
-import struct
 import sys
 
+from core.media.walls import lock
 from core.media.wire import Refused, Wire
 
 
@@ -37,21 +37,6 @@ def confine(memory_bytes: int, cpu_seconds: int) -> None:
             libc.unshare(new_user | new_net)
 
 
-def lock_files() -> None:
-    """Give up opening files altogether, where the kernel has Landlock (Linux 5.13). Nothing after this imports."""
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None, use_errno=True)
-        every_access = struct.pack(
-            "<Q", (1 << 13) - 1
-        )  # the thirteen rights of ABI 1: read, write, execute, make …
-        ruleset = libc.syscall(444, every_access, len(every_access), 0)  # landlock_create_ruleset
-        if ruleset >= 0:
-            libc.syscall(446, ruleset, 0)  # landlock_restrict_self with no rule: nothing is allowed
-            os.close(ruleset)
-
-
 def load() -> None:
     """Import what the child works with: in a nursery, before it forks."""
     from core.media import child_jobs  # noqa: F401
@@ -64,7 +49,7 @@ def main(argument: str) -> int:
     try:
         from core.media import child_jobs  # after the limits: even the import is confined
 
-        lock_files()
+        lock()
         child_jobs.JOBS[request["job"]](request, wire)
         wire.send(b"Z")
     except Refused as refusal:

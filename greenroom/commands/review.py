@@ -14,6 +14,10 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     parser = command(verbs, shared, "review", "the queue, and a person's decision", run_list)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     queue = command(actions, shared, "list", "renders that wait for a person", run_list)
+    queue.add_argument("--campaign", default="", metavar="ID", help="of this campaign alone")
+    queue.add_argument("--order", choices=("oldest", "newest", "gravest"), default="oldest")
+    queue.add_argument("--limit", type=int, default=50, help="renders of a page, at most 200")
+    queue.add_argument("--cursor", default="", help="another page: `next` or `previous` of the one before")
     add_actor_options(queue)
     approve = command(
         actions,
@@ -37,13 +41,34 @@ def run_list(args: argparse.Namespace) -> Answer:
     from pipeline.states import State
 
     who = actor(args, "view")
-    rows = list_renders(brand_id=who.brand_id, states=(State.IN_REVIEW,))
-    document = [
-        {"render": row.id, "verdict": row.verdict, "sealed_sha256": row.sealed_sha256} for row in rows
-    ]
+    found = list_renders(
+        brand_id=who.brand_id,
+        states=(State.IN_REVIEW,),
+        campaign_id=args.campaign,
+        order=args.order,
+        cursor=args.cursor,
+        limit=args.limit,
+    )
+    page = found.page
+    document = {
+        "renders": [
+            {"render": row.id, "verdict": row.verdict, "sealed_sha256": row.sealed_sha256}
+            for row in page.rows
+        ],
+        "total": found.total,
+        "next": page.next,
+        "previous": page.previous,
+    }
     lines = [
         f"{row.id}  {'flagged' if row.verdict != 'pass' else 'clean':<8} {row.sealed_sha256 or '-'}"
-        for row in rows
+        for row in page.rows
+    ]
+    if page.next or page.previous:
+        lines.append(f"{len(page.rows)} of {found.total:,}")
+    lines += [
+        f"{word}: --cursor {cursor}"
+        for word, cursor in (("next", page.next), ("previous", page.previous))
+        if cursor
     ]
     return Answer(document, "\n".join(lines) or "the queue is empty")
 

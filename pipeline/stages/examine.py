@@ -16,6 +16,7 @@ from core.models import Brief, Finding, Verdict
 from core.secrets import derived_key
 from detect.service import examine
 from pipeline.jobs import Job, Outcome
+from pipeline.metrics import gates_decided
 from pipeline.onboarding import load_material
 from pipeline.states import State
 from policy.service import check_text
@@ -57,6 +58,7 @@ def run(job: Job) -> Outcome:
         watchers=[fingerprinter],
         progress=job.progress,
     )
+    gates_decided(examination.decisions)
     # The receipts are over the essence: what was examined must be what was encoded.
     if examination.essence.sha256 != essence:
         raise IntegrityError("the examined bytes are not those that were encoded", where=render.id)

@@ -5,23 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit.authorities import authorities_of
 from audit.models import Authority, AuthorityStatus, Effect
+from audit.standing import AuthorityStanding
+from audit.tables import AuthorityRow
 from core.database import reading
 from core.errors import GreenroomError
-from pipeline.onboarding import list_personas
+from pipeline.lists import page_of_personas
 from pipeline.tables import PersonaRow
 from review_ui.accounts import require
-from review_ui.authorities import EFFECTS, Look, change, look, reached
+from review_ui.authorities import EFFECTS, Look, change, reached, reaches, standing_in_brand
 from review_ui.rendering import page
 from review_ui.security import Sent, Signed, Visitor
 
 router = APIRouter()
 
+PERSONAS_ON_A_PAGE = 20  # each one's signatures are checked
+
+Done = Annotated[str, Query(max_length=40, pattern=r"^\w*$")]
 Reason = Annotated[str, Form(max_length=2000)]
 
 
@@ -36,12 +42,18 @@ class Entry:
 
 
 @router.get("/authorities")
-def index(request: Request, visitor: Signed, done: str = "") -> Response:
-    """Every persona's authority. ``done``: the one that was changed just now, whose consequences come first."""
+def index(request: Request, visitor: Signed, done: Done = "", cursor: str = "") -> Response:
+    """Every persona's authority, page by page.
+
+    ``done``: the one that was changed just now, which comes first, with the consequences.
+    """
     require(visitor.account, "view")
-    personas = list_personas(brand_id=visitor.account.brand_id)
+    brand_id = visitor.account.brand_id
     with reading() as session:
-        entries = [_entry(session, persona) for persona in personas]
+        found = page_of_personas(session, brand_id=brand_id, cursor=cursor, limit=PERSONAS_ON_A_PAGE)
+        changed = _personas_of(session, done, brand_id)
+        ids = {persona.id for persona in changed}
+        entries = _entries(session, [*changed, *(row for row in found.rows if row.id not in ids)])
     return page(
         request,
         "authorities.html",
@@ -50,6 +62,9 @@ def index(request: Request, visitor: Signed, done: str = "") -> Response:
         done=done,
         effects=EFFECTS,
         reached=reached,
+        found=found,
+        address=lambda cursor="": f"/authorities?cursor={cursor}" if cursor else "/authorities",
+        is_first=not cursor,
     )
 
 
@@ -81,11 +96,36 @@ def _change(
     return RedirectResponse(f"/authorities?done={authority_id}#{authority_id}", status_code=303)
 
 
-def _entry(session: Session, persona: PersonaRow) -> Entry:
-    try:
-        found = look(session, persona.authority_id, brand_id=persona.brand_id)
-        versions = authorities_of(session, persona.id)
-    except GreenroomError as problem:
-        return Entry(persona, problem=problem)
-    current = found.standing.authority.id
-    return Entry(persona, found, tuple(version for version in versions if version.id != current))
+def _personas_of(session: Session, authority_id: str, brand_id: str) -> list[PersonaRow]:
+    """The brand's personas under the record that an authority belongs to, whichever of its versions is named."""
+    record = select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id).scalar_subquery()
+    versions = select(AuthorityRow.id).where(AuthorityRow.record_id == record)
+    rows = select(PersonaRow).where(PersonaRow.authority_id.in_(versions), PersonaRow.brand_id == brand_id)
+    return list(session.scalars(rows.limit(PERSONAS_ON_A_PAGE))) if authority_id else []
+
+
+def _entries(session: Session, personas: list[PersonaRow]) -> list[Entry]:
+    """A record that does not verify spoils its own entry alone."""
+    standings: dict[str, AuthorityStanding] = {}
+    earlier: dict[str, tuple[Authority, ...]] = {}
+    problems: dict[str, GreenroomError] = {}
+    for persona in personas:
+        try:
+            standing = standing_in_brand(session, persona.authority_id, brand_id=persona.brand_id)
+            versions = authorities_of(session, persona.id)
+        except GreenroomError as problem:
+            problems[persona.id] = problem
+            continue
+        standings[persona.id] = standing
+        earlier[persona.id] = tuple(one for one in versions if one.id != standing.authority.id)
+    reach = reaches(session, [standing.authority for standing in standings.values()])
+    return [
+        Entry(persona, problem=problems[persona.id])
+        if persona.id in problems
+        else Entry(
+            persona,
+            Look(standings[persona.id], reach[standings[persona.id].record_id]),
+            earlier[persona.id],
+        )
+        for persona in personas
+    ]

@@ -2,30 +2,68 @@
 
 from __future__ import annotations
 
+import secrets
+
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from core.database import reading
 from core.errors import Forbidden, GreenroomError
-from pipeline.service import get_campaign, list_campaigns, request_render
+from pipeline.counts import counts_of_campaigns
+from pipeline.service import get_campaign, page_of_campaigns, request_render
+from pipeline.tables import CampaignRow
 from review_ui.accounts import require
+from review_ui.pages.queue import VIEWS, numbers
 from review_ui.rendering import page
-from review_ui.security import Signed
+from review_ui.security import Signed, Visitor
 
 router = APIRouter()
 
 
 @router.get("/campaigns")
-def index(request: Request, visitor: Signed) -> Response:
+def index(request: Request, visitor: Signed, cursor: str = "") -> Response:
+    """One page of campaigns, newest first, with what has become of each one's renders."""
     require(visitor.account, "view")
-    rows = list_campaigns(brand_id=visitor.account.brand_id)
-    return page(request, "campaigns.html", visitor=visitor, rows=rows)
+    found = page_of_campaigns(brand_id=visitor.account.brand_id, cursor=cursor)
+    return page(
+        request,
+        "campaigns.html",
+        visitor=visitor,
+        found=found.page,
+        numbers={campaign_id: numbers(counts) for campaign_id, counts in found.counts.items()},
+        views={name: view.words for name, view in VIEWS.items()},
+        address=lambda cursor="": f"/campaigns?cursor={cursor}" if cursor else "/campaigns",
+        is_first=not cursor,
+    )
 
 
 @router.get("/campaigns/{campaign_id}")
 def one(request: Request, visitor: Signed, campaign_id: str) -> Response:
     require(visitor.account, "view")
     row = get_campaign(campaign_id, brand_id=visitor.account.brand_id)
-    return page(request, "campaign.html", visitor=visitor, row=row, values={}, problem=None)
+    return _show(request, visitor, row)
+
+
+def _show(
+    request: Request,
+    visitor: Visitor,
+    row: CampaignRow,
+    values: dict[str, str] | None = None,
+    problem: GreenroomError | None = None,
+) -> Response:
+    with reading() as session:
+        counts = counts_of_campaigns(session, [row.id])[row.id]
+    return page(
+        request,
+        "campaign.html",
+        status=problem.http_status if problem is not None else 200,
+        visitor=visitor,
+        row=row,
+        values=values or {},
+        problem=problem,
+        numbers=numbers(counts),
+        views={name: view.words for name, view in VIEWS.items()},
+    )
 
 
 @router.post("/campaigns/{campaign_id}/renders")
@@ -34,7 +72,7 @@ async def ask(request: Request, visitor: Signed, campaign_id: str) -> Response:
     require(visitor.account, "make")
     form = await request.form(max_files=0, max_fields=60)
     sent = {name: str(value) for name, value in form.items()}
-    if sent.pop("csrf", "") != visitor.csrf:
+    if not secrets.compare_digest(sent.pop("csrf", "").encode(), visitor.csrf.encode()):
         raise Forbidden(
             "this form is out of date", next_step="reload the page and try again", code="stale_form"
         )
@@ -44,16 +82,7 @@ async def ask(request: Request, visitor: Signed, campaign_id: str) -> Response:
             campaign_id, _typed(row.field_schema, sent), brand_id=row.brand_id, maker_id=visitor.account.id
         )
     except GreenroomError as problem:
-        # What was typed stays in the form.
-        return page(
-            request,
-            "campaign.html",
-            status=problem.http_status,
-            visitor=visitor,
-            row=row,
-            values=sent,
-            problem=problem,
-        )
+        return _show(request, visitor, row, sent, problem)  # what was typed stays in the form
     return RedirectResponse(f"/renders/{render.id}", status_code=303)
 
 

@@ -1,4 +1,4 @@
-"""The reviewer's rooms: the queue, and the page of one render where a person decides (trust step 11)."""
+"""The reviewer's room: the page of one render, where a person decides (trust step 11)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from delivery import links
 from delivery.asked import release_or_ask
 from delivery.recall import recall
 from pipeline import review
-from pipeline.service import get_render, list_renders, retry
+from pipeline.service import get_render, retry
 from pipeline.states import State
 from review_ui import factors
 from review_ui.accounts import require
@@ -29,26 +29,6 @@ router = APIRouter()
 
 Note = Annotated[str, Form(max_length=2000)]
 Played = Annotated[str, Form(max_length=8000)]
-
-VIEWS: dict[str, tuple[State, ...]] = {
-    "review": (State.IN_REVIEW,),
-    "working": (State.DRAFT, State.SCRIPTED, State.VOICED, State.ENCODED, State.EXAMINED, State.SEALED),
-    "stopped": (State.BLOCKED, State.FAILED, State.REJECTED),
-    "released": (State.APPROVED, State.RELEASED, State.RECALLED),
-    "all": (),
-}
-
-
-@router.get("/")
-def queue(request: Request, visitor: Signed, view: str = "review") -> Response:
-    """Oldest first; flagged ones are marked by shape, colour and word."""
-    require(visitor.account, "view")
-    if view not in VIEWS:
-        raise NotFound("there is no such view", next_step="choose one above the list")
-    brand = visitor.account.brand_id
-    counts = {name: len(list_renders(brand_id=brand, states=states)) for name, states in VIEWS.items()}
-    rows = list_renders(brand_id=brand, states=VIEWS[view])
-    return page(request, "queue.html", visitor=visitor, rows=rows, view=view, counts=counts)
 
 
 @router.get("/renders/{render_id}")

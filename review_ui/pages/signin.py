@@ -12,7 +12,7 @@ from core.settings import get_settings
 from review_ui.factors.recovery import recover
 from review_ui.rates import TooManyTries, retry_headers
 from review_ui.rendering import page
-from review_ui.security import COOKIE, Sent, address_of
+from review_ui.security import COOKIE, Sent, address_of, secure
 from review_ui.sessions import open_session, sign_in, sign_out
 
 router = APIRouter()
@@ -72,7 +72,7 @@ def _inside(request: Request, token: str, target: str) -> Response:
         max_age=int(get_settings().web.session_hours * 3600),
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=secure(request.url.scheme),
     )
     return answer
 

@@ -145,7 +145,7 @@ def another_user(*secrets: Path) -> Iterator[None]:
 @pytest.fixture
 def approval_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of its own, which another user can reach."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
     monkeypatch.setenv("GREENROOM_APPROVAL_KEYS", str(tmp_path / "approval-keys"))
     get_settings.cache_clear()

@@ -10,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from core.media.child import confine, lock_files
+from core.media.child import confine
+from core.media.walls import lock
 
 LOADED: list[int] = []
 
@@ -28,7 +29,7 @@ def main(argument: str) -> int:
     given = sys.stdin.read()
     confine(request["memory_bytes"], 5)
     network = len(Path("/proc/self/net/dev").read_text().splitlines()) - 3  # beside the loopback
-    lock_files()
+    lock()
     with os.fdopen(os.dup(request["file"]), "rb") as file:
         content = file.read().decode()
     told = {

@@ -29,6 +29,8 @@ def test_the_document() -> None:
         ("Conflict", "conflict", 409),
         ("Forbidden", "forbidden", 403),
         ("IntegrityError", "integrity", 500),
+        ("BlobStoreUnavailable", "blob_store_unavailable", 503),
+        ("BlobStoreFull", "blob_store_full", 507),
         ("DatabaseBusy", "database_busy", 503),
     ],
 )

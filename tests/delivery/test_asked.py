@@ -47,6 +47,7 @@ def test_the_web_signs_nothing_and_the_worker_releases_in_the_name_of_who_asked(
     assert web.ledger().good
 
 
+@pytest.mark.only("sqlite")
 def test_a_process_that_may_sign_releases_at_once(world: World) -> None:
     assert ask(world, world.approved()).state == State.RELEASED
 
@@ -73,6 +74,7 @@ def test_a_refusal_waits_for_a_person_who_may_ask_again(web: World) -> None:
     assert events_of(render.id).count(Event.RELEASE_ASKED) == 2
 
 
+@pytest.mark.only("sqlite")
 def test_what_is_not_approved_is_not_asked_for(web: World) -> None:
     with pytest.raises(ReleaseRefused):
         ask(web, web.to_review())
@@ -81,6 +83,7 @@ def test_what_is_not_approved_is_not_asked_for(web: World) -> None:
     assert Event.RELEASE_ASKED not in events_of(released.id)
 
 
+@pytest.mark.only("sqlite")
 def test_a_release_in_progress_is_left_alone(web: World) -> None:
     render = web.approved()
     taken = claim(render.id, RELEASE)
@@ -90,6 +93,7 @@ def test_a_release_in_progress_is_left_alone(web: World) -> None:
     assert web.now_is(render).fence == taken.fence
 
 
+@pytest.mark.only("sqlite")
 def test_another_brand_asks_for_nothing(web: World) -> None:
     with pytest.raises(NotFound):
         ask_for_release(web.approved().id, brand_id="brd_another", actor_id=web.operator)

@@ -30,7 +30,9 @@ from greenroom.demo.report import Report
 from greenroom.output import Answer, print_answer, print_error, seconds
 from pipeline.analyze import document as analysis_of
 from pipeline.batch import BatchReport
+from pipeline.lists import RenderList
 from pipeline.models import Analysis
+from pipeline.paging import Page
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from policy.models import PolicyReport
@@ -70,7 +72,7 @@ def shown(capsys: pytest.CaptureFixture[str]) -> Callable[[Answer], tuple[str, A
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, shown: Callable[[Answer], tuple[str, Any]]) -> Callable[..., Any]:
-    """Run a verb whose work is replaced: ``run("review list", {"pipeline.service.list_renders": rows})``."""
+    """Run a verb whose work is replaced: ``run("campaign list", {"pipeline.service.list_campaigns": rows})``."""
 
     def running(words: str, replaced: dict[str, Any]) -> tuple[str, Any, int]:
         for verb in COMMANDS:
@@ -237,13 +239,22 @@ def test_asking_and_importing_tell_of_the_render(run: Callable[..., Any]) -> Non
 
 
 def test_the_queue_empty_and_with_rows_that_lack_parts(run: Callable[..., Any]) -> None:
-    text, told, code = run("review list", {"pipeline.service.list_renders": []})
-    assert text.strip() == "the queue is empty" and told == [] and code == 0
+    def listed(page: Page[Any]) -> tuple[str, Any, int]:
+        return run("review list", {"pipeline.service.list_renders": RenderList(page, {}, 1_234)})
+
+    text, told, code = listed(Page([]))
+    assert text.strip() == "the queue is empty" and code == 0
+    assert told == {"renders": [], "total": 1_234, "next": None, "previous": None}
     rows = [
         row(verdict=verdict, sealed_sha256=sha) for verdict, sha in product((None, *Verdict), (None, SHA))
     ]
-    text, told, _ = run("review list", {"pipeline.service.list_renders": rows})
-    assert len(text.splitlines()) == len(told) == len(rows)
+    text, told, _ = listed(Page(rows))  # type: ignore[arg-type]
+    assert len(text.splitlines()) == len(told["renders"]) == len(rows)
+    text, told, _ = listed(Page(rows, "onward", "back"))  # type: ignore[arg-type]
+    assert (told["next"], told["previous"]) == ("onward", "back")
+    assert text.splitlines()[len(rows) :] == [
+        f"{len(rows)} of 1,234", "next: --cursor onward", "previous: --cursor back"
+    ]  # fmt: skip
 
 
 def test_decisions_releases_and_recalls(run: Callable[..., Any]) -> None:

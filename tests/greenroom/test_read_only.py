@@ -84,6 +84,9 @@ READS = {
     "authority show": "{authority}",
     "campaign list": "",
     "ledger verify": "",
+    "ledger witness": "",
+    "ledger prove": "led_absent",
+    "ledger check-proof": "{video}",
     "link list": "rnd_absent",
     "models list": "",
     "models verify": "",
@@ -92,6 +95,7 @@ READS = {
     "pki check": "",
     "policy check": "Hello.",
     "review list": "",
+    "status": "",
     "user list": "",
     "verify": "{video}",
     "verify --offline": "{video}",
@@ -99,6 +103,7 @@ READS = {
 }
 # They write to the database, or to the disk.
 WRITES = (
+    "backup|restore|ledger acknowledge|"
     "demo|up|render|import|release|recall|review approve|review reject|link make|link revoke|watermark embed|"
     "persona add|authority suspend|authority resume|authority revoke|authority supersede|campaign create|"
     "campaign submit|"

@@ -12,7 +12,7 @@ from audit.models import AuthorityStatus, Effect
 from core.database import reading
 from delivery.withdrawal import on_authority_changed
 from review_ui.app import make_app
-from review_ui.authorities import EFFECTS, reach_of
+from review_ui.authorities import EFFECTS, reaches
 from review_ui.security import COOKIE
 from review_ui.sessions import sign_in
 from review_ui.tables import AccountRow
@@ -142,7 +142,8 @@ def test_the_numbers_are_of_this_record_alone(world: World):
     world.render(campaign=world.campaign(other))
     world.supersede()
     with reading() as session:
-        first = reach_of(session, world.authority)
-        second = reach_of(session, world.authority_of(other))
+        authorities = world.authority, world.authority_of(other)
+        found = reaches(session, authorities)
+        first, second = (found[authority.document.record_id] for authority in authorities)
     assert (first.released, first.open) == (1, 0)
     assert (second.released, second.open) == (0, 1)

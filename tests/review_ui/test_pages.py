@@ -14,7 +14,9 @@ from starlette.requests import Request
 from audit.models import Factor
 from core.gates import load_gate_set
 from core.models import Finding, GateDecision, GateResult, Span, Verdict
+from pipeline.lists import RenderList
 from pipeline.models import CLEARNESS_UNIT
+from pipeline.paging import Page
 from pipeline.review import RULES
 from pipeline.standing import Standing
 from pipeline.states import State
@@ -22,6 +24,7 @@ from pipeline.tables import RenderRow
 from provenance.models import Problem, Release, VerifyReport, VerifyVerdict
 from review_ui.evidence import Evidence, _timeline, marked_script
 from review_ui.factors import Factors, decision_subject
+from review_ui.pages.queue import ORDER_WORDS, VIEWS, numbers
 from review_ui.played import what_is_missing
 from review_ui.rendering import page
 from review_ui.roles import RIGHTS
@@ -241,15 +244,28 @@ def test_a_video_that_was_taken_back_says_by_whom(code: str, words: str) -> None
 
 
 def test_the_queue_with_rows_that_lack_parts() -> None:
-    counts = dict.fromkeys(("review", "working", "stopped", "released", "all"), 0)
     rows = [
         row(state=state.value, reason=reason, verdict=verdict, script_findings=found)
         for state, reason, verdict, found in product(
             State, REASONS, (None, *Verdict), ([], [{"message": "No."}])
         )
     ]
-    for shown in ([], rows):
-        assert "Queue" in html("queue.html", rows=shown, view="review", counts=counts)
+    for shown, is_first in product(([], rows), (True, False)):
+        found = RenderList(Page(shown, "next" if shown else None), {}, 1_234_567)
+        text = html(
+            "queue.html",
+            found=found,
+            views={name: view.words for name, view in VIEWS.items()},
+            view="review",
+            numbers=numbers({State.IN_REVIEW: 1_234_567}),
+            orders=ORDER_WORDS,
+            order="oldest",
+            address=lambda **_: "/",
+            is_first=is_first,
+        )
+        assert "Queue" in text and "1,234,567" in text
+        assert ("Nothing waits for you." in text) is (not shown and is_first)
+        assert ('rel="next"' in text) is bool(shown)
 
 
 def test_the_lip_sync_lane_is_clearness_and_says_its_unit() -> None:

@@ -96,7 +96,7 @@ def test_no_file_is_a_clear_error(client: TestClient):
 
 def test_the_api_describes_itself(client: TestClient):
     document = client.get("/api/openapi.json").json()
-    paths = {"/api/v1/analyze_video", "/api/v1/verify", "/api/v1/campaigns/{campaign_id}/recipients"}
-    assert set(document["paths"]) == paths
+    paths = {"analyze_video", "verify", "renders", "campaigns/{campaign_id}/recipients"}
+    assert set(document["paths"]) == {f"/api/v1/{path}" for path in paths}
     analysis = document["components"]["schemas"]["Analysis"]["properties"]
     assert {"deepfake_score", "quality_gate", "reason_codes", "sync", "provenance"} <= set(analysis)

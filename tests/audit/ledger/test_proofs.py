@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from audit.ledger import consistency_proof, current_checkpoint, merkle, prove, sequence_pending, verify_proof
+from audit.ledger.proofs import proven_entry
 from audit.ledger.tiles import LedgerFiles
 from audit.notes import NoteError, Verifier
 from audit.tables import LedgerEntryRow
@@ -36,7 +37,9 @@ def proof_and_entry(entry_id: str) -> tuple[str, bytes, list[Verifier]]:
 @pytest.mark.parametrize("index", [0, 1, 255, 256, 299])
 def test_an_entry_is_proven(log: list[str], index: int) -> None:
     proof, entry, known = proof_and_entry(log[index])
-    assert proof.startswith(f"c2sp.org/tlog-proof@v1\nindex {index}\n")
+    head, extra, at = proof.split("\n")[:3]
+    assert (head, at) == ("c2sp.org/tlog-proof@v1", f"index {index}")
+    assert base64.b64decode(extra.removeprefix("extra ")) == entry == proven_entry(proof)
     assert verify_proof(proof, entry, known).size == 300
 
 
@@ -55,9 +58,9 @@ def test_a_changed_proof_is_refused(log: list[str]) -> None:
         proof.replace("index 7", "index 07"),
         proof.replace("index 7", "index -7"),
         proof.replace("tlog-proof@v1", "tlog-proof@v2"),
-        proof.replace(lines[2], other),
-        proof.replace(lines[2] + "\n", ""),
-        proof.replace(lines[2], "!"),
+        proof.replace(lines[3], other),
+        proof.replace(lines[3] + "\n", ""),
+        proof.replace(lines[3], "!"),
         proof.replace("\n300\n", "\n301\n"),
         "",
     ):
@@ -68,7 +71,11 @@ def test_a_changed_proof_is_refused(log: list[str]) -> None:
 
 def test_unauthenticated_extra_data_is_allowed_and_ignored(log: list[str]) -> None:
     proof, entry, known = proof_and_entry(log[7])
-    assert verify_proof(proof.replace("\nindex", "\nextra AAAA\nindex"), entry, known).size == 300
+    own = proof.split("\n")[1]
+    assert verify_proof(proof.replace(own, "extra AAAA"), entry, known).size == 300
+    assert verify_proof(proof.replace(f"{own}\n", ""), entry, known).size == 300
+    with pytest.raises(NoteError, match="brings its entry"):
+        proven_entry(proof.replace(f"{own}\n", ""))
 
 
 def test_another_logs_key_proves_nothing(log: list[str]) -> None:

@@ -1,0 +1,88 @@
+"""An object store past one machine: how long anybody waits for it, and what its errors are called here.
+
+obstore finds credentials, region and endpoint by itself (``AWS_*``; docs/operations.md lists what is needed). What is
+set here is what a caller may lean on: silence ends, tries are counted, and every failure is a
+:class:`core.errors.BlobStoreUnavailable`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import ObjectStore, from_url
+
+from core.errors import BlobStoreUnavailable
+
+log = logging.getLogger("greenroom.blobs")
+
+CONNECT_SECONDS = 3.0
+LONGEST_REQUEST_SECONDS = 600.0
+"""A request that brings a byte now and then ends after this long too."""
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(milliseconds=100), timedelta(seconds=2)
+
+
+def open_store(url: str, *, silence: float, retries: int) -> ObjectStore:
+    """A store whose requests end.
+
+    Args:
+        silence: seconds without a byte after which a request is given up.
+        retries: tries after the first, with pauses that double up to two seconds. What is retried: 5xx, connections
+            that fail or break, and silence where the request only reads.
+    """
+    if url.startswith("memory:"):
+        return from_url(url)
+    client: dict[str, Any] = {
+        "connect_timeout": timedelta(seconds=min(CONNECT_SECONDS, silence)),
+        "read_timeout": timedelta(seconds=silence),
+        "timeout": timedelta(seconds=max(silence, LONGEST_REQUEST_SECONDS)),
+        # Options that are passed take the place of those that obstore would read from the environment.
+        "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true"),
+    }
+    retry: dict[str, Any] = {
+        "max_retries": retries,
+        "retry_timeout": timedelta(seconds=silence * (retries + 1)),
+        "backoff": {"init_backoff": _FIRST_PAUSE, "max_backoff": _LONGEST_PAUSE, "base": 2},
+    }
+    return from_url(url, client_options=client, retry_config=retry)  # type: ignore[call-overload,no-any-return]
+
+
+@contextmanager
+def in_words(doing: str, *, may_be_absent: bool = False) -> Iterator[None]:
+    """What the store raises in the block, as :class:`BlobStoreUnavailable`.
+
+    Args:
+        doing: what was asked of it ("reading"); the store's own words, which name hosts, go to the log alone.
+        may_be_absent: FileNotFoundError is an answer, and stays what it is. Elsewhere it is a bucket that is gone.
+    """
+    try:
+        yield
+    except (PermissionDeniedError, UnauthenticatedError) as error:
+        log.warning("the blob store refused: %s %s", doing, type(error).__name__)
+        raise BlobStoreUnavailable(
+            "the blob store does not let this process in",
+            where=f"GREENROOM_BLOB_URL, {doing}",
+            next_step="check the credentials and what they may do; the work goes on by itself then",
+            code="blob_store_refused",
+        ) from error
+    except BaseError as error:
+        log.warning("the blob store failed: %s: %.300s", doing, str(error).partition("\n")[0])
+        raise _unavailable(doing) from error
+    except OSError as error:
+        if may_be_absent and isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise
+        log.warning("the blob store failed: %s: %s", doing, error.strerror or type(error).__name__)
+        raise _unavailable(doing) from error
+
+
+def _unavailable(doing: str) -> BlobStoreUnavailable:
+    return BlobStoreUnavailable(
+        "the blob store did not answer as it should",
+        where=f"GREENROOM_BLOB_URL, {doing}",
+        next_step="wait until it is back; the work goes on by itself then",
+    )

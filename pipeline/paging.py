@@ -1,0 +1,195 @@
+"""Pages of a list by their place in its order, never by a number of rows to skip (keyset paging).
+
+A page begins after the last row that was seen, wherever that row is now: whoever follows ``next`` sees each row that
+stays in the list once, however many come and go meanwhile. What came in before the place that was reached is found on
+the way back.
+
+A list is ordered by (rank, created_at, id). It is given as parts, each of which an index holds in that order: a part
+for each state, say. From each part no more is read than fits on a page.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, literal, select, tuple_, union_all
+from sqlalchemy.orm import Session
+
+from pipeline.errors import BadCursor
+
+Row = TypeVar("Row")
+
+PAGE_ROWS = 50
+MOST_ROWS = 200
+ORDERS = {"oldest": False, "newest": True, "gravest": False}
+"""Each order's name, and whether the latest comes first."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands in the order of its list. ``rank`` is 0 where the order has no ranks."""
+
+    rank: int
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """From where, and which way, a page is read.
+
+    Attributes:
+        back: the rows before the place, instead of those after it.
+        place: not itself on the page; None is the end that the page starts from.
+    """
+
+    order: str
+    back: bool = False
+    place: Place | None = None
+
+    def text(self) -> str:
+        """The cursor for an address: letters, digits, ``-`` and ``_``. Opaque to who gets it; it holds no secret."""
+        here = self.place
+        parts = [here.rank, (here.created_at - _EPOCH) // timedelta(microseconds=1), here.id] if here else []
+        data = json.dumps([self.order, int(self.back), *parts], separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run of the list in the order of an index. ``rank``: parts of a lower one come first."""
+
+    where: tuple[ColumnElement[bool], ...]
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """Some rows of a list, and the cursors of the pages beside it; None where there is nothing more."""
+
+    rows: list[Row]
+    next: str | None = None
+    previous: str | None = None
+
+
+def read_cursor(text: str, order: str) -> Cursor:
+    """A cursor that somebody sends; without one, the start of the list.
+
+    Raises:
+        BadCursor: we never gave such a cursor, or it was given for another order.
+    """
+    if not text:
+        return Cursor(order)
+    try:
+        if not _WORD.fullmatch(text):
+            raise ValueError(text)
+        named, back, *place = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if named != order or back not in (0, 1):
+            raise ValueError(text)
+        return Cursor(order, bool(back), _place(*place) if place else None)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadCursor(
+            "this is no page of this list",
+            where="cursor",
+            next_step="start again from the first page, without a cursor",
+        ) from error
+
+
+def _place(rank: object, moment: object, row_id: object) -> Place:
+    if type(rank) is not int or type(moment) is not int or not isinstance(row_id, str):
+        raise TypeError("a place")
+    if not (0 <= rank < 100 and 0 <= moment < _LATEST and _ID.fullmatch(row_id)):
+        raise ValueError("a place")
+    return Place(rank, _EPOCH + timedelta(microseconds=moment), row_id)
+
+
+def page_of(
+    session: Session,
+    table: type[Row],
+    parts: Sequence[Part],
+    *,
+    order: str,
+    cursor: str = "",
+    limit: int = PAGE_ROWS,
+) -> Page[Row]:
+    """One page of the rows of a table that belong to one of the parts (which must not overlap).
+
+    Args:
+        limit: rows of a page, at most ``MOST_ROWS``.
+
+    Raises:
+        BadCursor: see :func:`read_cursor`.
+    """
+    here = read_cursor(cursor, order)
+    limit = max(1, min(limit, MOST_ROWS))
+    places = _walk(session, table, parts, here, limit + 1)
+    more = len(places) > limit
+    places = places[:limit]
+    if not places:
+        # Nothing (more) this way: back from the end, or on from the start.
+        other = _cursor_if_any(session, table, parts, Cursor(order, back=not here.back))
+        return Page([], next=other if here.back else None, previous=None if here.back else other)
+    onward = Cursor(order, here.back, places[-1]).text() if more else None
+    behind = (
+        _cursor_if_any(session, table, parts, Cursor(order, not here.back, places[0])) if here.place else None
+    )
+    if here.back:
+        places.reverse()
+    ids = [place.id for place in places]
+    columns: Any = table
+    found = {row.id: row for row in session.scalars(select(columns).where(columns.id.in_(ids)))}
+    rows = [found[row_id] for row_id in ids if row_id in found]
+    return Page(rows, *((behind, onward) if here.back else (onward, behind)))
+
+
+def _cursor_if_any(session: Session, table: type[Any], parts: Sequence[Part], cursor: Cursor) -> str | None:
+    return cursor.text() if _walk(session, table, parts, cursor, 1) else None
+
+
+def _walk(
+    session: Session, table: type[Any], parts: Sequence[Part], cursor: Cursor, limit: int
+) -> list[Place]:
+    """The places next to the cursor, nearest first."""
+    down = ORDERS[cursor.order] != cursor.back
+    queries = [
+        query
+        for part in parts
+        if (query := _nearest(table, part, cursor, down=down, limit=limit)) is not None
+    ]
+    if not queries:
+        return []
+    # Each part gives its nearest few, in the order of its index; of these few the nearest are taken.
+    few = union_all(*(select(query.subquery()) for query in queries)).subquery()
+    ranks = few.c.rank.desc() if cursor.back else few.c.rank
+    moment, row_id = few.c.created_at, few.c.id
+    nearest = (
+        select(few.c.rank, moment, row_id)
+        .order_by(ranks, *((moment.desc(), row_id.desc()) if down else (moment, row_id)))
+        .limit(limit)
+    )
+    return [Place(*row) for row in session.execute(nearest)]
+
+
+def _nearest(table: type[Any], part: Part, cursor: Cursor, *, down: bool, limit: int) -> Select[Any] | None:
+    here = cursor.place
+    if here is not None and (part.rank > here.rank if cursor.back else part.rank < here.rank):
+        return None  # this part lies behind
+    query = select(literal(part.rank).label("rank"), table.created_at, table.id).where(*part.where)
+    if here is not None and part.rank == here.rank:
+        key = tuple_(table.created_at, table.id)
+        there = tuple_(literal(here.created_at, table.created_at.type), literal(here.id))
+        query = query.where(key < there if down else key > there)
+    if down:
+        return query.order_by(table.created_at.desc(), table.id.desc()).limit(limit)
+    return query.order_by(table.created_at, table.id).limit(limit)

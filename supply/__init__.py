@@ -1,0 +1,1 @@
+"""The supply chain: what is deployed, locked by digest, listed and licensed."""

@@ -1,0 +1,69 @@
+"""What every route asks of whom: the one table of answers. A route that is not in it fails the tests.
+
+``right``: see :mod:`review_ui.roles`; ``OWN``: a sign-in is enough; ``PUBLIC``: nothing is asked.
+``by``: how the route knows who asks: ``cookie`` alone, a ``form`` or a page's ``script`` with its token (CSRF), or
+``basic`` credentials.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+OWN, PUBLIC = "", "public"
+
+
+class Asks(NamedTuple):
+    right: str
+    by: Literal["nobody", "cookie", "form", "script", "basic"]
+
+
+ROUTES: dict[tuple[str, str], Asks] = {
+    ("GET", "/"): Asks("view", "cookie"),
+    ("GET", "/campaigns"): Asks("view", "cookie"),
+    ("GET", "/campaigns/{campaign_id}"): Asks("view", "cookie"),
+    ("POST", "/campaigns/{campaign_id}/renders"): Asks("make", "form"),
+    ("GET", "/renders/{render_id}"): Asks("view", "cookie"),
+    ("GET", "/renders/{render_id}/video"): Asks("view", "cookie"),
+    ("POST", "/renders/{render_id}/approve"): Asks("review", "form"),
+    ("POST", "/renders/{render_id}/reject"): Asks("review", "form"),
+    ("POST", "/renders/{render_id}/release"): Asks("release", "form"),
+    ("POST", "/renders/{render_id}/recall"): Asks("release", "form"),
+    ("POST", "/renders/{render_id}/retry"): Asks("make", "form"),
+    ("POST", "/renders/{render_id}/links"): Asks("release", "form"),
+    ("POST", "/renders/{render_id}/links/{link_id}/revoke"): Asks("release", "form"),
+    ("POST", "/renders/{render_id}/views"): Asks("review", "script"),
+    ("POST", "/renders/{render_id}/views/{view_id}/played"): Asks("review", "script"),
+    ("GET", "/authorities"): Asks("view", "cookie"),
+    ("POST", "/authorities/{authority_id}/suspend"): Asks("audit", "form"),
+    ("POST", "/authorities/{authority_id}/resume"): Asks("audit", "form"),
+    ("POST", "/authorities/{authority_id}/withdraw"): Asks("audit", "form"),
+    ("POST", "/api/v1/analyze_video"): Asks("view", "basic"),
+    ("GET", "/account"): Asks(OWN, "cookie"),
+    ("POST", "/account/confirm"): Asks(OWN, "form"),
+    ("POST", "/account/passkey/begin"): Asks(OWN, "form"),
+    ("POST", "/account/passkey/new"): Asks(OWN, "form"),
+    ("POST", "/account/passkeys"): Asks(OWN, "form"),
+    ("POST", "/account/passkeys/{passkey_id}/remove"): Asks(OWN, "form"),
+    ("POST", "/account/totp"): Asks(OWN, "form"),
+    ("POST", "/account/totp/confirm"): Asks(OWN, "form"),
+    ("POST", "/account/totp/remove"): Asks(OWN, "form"),
+    ("POST", "/account/recovery-codes"): Asks(OWN, "form"),
+    ("POST", "/account/password"): Asks(OWN, "form"),
+    ("POST", "/sign-out"): Asks(OWN, "form"),
+    ("GET", "/sign-in"): Asks(PUBLIC, "nobody"),
+    ("POST", "/sign-in"): Asks(PUBLIC, "nobody"),
+    ("GET", "/recover"): Asks(PUBLIC, "nobody"),
+    ("POST", "/recover"): Asks(PUBLIC, "nobody"),
+    ("GET", "/health"): Asks(PUBLIC, "nobody"),
+    ("GET", "/ready"): Asks(PUBLIC, "nobody"),
+    ("GET", "/verify"): Asks(PUBLIC, "nobody"),
+    ("POST", "/verify"): Asks(PUBLIC, "nobody"),
+    ("GET", "/v/{token}"): Asks(PUBLIC, "nobody"),
+    ("GET", "/v/{token}/video.mp4"): Asks(PUBLIC, "nobody"),
+    ("POST", "/api/v1/verify"): Asks(PUBLIC, "nobody"),
+}
+
+BESIDE = {"/api/openapi.json", "/static"}
+"""What answers beside the routes: the description of the API, and files without secrets."""
+
+CLOSED = {route: asks for route, asks in ROUTES.items() if asks.right != PUBLIC}
