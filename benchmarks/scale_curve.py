@@ -3,8 +3,8 @@
 RECORDED RESULTS STAND IN FOR EVERY MODEL and for the signer (tests/kit): these are figures of the bookkeeping.
 
 ``exponent``: slope of log(cost) over log(recipients), least squares, from 100 recipients on. A campaign's cost is the
-batch intake of all its recipients, the relay of all their messages, one sweep, and so many times what a render's stages
-to review and its approval cost, measured on a SAMPLE of its renders while all the others are in the database. On SQLite,
+batch intake of all its recipients, the relay of all their messages, one sweep, and so many times what a render's
+stages to review and its approval cost, measured on a SAMPLE of its renders while all the others are in the database. On SQLite,
 in processor seconds of this one process, in which the database works too: other work on the machine stretches these
 less. A slope of 1 is a cost that is the same for each recipient.
 
