@@ -1,17 +1,17 @@
 """How many videos leave in a minute, each really signed, timestamped, published and verified by both readers.
 
-RECORDED RESULTS STAND IN FOR EVERY MODEL (tests/kit): voice, picture, gates, fingerprint, and the mark's reader. The rest is
-the product: intake as a batch, leases, receipts, sealing and publishing under the development authority with its
-timestamps, the confined readers (libav's and the C2PA library's, a process a file) and the judgement over them, review,
-release, the ledger. The videos are two seconds long and 96 pixels wide (30 kB): bytes cost nothing here, so these are
-figures of the machinery around a video.
+RECORDED RESULTS STAND IN FOR EVERY MODEL (tests/kit): voice, picture, gates, fingerprint, and the mark's reader. The
+rest is the product: intake as a batch, leases, receipts, sealing and publishing under the development authority with
+its timestamps, the confined readers (libav's and the C2PA library's, a process a file) and the judgement over them,
+review, release, the ledger. The videos are two seconds long and 96 pixels wide (30 kB): bytes cost nothing here, so
+these are figures of the machinery around a video.
 
 ``releases_per_minute``: approved to released, by two worker processes, on the slower database, as the settings are by
-default. ``with_nurseries``: the same with GREENROOM_MEDIA_FILES_A_NURSERY=200. ``cpu_ms_a_release``: processor time of a
-worker and its confined children, which other work on the machine stretches less; 60 s times the cores over it is what
-two idle cores could do at most (``by_cpu_per_minute``: computed, not measured). ``lives_per_minute``: scripted to
-approved, with the credential's sealing and the inspection by both readers. ``link_p95_ms``: opening links of released
-videos in another process meanwhile.
+default. ``with_nurseries``: the same with GREENROOM_MEDIA_FILES_A_NURSERY=200. ``cpu_ms_a_release``: processor time
+of a worker and its confined children, which other work on the machine stretches less; 60 s times the cores over it is
+what two idle cores could do at most (``by_cpu_per_minute``: computed, not measured). ``lives_per_minute``: scripted
+to approved, with the credential's sealing and the inspection by both readers. ``link_p95_ms``: opening links of
+released videos in another process meanwhile.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """What the ledger costs: appending in batches, sequencing, a proof in a tree of ten million, verification of all.
 
 On SQLite and on PostgreSQL, each in a home of its own. ``appends_per_s`` is the slower of the two, of batches of 500
-events in one transaction: checks, canonical bytes, insert, commit. The sequencer (positions, bundles, tiles, checkpoint)
-runs in another process in production; ``with_sequencer_per_s`` is both one after the other in this one.
+events in one transaction: checks, canonical bytes, insert, commit. The sequencer (positions, bundles, tiles,
+checkpoint) runs in another process in production; ``with_sequencer_per_s`` is both one after the other in this one.
 
-The tree of ten million is SYNTHETIC: its tiles are written directly, without rows or bundles, from generated leaves; at
-a sample of positions stand real entries with their rows. ``proof_ms`` is :func:`audit.ledger.prove` over these: the row,
-the signed checkpoint, the path out of the tiles. Each proof is verified, which is not counted.
+The tree of ten million is SYNTHETIC: its tiles are written directly, without rows or bundles, from generated leaves;
+at a sample of positions stand real entries with their rows. ``proof_ms`` is :func:`audit.ledger.prove` over these:
+the row, the signed checkpoint, the path out of the tiles. Each proof is verified, which is not counted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.harness import finish, full, inputs_digest
 
 GOAL = {"appends_per_s": ">= 10000", "proof_ms": "<= 2"}
 BATCH = 500
-PROOFS, TREE = 200, 10_000_000
+PROOFS, TREE = 200, int(os.environ.get("LEDGER_TREE", "10000000"))
 
 
 def run() -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _appended(count: int) -> dict[str, Any]:
     began = time.perf_counter()
     report = verify_ledger()
     verifying = time.perf_counter() - began
-    if not report.good or report.size != count:
+    if not report.good or report.size < count:
         raise RuntimeError(report.text())
     return {
         "appends_per_s": round(count / appending),
@@ -164,15 +164,15 @@ def _synthetic(folder: Path) -> list[str]:
             if len(tile) == WIDTH:
                 above.append(complete_root(tile))
         roots, level = above, level + 1
-    ledger = LedgerFiles()
-    checkpoint = Checkpoint(ledger.origin(), TREE, TileReader(ledger, TREE).root())
+    log = LedgerFiles()
+    log.begin()
+    checkpoint = Checkpoint(log.origin(), TREE, TileReader(log, TREE).root())
     signature = keys.sign(keys.LEDGER, checkpoint.text().encode())
     public = keys.public_key(keys.LEDGER, signature.key_id)
-    assert public is not None
+    if public is None:
+        raise RuntimeError("the ledger's key has no public half")
     signer = Verifier(checkpoint.origin, public)
-    ledger.files.write(
-        "checkpoint", note_of(checkpoint.text(), signer, bytes.fromhex(signature.value)).encode()
-    )
+    log.publish(note_of(checkpoint.text(), signer, bytes.fromhex(signature.value)), None)
     print(f"a synthetic tree of {TREE} leaves, made in {time.monotonic() - began:.0f} s", file=sys.stderr)
     return ids
 

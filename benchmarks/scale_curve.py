@@ -3,10 +3,10 @@
 RECORDED RESULTS STAND IN FOR EVERY MODEL and for the signer (tests/kit): these are figures of the bookkeeping.
 
 ``exponent``: slope of log(cost) over log(recipients), least squares, from 100 recipients on. A campaign's cost is the
-batch intake of all its recipients, the relay of all their messages, one sweep, and so many times what a render's stages
-to review and its approval cost, measured on a SAMPLE of its renders while all the others are in the database. On SQLite,
-in processor seconds of this one process, in which the database works too: other work on the machine stretches these
-less. A slope of 1 is a cost that is the same for each recipient.
+batch intake of all its recipients, the relay of all their messages, one sweep, and so many times what a render's
+stages to review and its approval cost, measured on a SAMPLE of its renders while all the others are in the database.
+On SQLite, in processor seconds of this one process, in which the database works too: other work on the machine
+stretches these less. A slope of 1 is a cost that is the same for each recipient.
 
 ``stage_overhead_ms``: wall clock of a stage (claim, load, checks, record) less its own work, the mean over the five
 stages of a render, the median over renders, on the slower database. ``stage_overhead_cpu_ms`` is this process's share.

@@ -5,8 +5,8 @@ libav or the C2PA library is most of what a short reading costs; here that is do
 
 What stays as it is: each file is read by a process of its own, that was made for it, gave up memory, network and
 files before it sees the first byte, and ends with it. This process sees no byte of any file: it hands descriptors on.
-What is less: children of one nursery have the same layout of memory, so that who learned it in one child could use it in
-the next. So a nursery ends after a bounded number of files, and none is used unless the settings say so.
+What is less: children of one nursery have the same layout of memory, so that who learned it in one child could use it
+in the next. So a nursery ends after a bounded number of files, and none is used unless the settings say so.
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ READS = {
 WRITES = (
     "backup|restore|ledger acknowledge|"
     "demo|up|render|import|release|recall|review approve|review reject|link make|link revoke|watermark embed|"
-    "persona add|authority suspend|authority resume|authority revoke|authority supersede|campaign create|campaign submit|"
+    "persona add|authority suspend|authority resume|authority revoke|authority supersede|campaign create|"
+    "campaign submit|"
     "pki init|pki rotate|user add|user role|user password|user disable|user enable|user forget-factors|models pull"
 )
 

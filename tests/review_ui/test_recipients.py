@@ -61,6 +61,6 @@ def test_what_cannot_be_used_is_an_error_in_the_one_shape(send: Any, monkeypatch
     assert send(CSV, "image/png").status_code == 422
     assert send(CSV, key="a b").json()["error"]["code"] == "batch_key"
     assert send(b"\xff\n").json()["error"]["code"] == "recipients_unusable"
-    monkeypatch.setattr(review_ui.api, "MOST_ROWS", 2)
+    monkeypatch.setattr(review_ui.api, "BATCH_ROWS", 2)
     assert send(CSV + b"Dan,Thanks.\n").status_code == 413
     assert renders() == 0
