@@ -209,8 +209,8 @@ def exclusive(name: str, *, wait: bool = True) -> Iterator[Exclusive | None]:
         try:
             yield Exclusive(connection) if had else None
         finally:
-            # The lock belongs to the connection, which goes back to the pool: it is closed instead.
-            connection.invalidate() if had else None
+            if had:
+                _let_go(connection, name)
 
 
 @dataclass(frozen=True)
@@ -236,6 +236,16 @@ def _file_lock(file: IO[str], wait: bool) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _let_go(connection: Connection, name: str) -> None:
+    """The lock belongs to the connection, which goes back to the pool: where it cannot be freed, that is closed."""
+    try:
+        connection.execute(
+            text("SELECT pg_advisory_unlock(:number)"), {"number": _number(f"exclusive:{name}")}
+        )
+    except (DatabaseBusy, DBAPIError):
+        connection.invalidate()
 
 
 def _advisory_lock(connection: Connection, name: str, wait: bool) -> bool:

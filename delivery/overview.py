@@ -18,7 +18,6 @@ from typing import Any
 from cryptography import x509
 from sqlalchemy import func, literal, select, union_all
 
-from audit.models import AuthorityStatus, Effect
 from audit.tables import AuthorityStatusRow, LedgerCheckpointRow, LedgerEntryRow
 from core.database import now, reading
 from core.settings import Settings, get_settings
@@ -180,7 +179,7 @@ def _leases() -> list[Lease]:
 
 
 def _withdrawals() -> Depth:
-    ids = unsettled() if _any_ended() else []
+    ids = unsettled()
     if not ids:
         return Depth()
     latest = (
@@ -190,16 +189,6 @@ def _withdrawals() -> Depth:
     )
     with reading() as session:
         return _depth(len(ids), min(session.scalars(latest), default=None))
-
-
-def _any_ended() -> bool:
-    """Whether any authority ever ended or took something back: while none did the question is not asked."""
-    over = AuthorityStatusRow.status.in_([AuthorityStatus.REVOKED.value, AuthorityStatus.EXPIRED.value])
-    with reading() as session:
-        found = select(AuthorityStatusRow.authority_id).where(
-            over | (AuthorityStatusRow.effect == Effect.RECALL.value)
-        )
-        return session.scalar(found.limit(1)) is not None
 
 
 def report_file(settings: Settings) -> Path:

@@ -295,11 +295,10 @@ def _delete_unless_released(render_id: str, stored: StoredBlob) -> None:
             row = session.get(RenderRow, render_id)
             mine = row is not None and row.published_sha256 == stored.sha256
             mine = mine or session.get(AssetRow, stored.sha256) is not None
+        if not mine:
+            blobs().delete(stored.sha256, AssetRole.PUBLISHED)
     except Exception:
-        log.exception("could not ask whether the release was recorded: %s", render_id)
-        return
-    if not mine:
-        blobs().delete(stored.sha256, AssetRole.PUBLISHED)
+        log.exception("a published file could not be taken back: %s", render_id)
 
 
 def _give_back(taken: Claim, error: GreenroomError) -> None:

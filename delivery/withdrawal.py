@@ -94,6 +94,8 @@ def unsettled(*, limit: int = 100) -> list[str]:
     Their message was lost with the broker; the sweeper sends it again.
     """
     ended = AuthorityStatusRow.status.in_([AuthorityStatus.REVOKED.value, AuthorityStatus.EXPIRED.value])
+    if not any_ended():
+        return []  # where nobody ever took anything back there is nothing to look for in a million renders
     newer = select(AuthorityRow.supersedes).where(AuthorityRow.supersedes.is_not(None))
     goes_on = and_(ended, AuthorityRow.id.not_in(newer), RenderRow.state.in_(_OPEN))
     still_out = and_(RenderRow.state == State.RELEASED, _released_before_a_recall())
@@ -111,6 +113,16 @@ def unsettled(*, limit: int = 100) -> list[str]:
     )
     with reading() as session:
         return list(session.scalars(query))
+
+
+def any_ended() -> bool:
+    """Whether any authority ever ended or took something back."""
+    over = AuthorityStatusRow.status.in_([AuthorityStatus.REVOKED.value, AuthorityStatus.EXPIRED.value])
+    found = select(AuthorityStatusRow.authority_id).where(
+        or_(over, AuthorityStatusRow.effect == Effect.RECALL.value)
+    )
+    with reading() as session:
+        return session.scalar(found.limit(1)) is not None
 
 
 def _released_before_a_recall() -> ColumnElement[bool]:

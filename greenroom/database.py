@@ -18,6 +18,7 @@ import review_ui.tables
 from audit.ledger.adoption import adopt
 from core.database import engine
 from core.errors import GreenroomError
+from core.secrets import keep_check
 from greenroom.rights import OWNER, grant
 from greenroom.schema import MIGRATIONS, standing
 from review_ui.seals import seal
@@ -62,6 +63,9 @@ def migrate() -> None:
                 session.flush()
         if connection.dialect.name == "postgresql":
             grant(connection)
+        with Session(connection) as session:
+            keep_check(session)
+            session.flush()
 
 
 def _check_may_migrate(connection: Connection) -> None:

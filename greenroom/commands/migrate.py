@@ -6,7 +6,6 @@ import argparse
 from typing import Any
 
 from greenroom.cli import command
-from greenroom.database import migrate
 from greenroom.output import Answer
 
 
@@ -15,5 +14,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(_args: argparse.Namespace) -> Answer:
+    from greenroom.database import migrate
+
     migrate()
     return Answer({"migrated": True}, "the database is at this program's version")

@@ -14,7 +14,9 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(_args: argparse.Namespace) -> Answer:
+    from delivery.machine import check_machine
     from greenroom.web import main
 
+    check_machine()
     main()
     return Answer({"stopped": True}, "")

@@ -22,10 +22,12 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Answer:
     from core.settings import get_settings
+    from delivery.machine import check_machine
     from delivery.parts import check_start
     from greenroom.worker import kinds_of, main
     from pipeline.states import RELEASE
 
+    check_machine()
     kinds = kinds_of(args.queues or get_settings().pipeline.kinds)
     if RELEASE.kind in kinds:
         for caution in check_start():

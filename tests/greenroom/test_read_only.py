@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select, text
 
 import core.database
+import core.engines
 from audit.ledger import sequence_pending
 from core.database import engine, transaction
 from core.settings import get_settings
@@ -38,7 +39,7 @@ sys.stdin.read()
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A migrated home with a brand, an account and an authority, where nobody waits long for a lock."""
     monkeypatch.setenv("GREENROOM_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(core.database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(core.engines, "BUSY_SECONDS", 0.1)
     get_settings.cache_clear()
     core.database._engine_for.cache_clear()
     migrate()
