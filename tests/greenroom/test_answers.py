@@ -22,12 +22,14 @@ from core.database import now
 from core.errors import GreenroomError, InputError, MediaError
 from core.gates import decide, load_gate_set
 from core.models import Finding, GateResult, Span, Verdict
+from core.settings import get_settings
 from core.weights import WeightState
 from delivery.models import Fault
 from greenroom.cli import COMMANDS, build_parser, main
 from greenroom.commands import analyze, render
 from greenroom.demo.report import Report
 from greenroom.output import Answer, print_answer, print_error, seconds
+from greenroom.status import Health
 from pipeline.analyze import document as analysis_of
 from pipeline.batch import BatchReport
 from pipeline.lists import RenderList
@@ -446,6 +448,32 @@ def test_weights_in_every_state(run: Callable[..., Any], words: str, name: str) 
     assert len(run(f"models {words}", {f"core.weights.{name}": states})[1]) == len(states)
 
 
+# --- the processes
+
+
+@pytest.mark.parametrize("ready", ["", " --ready"])
+def test_a_process_that_lives_or_not(run: Callable[..., Any], ready: str) -> None:
+    for alive, able, doing in product((True, False), (True, False), ("", "render.advance rnd_1")):
+        health = Health("worker-1", alive, able, "ok" if able else "broker_away", doing)
+        text, told, code = run(f"health worker-1{ready}", {"greenroom.status.health_of": health})
+        assert health.code in text and told["ready"] is able and told["doing"] == doing
+        assert code == int(not (able if ready else alive))
+
+
+def test_a_web_process_that_does_not_answer_is_not_running(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENROOM_WEB_PORT", "9")
+    get_settings.cache_clear()
+    text, told, code = run("health web", {})
+    get_settings.cache_clear()
+    assert (told["code"], code) == ("not_running", 1) and "not_running" in text
+
+
+def test_a_database_that_was_migrated(run: Callable[..., Any]) -> None:
+    assert run("migrate", {})[1:] == ({"migrated": True}, 0)
+
+
 # --- the demonstration, and errors
 
 
@@ -475,14 +503,22 @@ def test_errors_are_one_document(error: GreenroomError, capsys: pytest.CaptureFi
     assert captured.err.startswith("greenroom: ") and "None" not in captured.err
 
 
-# A new verb gets a test of its answers above, then its name here. `up` answers with nothing but that it stopped.
+# A new verb gets a test of its answers above, then its name here; or its file does, where it has one of its own. `up`
+# and the single processes answer with nothing but that they stopped.
+ELSEWHERE = {
+    "backup": "backup/test_damage.py", "restore": "backup/test_old_backup.py", "status": "test_status_command.py",
+    "ledger witness": "test_ledger_commands.py", "ledger prove": "test_ledger_commands.py",
+    "ledger check-proof": "test_ledger_commands.py", "ledger acknowledge": "test_ledger_commands.py",
+    "web": "test_drain.py", "worker": "test_processes.py", "relay": "test_processes.py",
+    "sequencer": "test_processes.py",
+}  # fmt: skip
 TESTED = {
     "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",
     "watermark embed", "watermark detect", "policy check", "persona list", "persona add", "authority show",
     "authority revoke", "authority suspend", "authority resume", "authority supersede", "link make", "link list",
     "link revoke", "campaign list", "campaign create", "campaign submit", "ledger verify", "pki init", "pki anchors",
     "pki rotate", "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
-    "user forget-factors", "models list", "models pull", "models verify", "demo", "up",
+    "user forget-factors", "models list", "models pull", "models verify", "demo", "up", "migrate", "health",
 }  # fmt: skip
 
 
@@ -494,7 +530,10 @@ def test_every_verb_has_its_answers_tested_here() -> None:
     verbs = actions(build_parser())
     found = {f"{verb} {name}" for verb, parser in verbs.items() for name in actions(parser)}
     found |= {verb for verb, parser in verbs.items() if not actions(parser)}
-    assert found == TESTED
+    assert found == TESTED | set(ELSEWHERE)
+    for verb, file in ELSEWHERE.items():
+        source = (Path(__file__).parent / file).read_text(encoding="utf-8")
+        assert all(f'"{word}"' in source for word in verb.split()), f"{verb} is not spoken of in {file}"
 
 
 def test_the_version_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,6 +84,7 @@ READS = {
     "analyze": "{video}",
     "authority show": "{authority}",
     "campaign list": "",
+    "health": "relay",
     "ledger verify": "",
     "ledger witness": "",
     "ledger prove": "led_absent",
@@ -104,7 +105,7 @@ READS = {
 }
 # They write to the database, or to the disk.
 WRITES = (
-    "backup|restore|ledger acknowledge|"
+    "backup|restore|ledger acknowledge|migrate|web|worker|relay|sequencer|"
     "demo|up|render|import|release|recall|review approve|review reject|link make|link revoke|watermark embed|"
     "persona add|authority suspend|authority resume|authority revoke|authority supersede|campaign create|"
     "campaign submit|"

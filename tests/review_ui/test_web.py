@@ -16,6 +16,7 @@ from review_ui.pages.signin import _local
 from review_ui.rendering import _data
 
 PUBLIC = {"/sign-in", "/recover", "/verify", "/v/{token}", "/v/{token}/video.mp4", "/api/v1/verify"}
+PUBLIC |= {"/metrics"}  # for this machine's programs: test_access.py
 
 
 @pytest.fixture

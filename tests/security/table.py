@@ -40,6 +40,7 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("POST", "/authorities/{authority_id}/withdraw"): Asks("audit", "form"),
     ("POST", "/api/v1/analyze_video"): Asks("view", "basic"),
     ("GET", "/api/v1/renders"): Asks("view", "basic"),
+    ("POST", "/api/v1/campaigns/{campaign_id}/recipients"): Asks("make", "basic"),
     ("GET", "/account"): Asks(OWN, "cookie"),
     ("POST", "/account/confirm"): Asks(OWN, "form"),
     ("POST", "/account/passkey/begin"): Asks(OWN, "form"),
@@ -58,6 +59,7 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("POST", "/recover"): Asks(PUBLIC, "nobody"),
     ("GET", "/health"): Asks(PUBLIC, "nobody"),
     ("GET", "/ready"): Asks(PUBLIC, "nobody"),
+    ("GET", "/metrics"): Asks(PUBLIC, "nobody"),  # this machine's programs, or a token: tests/review_ui/test_access.py
     ("GET", "/verify"): Asks(PUBLIC, "nobody"),
     ("POST", "/verify"): Asks(PUBLIC, "nobody"),
     ("GET", "/v/{token}"): Asks(PUBLIC, "nobody"),
