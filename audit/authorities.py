@@ -7,7 +7,7 @@ record here says what was agreed; whether a use is inside it is asked of ``polic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -23,9 +23,8 @@ from audit.authority_reading import (
     status_bytes,
     verify_authority_receipt,
 )
-from audit.errors import AuthorityNotGranted, RenderLimitReached
 from audit.events import Event
-from audit.ledger.entries import Entry, append, append_all, committed, timestamp
+from audit.ledger.entries import append, timestamp
 from audit.models import (
     Authority,
     AuthorityDocument,
@@ -35,10 +34,9 @@ from audit.models import (
     ProvenanceStatement,
     Scope,
 )
-from audit.tables import AuthorityRenderRow, AuthorityRow, AuthorityStatusRow
+from audit.tables import AuthorityRow, AuthorityStatusRow
 from core.canonical import canonical_json
-from core.covered import new_salt
-from core.database import hold, now, seize
+from core.database import now, seize
 from core.errors import Conflict, InputError
 from core.ids import new_id
 from core.tables import OutboxRow
@@ -46,13 +44,10 @@ from core.tables import OutboxRow
 __all__ = [
     "authorities_of",
     "authority_receipt",
-    "count_render",
-    "count_renders",
     "create_consent",
     "create_provenance_statement",
     "get_authority",
     "set_status",
-    "used_up",
     "verify_authority_receipt",
 ]
 
@@ -306,91 +301,6 @@ def _effect(wanted: AuthorityStatus, chosen: Effect | str | None, current: Autho
 def _tell(session: Session, authority_id: str) -> None:
     """The message that makes renders follow; it commits with the change."""
     session.add(OutboxRow(topic=AUTHORITY_CHANGED, payload={"authority_id": authority_id, "kind": "io"}))
-
-
-def count_render(session: Session, authority_id: str, render_id: str) -> int:
-    """Count one render against the authority, once; returns its ordinal (from 1), the same when repeated.
-
-    Raises:
-        AuthorityNotGranted: the authority is not granted, or superseded.
-        RenderLimitReached: ``max_renders`` is used up, or was never stated.
-    """
-    ordinals = count_renders(session, authority_id, [render_id])
-    if not ordinals:
-        raise used_up(session, authority_id)
-    return ordinals[0]
-
-
-def count_renders(session: Session, authority_id: str, render_ids: Sequence[str]) -> list[int]:
-    """Count renders against the authority, in their order, each once; their ordinals, the same when repeated.
-
-    The list ends where the allowance does: the renders past it are not counted, and may not be made. The count runs
-    over all versions of the record: a new version does not start a new allowance. The unique rows make it exact: of
-    two transactions that take the same ordinal, one commits.
-
-    Raises AuthorityNotGranted: the authority is not granted, or superseded.
-    """
-    record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
-    hold(session, fact_of(record_id or ""))
-    # Not the authority's own fact: others act under it meanwhile, and only the counting is one by one.
-    seize(session, f"count of {record_id}")
-    authority = get_authority(session, authority_id)
-    if authority.status is not AuthorityStatus.GRANTED or authority.superseded_by is not None:
-        state = "superseded" if authority.superseded_by else authority.status.value
-        raise AuthorityNotGranted(
-            f"the authority is {state}", where=authority_id, next_step="use the authority that is in force"
-        )
-    record_id, limit = authority.document.record_id, authority.scope.max_renders
-    known = _counted_before(session, record_id, render_ids)
-    ordinals: list[int] = []
-    rows: list[AuthorityRenderRow] = []
-    for render_id in render_ids:
-        ordinal = known.get(render_id, authority.renders_counted + len(rows) + 1)
-        if render_id not in known:
-            if limit is None or (isinstance(limit, int) and ordinal > limit):
-                break
-            rows.append(
-                AuthorityRenderRow(
-                    record_id=record_id,
-                    render_id=render_id,
-                    authority_id=authority_id,
-                    ordinal=ordinal,
-                    created_at=now(),
-                    salt=new_salt(),
-                )
-            )
-        ordinals.append(ordinal)
-    session.add_all(rows)
-    append_all(
-        session,
-        [
-            Entry(
-                Event.AUTHORITY_RENDER_COUNTED,
-                authority_id,
-                {"render_id": row.render_id, "ordinal": row.ordinal, "record_id": record_id},
-                committed(row),
-            )
-            for row in rows
-        ],
-    )
-    return ordinals
-
-
-def used_up(session: Session, authority_id: str) -> RenderLimitReached:
-    """What to say where a render was not counted."""
-    limit = get_authority(session, authority_id).scope.max_renders
-    return RenderLimitReached(
-        f"the authority allows {limit if limit is not None else 'no'} renders and all are used",
-        where=authority_id,
-        next_step="ask for a new consent with a higher number",
-    )
-
-
-def _counted_before(session: Session, record_id: str, render_ids: Sequence[str]) -> dict[str, int]:
-    rows = select(AuthorityRenderRow.render_id, AuthorityRenderRow.ordinal).where(
-        AuthorityRenderRow.record_id == record_id, AuthorityRenderRow.render_id.in_(render_ids)
-    )
-    return {row.render_id: row.ordinal for row in session.execute(rows)}
 
 
 def _add_status(

@@ -14,7 +14,7 @@ import logging
 import re
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -232,9 +232,9 @@ def blob_errors(store: type[Answer]) -> type[Answer]:
 
         return call
 
-    operations = ("put_file", "get_file", "exists", "size", "delete")
-    methods = {name: counted(name, getattr(store, name)) for name in operations}
-    return cast("type[Answer]", type(store.__name__, (store,), {"__doc__": store.__doc__, **methods}))
+    for operation in ("put_file", "get_file", "exists", "size", "delete"):
+        setattr(store, operation, counted(operation, getattr(store, operation)))
+    return store
 
 
 def page() -> bytes:

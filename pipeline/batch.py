@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError as DuplicateRow
 
-from audit.authorities import count_renders, used_up
+from audit.allowance import count_renders, used_up
 from audit.standing import authority_standing
 from core.database import reading, transaction
 from core.errors import GreenroomError, InputError

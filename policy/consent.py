@@ -25,7 +25,7 @@ _CITATION = "Trust step 1: an authority covers this use"
 def covers(authority: Authority, use: Use) -> ScopeDecision:
     """Hold a use against an authority: block when any limit is crossed, review when a topic is unsure.
 
-    It does not count the render (``audit.authorities.count_render`` does, exactly), and does not fetch a
+    It does not count the render (``audit.allowance.count_render`` does, exactly), and does not fetch a
     newer state: read the authority in the transaction that acts on the answer.
     """
     findings = tuple(

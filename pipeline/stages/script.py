@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from audit.authorities import count_render
+from audit.allowance import count_render
 from audit.models import Authority
 from audit.standing import authority_standing
 from core.database import Base, reading

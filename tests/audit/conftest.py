@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from audit import approvals, authorities, receipts
+from audit import allowance, approvals, authorities, receipts
 from audit.ledger import Event, append
 from audit.models import Authority, Consent, ProvenanceStatement, Scope
 from core.database import transaction
@@ -119,7 +119,7 @@ def record(brand: str, make_authority: Callable[..., Authority]) -> Record:
     with transaction() as session:
         authorities.set_status(session, authority.id, "suspended", "a synthetic reason", "usr_test")
         authorities.set_status(session, authority.id, "granted", "the reason is gone", "usr_test")
-        authorities.count_render(session, authority.id, new_id("rnd"))
+        allowance.count_render(session, authority.id, new_id("rnd"))
         receipt = receipts.issue(session, essence=ESSENCE, decision=decision(), gate_set_sha256=GATE_SET)
         approval = approvals.record(
             session,

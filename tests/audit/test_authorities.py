@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
 
-from audit import authorities
+from audit import allowance, authorities
 from audit.errors import AuthorityNotGranted, ForgedAuthority, Immutable, RenderLimitReached
 from audit.models import Authority, AuthorityStatus, Consent, Effect, Scope
 from audit.tables import AuthorityRenderRow, AuthorityRow
@@ -133,18 +133,18 @@ def test_a_render_is_counted_once_and_the_limit_holds(make_authority: Make) -> N
     authority = make_authority(max_renders=2)
     render = new_id("rnd")
     with transaction() as session:
-        assert authorities.count_render(session, authority.id, render) == 1
-        assert authorities.count_render(session, authority.id, render) == 1
-        assert authorities.count_render(session, authority.id, new_id("rnd")) == 2
+        assert allowance.count_render(session, authority.id, render) == 1
+        assert allowance.count_render(session, authority.id, render) == 1
+        assert allowance.count_render(session, authority.id, new_id("rnd")) == 2
     with transaction() as session, pytest.raises(RenderLimitReached):
-        authorities.count_render(session, authority.id, new_id("rnd"))
+        allowance.count_render(session, authority.id, new_id("rnd"))
     assert read(authority.id).renders_counted == 2
 
 
 def test_a_render_that_rolls_back_is_not_counted(make_authority: Make) -> None:
     authority = make_authority(max_renders=1)
     with pytest.raises(RuntimeError), transaction() as session:
-        authorities.count_render(session, authority.id, new_id("rnd"))
+        allowance.count_render(session, authority.id, new_id("rnd"))
         raise RuntimeError("the stage failed")
     assert read(authority.id).renders_counted == 0
 
@@ -152,16 +152,16 @@ def test_a_render_that_rolls_back_is_not_counted(make_authority: Make) -> None:
 def test_a_new_version_does_not_start_a_new_allowance(make_authority: Make) -> None:
     first = make_authority(max_renders=1)
     with transaction() as session:
-        authorities.count_render(session, first.id, new_id("rnd"))
+        allowance.count_render(session, first.id, new_id("rnd"))
     second = make_authority(persona_id=first.document.persona_id, supersedes=first.id, max_renders=1)
     with transaction() as session, pytest.raises(RenderLimitReached):
-        authorities.count_render(session, second.id, new_id("rnd"))
+        allowance.count_render(session, second.id, new_id("rnd"))
 
 
 def test_a_limit_that_was_never_stated_allows_nothing(make_authority: Make) -> None:
     authority = make_authority(max_renders=None)
     with transaction() as session, pytest.raises(RenderLimitReached):
-        authorities.count_render(session, authority.id, new_id("rnd"))
+        allowance.count_render(session, authority.id, new_id("rnd"))
 
 
 @pytest.mark.parametrize("status", ["suspended", "revoked", "expired"])
@@ -172,14 +172,14 @@ def test_nothing_is_counted_against_an_authority_that_is_not_granted(
     with transaction() as session:
         authorities.set_status(session, authority.id, status, "a synthetic reason", "usr_legal")
     with transaction() as session, pytest.raises(AuthorityNotGranted, match=status):
-        authorities.count_render(session, authority.id, new_id("rnd"))
+        allowance.count_render(session, authority.id, new_id("rnd"))
 
 
 def test_nothing_is_counted_against_a_superseded_version(make_authority: Make) -> None:
     first = make_authority()
     make_authority(persona_id=first.document.persona_id, supersedes=first.id)
     with transaction() as session, pytest.raises(AuthorityNotGranted, match="superseded"):
-        authorities.count_render(session, first.id, new_id("rnd"))
+        allowance.count_render(session, first.id, new_id("rnd"))
 
 
 def test_the_count_is_exact_when_many_workers_count_at_once(make_authority: Make) -> None:
@@ -193,7 +193,7 @@ def test_the_count_is_exact_when_many_workers_count_at_once(make_authority: Make
         for _ in range(4):
             try:
                 with transaction() as session:
-                    counted.append(authorities.count_render(session, authority.id, new_id("rnd")))
+                    counted.append(allowance.count_render(session, authority.id, new_id("rnd")))
             except RenderLimitReached as error:
                 refused.append(error.code)
 
@@ -243,7 +243,7 @@ def test_an_authority_changed_behind_our_back_is_not_read(make_authority: Make, 
 def test_rows_of_the_record_cannot_be_edited_or_deleted(make_authority: Make) -> None:
     authority = make_authority()
     with transaction() as session:
-        authorities.count_render(session, authority.id, new_id("rnd"))
+        allowance.count_render(session, authority.id, new_id("rnd"))
     with pytest.raises(Immutable), transaction() as session:
         session.get_one(AuthorityRow, authority.id).version = 3
     with pytest.raises(Immutable), transaction() as session:

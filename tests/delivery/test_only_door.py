@@ -39,7 +39,9 @@ MAY: dict[str, set[str]] = {
     "pipeline/outbox.py": {"update"},
     "pipeline/shift.py": {"update"},  # frees a lease
     "delivery/withdrawal.py": {"update"},
-    "greenroom/backup/load.py": {"unguards"},  # an empty database gets its rows back, released ones among them
+    "greenroom/backup/load.py": {
+        "unguards"
+    },  # an empty database gets its rows back, released ones among them
     "greenroom/demo/report.py": {"dictionary"},  # what the demonstration prints
     "greenroom/migrations/versions/0002_what_the_doors_read.py": {"sql", "vouches"},
     "greenroom/migrations/versions/0003_many_machines.py": {"sql"},

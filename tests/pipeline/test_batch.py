@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 import pipeline.batch
-from audit.authorities import count_renders
+from audit.allowance import count_renders
 from audit.errors import LedgerInconsistent
 from audit.events import Event
 from audit.tables import AuthorityRenderRow

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from audit.authorities import count_render
+from audit.allowance import count_render
 from audit.errors import RenderLimitReached
 from audit.events import Event
 from audit.tables import AuthorityRenderRow

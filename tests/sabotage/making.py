@@ -11,9 +11,10 @@ USES, SCRIPT, INTAKE, RUNNER = (
     "pipeline/runner.py",
 )
 EXAMINE, INSPECT = "pipeline/stages/examine.py", "pipeline/stages/inspect.py"
-CONSENT, AUTHORITIES, READING, STANDING = (
+CONSENT, AUTHORITIES, ALLOWANCE, READING, STANDING = (
     "policy/consent.py",
     "audit/authorities.py",
+    "audit/allowance.py",
     "audit/authority_reading.py",
     "audit/standing.py",
 )
@@ -58,11 +59,11 @@ MAKING: tuple[Sabotage, ...] = (
         "consent:topics_are_matched_by_rules_and_an_unsure_match_goes_to_a_person"),
     off("1", "personal fields", CONSENT, "if not _listed(field, scope.personal_fields):", "if False:",
         "intake:a_use_that_is_not_covered_is_blocked_with_the_reason"),
-    off("1", "the number of renders", AUTHORITIES,
-        "if limit is None or (isinstance(limit, int) and authority.renders_counted >= limit):", "if False:",
+    off("1", "the number of renders", ALLOWANCE,
+        "if limit is None or (isinstance(limit, int) and ordinal > limit):", "if False:",
         "authorities:a_render_is_counted_once_and_the_limit_holds",
         "intake:the_renders_of_an_authority_are_counted_to_the_last"),
-    off("1", "nothing is counted against an authority that is not granted", AUTHORITIES,
+    off("1", "nothing is counted against an authority that is not granted", ALLOWANCE,
         "if authority.status is not AuthorityStatus.GRANTED or authority.superseded_by is not None:", "if False:",
         "authorities:nothing_is_counted_against_an_authority_that_is_not_granted",
         "authorities:nothing_is_counted_against_a_superseded_version"),
@@ -73,7 +74,8 @@ MAKING: tuple[Sabotage, ...] = (
         "if current.superseded_by is not None:", "if False:",
         "withdrawal:a_superseded_version_does_not_change_and_names_the_one_in_force"),
     off("1", "signature of an authority", READING,
-        "if not keys.verify(keys.RECEIPTS, signature, canonical_json(row.document)):", "if False:",
+        "    if not keys.verify(keys.RECEIPTS, signature, data):\n        raise ForgedAuthority(\"the authority is not",
+        "    if False:\n        raise ForgedAuthority(\"the authority is not",
         "release_authority:release_refuses_an_authority_that_was_changed",
         "authorities:an_authority_changed_behind_our_back_is_not_read"),
     off("1", "signature of a status", READING,
@@ -170,7 +172,7 @@ MAKING: tuple[Sabotage, ...] = (
         "if media_boxes(out) != media_boxes(sealed):", "if False:",
         "credential:a_published_file_with_other_media_bytes_is_deleted"),
     off("9", "stored bytes are those that were stored", BLOBS,
-        "if digest_file_once(path) != sha256:", "if False:",
+        "right = digest_file_once(path) == sha256", "right = path.exists()",
         "blobs:bytes_that_changed_behind_the_store_are_never_handed_out",
         "runner:the_sealed_bytes_are_the_examined_ones",
         "links:bytes_that_changed_on_disk_are_not_served"),

@@ -30,7 +30,7 @@ RECORD: tuple[Sabotage, ...] = (
         "if kept is not None and body is not None and body != kept:", "if False:",
         "verify_ledger:an_entry_rewritten_with_its_body_is_named"),
     off("ledger", "the entry commits to the rows", "audit/ledger/entries.py",
-        'stated["rows"] = {row_name(row): commitment(row) for row in rows}', 'stated["rows"] = {}',
+        "return {row_name(row): commitment(row) for row in rows}", "return {}",
         "life:a_move_is_a_state_an_entry_and_a_message"),
     off("ledger", "a move is written down", "pipeline/life.py",
         "        way.event,\n        row.id,", "        Event.STATE_CHANGED,\n        row.id,",

@@ -76,8 +76,7 @@ REVIEWING: tuple[Sabotage, ...] = (
         "review:a_decision_that_was_taken_away_is_missed",
         "release:release_refuses_when_a_rejection_was_taken_away"),
     off("11", "a signature by a key of this installation", "audit/keys.py",
-        "    if key is None:\n        return False\n    try:\n        key.verify(bytes.fromhex(signature.value), data)",
-        "    if key is None:\n        return True\n    try:\n        key.verify(bytes.fromhex(signature.value), data)",
-        "review:a_decision_of_another_installation_is_none",
+        "        return False\n    try:\n        return signed_by(key, bytes.fromhex(signature.value), data)",
+        "        return True\n    try:\n        return signed_by(key, bytes.fromhex(signature.value), data)",
         "keys:changed_data_a_changed_signature_and_an_unknown_key_are_refused"),
 )  # fmt: skip

@@ -59,7 +59,9 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("POST", "/recover"): Asks(PUBLIC, "nobody"),
     ("GET", "/health"): Asks(PUBLIC, "nobody"),
     ("GET", "/ready"): Asks(PUBLIC, "nobody"),
-    ("GET", "/metrics"): Asks(PUBLIC, "nobody"),  # this machine's programs, or a token: tests/review_ui/test_access.py
+    ("GET", "/metrics"): Asks(
+        PUBLIC, "nobody"
+    ),  # this machine's programs, or a token: tests/review_ui/test_access.py
     ("GET", "/verify"): Asks(PUBLIC, "nobody"),
     ("POST", "/verify"): Asks(PUBLIC, "nobody"),
     ("GET", "/v/{token}"): Asks(PUBLIC, "nobody"),

@@ -19,7 +19,8 @@ import core.database
 import core.engines
 import delivery.release
 import pipeline.review
-from audit.authorities import count_render, set_status
+from audit.allowance import count_render
+from audit.authorities import set_status
 from audit.errors import RenderLimitReached
 from audit.models import Effect
 from audit.tables import AuthorityRenderRow
