@@ -23,6 +23,7 @@ NOT_BENCHMARKS = {
     "render_scripts",
     "served",
     "databases",
+    "workers",
 }
 RESULTS = HERE / "results"
 
