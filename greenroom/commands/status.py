@@ -107,12 +107,10 @@ def _lines(found: Overview) -> list[str]:
         word = f"{lease.left:.0f} s left" if lease.left >= 0 else f"over for {-lease.left:.0f} s"
         lines.append(f"lease       {lease.owner} on {lease.render_id} ({lease.state}), {word}")
     if found.checkpoint is not None:
-        lines.append(
-            f"checkpoint  {found.checkpoint.size:>8}{_age(', signed before ', found.checkpoint.age)}"
-        )
+        lines.append(f"checkpoint  {found.checkpoint.size:>8}{_age(', signed ', found.checkpoint.age)} ago")
     if found.verified is not None:
         word = "agreed" if found.verified.good else "DID NOT AGREE"
-        lines.append(f"verified    {word}{_age(', before ', found.verified.age)}")
+        lines.append(f"verified    {word}{_age(', ', found.verified.age)} ago")
     lines += [f"certificate {name}{_age(', ends in ', left)}" for name, left in found.certificates.items()]
     return lines
 
