@@ -28,7 +28,7 @@ from sqlalchemy import Connection, CursorResult, DateTime, Engine, MetaData, Typ
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import JSON
 
@@ -225,7 +225,7 @@ class Exclusive:
             return True
         try:
             self._connection.execute(text("SELECT 1"))
-        except (DatabaseBusy, DBAPIError):
+        except (DatabaseBusy, SQLAlchemyError):
             return False
         return True
 
@@ -244,7 +244,7 @@ def _let_go(connection: Connection, name: str) -> None:
         connection.execute(
             text("SELECT pg_advisory_unlock(:number)"), {"number": _number(f"exclusive:{name}")}
         )
-    except (DatabaseBusy, DBAPIError):
+    except (DatabaseBusy, SQLAlchemyError):
         connection.invalidate()
 
 

@@ -8,6 +8,7 @@ unknown gate, another version or an abstain never pass.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -89,6 +90,12 @@ class GateSet(BaseModel):
     def sha256(self) -> str:
         """Hash of the whole document, as canonical JSON."""
         return digest_json(self.model_dump(mode="json"))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> GateSet:
+        """As pydantic's; a copy with other gates has another hash."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("sha256", None)
+        return copy
 
     def required(self, *, with_brief: bool = True) -> list[str]:
         """Names whose receipts a release needs."""

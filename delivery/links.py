@@ -7,6 +7,7 @@ from pathlib import Path
 
 from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import select
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
@@ -121,7 +122,7 @@ def _behind(session: Session, token: str) -> RenderRow:
     try:
         row = session.get(LinkRow, content[0])
         render = session.get(RenderRow, row.render_id) if row is not None else None
-    except ValueError as error:  # a column that holds no date
+    except (ValueError, DataError) as error:  # a column that holds no date
         raise _gone() from error
     if row is None or render is None or row.brand_id != render.brand_id or _signed(row) != content:
         raise _gone()

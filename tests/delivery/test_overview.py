@@ -103,6 +103,7 @@ def test_the_last_answer_of_a_verification_is_read_from_the_timers_file(world: W
     assert overview().verified is None and "verified" in overview().failed
 
 
+@pytest.mark.only("sqlite")  # for a shared database they are made before
 def test_certificates_that_are_here_have_an_end_and_none_is_made_by_looking(world: World):
     assert overview().certificates == {} and not (world.home / "keys" / "pki").exists()
     init_pki(pki_folder())

@@ -170,6 +170,9 @@ SEAMS: dict[str, tuple[Callable[[], Callable[..., Any]], bool]] = {
 }
 
 
+@pytest.mark.only(
+    "sqlite"
+)  # PostgreSQL copies no database that is in use; processes that are killed: tests/faults
 @pytest.mark.parametrize("seam", SEAMS)
 def test_a_release_that_is_killed_is_done_by_the_next_worker(world: World, waiting: RenderRow, seam: str):
     original, before = SEAMS[seam]

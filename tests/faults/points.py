@@ -31,7 +31,7 @@ STAGE_POINTS = tuple(f"{stage.name} {seam}" for stage in WORKED for seam in seam
 WORK_POINTS = tuple(f"{stage.name} works" for stage in WORKED)  # a render that is its worker's end dies here
 RELEASE_POINTS = tuple(f"release {seam}" for seam in seams.RELEASE)
 RELAY_POINTS = ("relay sends", "relay sent")
-SEQUENCER_POINTS = tuple(f"sequencer {step}" for step in ("positions", "tiles", "checkpoint", "remembered"))
+SEQUENCER_POINTS = tuple(f"sequencer {step}" for step in ("positions", "signed", "remembered", "checkpoint"))
 INTAKE_POINTS = ("intake asked", "intake inside", "intake done")
 APPROVAL_POINTS = ("approval asked", "approval inside", "approval done")
 """Of what a person sends: before it is done, in its transaction with everything written, and before the answer."""

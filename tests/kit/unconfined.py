@@ -15,6 +15,7 @@ import numpy as np
 
 import core.media.confined
 import provenance.reader
+import provenance.reader_child
 from core.media import child_jobs
 from core.media.confined import Message
 from core.media.wire import Refused, Wire
@@ -30,7 +31,9 @@ def unconfined() -> AbstractContextManager[None]:
     """Readings of files without a process for each, for the length of the block."""
     here = _Here()
     return standing_in(
-        (core.media.confined.converse, here.converse), (provenance.reader.read_raw, here.read_raw)
+        (core.media.confined.converse, here.converse),
+        (provenance.reader.read_raw, here.read_raw),
+        (provenance.reader_child.lock, here.unlocked),  # the walls would stand around this process, for good
     )
 
 
@@ -50,6 +53,10 @@ class _Here:
         self._converse, self._read_raw = core.media.confined.converse, provenance.reader.read_raw
         # An object's bound method is made anew each time it is asked for: the double must be one object.
         self.converse, self.read_raw = self._converse_here, self._read_raw_here
+        self.unlocked = self._unlocked
+
+    def _unlocked(self) -> frozenset[str]:
+        return frozenset()
 
     def _converse_here(
         self, job: str, path: Path, limits: MediaSettings | None = None, **extra: Any

@@ -211,7 +211,7 @@ def test_memory_holds_one_chunk(world: World):
 
     def look(report: BatchReport) -> None:
         gc.collect()
-        held.append(sum(isinstance(one, RenderRow) for one in gc.get_objects()))
+        held.append(sum(type(one) is RenderRow for one in gc.get_objects()))
         assert read == report.rows
 
     send(world, lines(), progress=look)
