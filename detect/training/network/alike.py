@@ -1,6 +1,6 @@
 """What happens to a picture on its way, drawn once for a real face and its forgery, so that neither is betrayed by it.
 
-Rescaling, blur, low light, noise (the same field for both), JPEG or H.264.
+Rescaling, blur, low light, noise (the same field for both), JPEG or H.264, whose picture may follow others.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Way:
     codec: str = ""
     level: int = 0
     seed: int = 0
+    frames: int = 1  # of H.264: the picture is the last of a short, drifting film
 
     def numbers(self) -> tuple[float, ...]:
         """What the shortcut control predicts the label from."""
@@ -44,8 +45,8 @@ JPEG60 = Way(codec="jpeg", level=60)
 CRF35 = Way(codec="h264", level=35)
 
 
-def draw(rng: np.random.Generator, *, heavy: bool = False) -> Way:
-    """A way for a pair; ``heavy`` for whole generated faces, whose photographers differ."""
+def draw(rng: np.random.Generator, *, heavy: bool = False, films: float = 0.0) -> Way:
+    """A way for a pair; ``heavy`` for whole generated faces, whose photographers differ; ``films``: share of films."""
     codec = str(rng.choice(np.array(["", "jpeg", "h264"]), p=[0.0, 0.5, 0.5] if heavy else [0.25, 0.3, 0.45]))
     level = int(rng.integers(25, 90) if heavy else rng.integers(40, 98)) if codec == "jpeg" else 0
     if codec == "h264":
@@ -61,6 +62,7 @@ def draw(rng: np.random.Generator, *, heavy: bool = False) -> Way:
         codec=codec,
         level=level,
         seed=int(rng.integers(1 << 30)),
+        frames=int(rng.integers(2, 4)) if codec == "h264" and rng.random() < films else 1,
     )
 
 
@@ -80,5 +82,19 @@ def travel(image: Image, points: Points, way: Way) -> tuple[Image, Points]:
         _, packed = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, way.level])
         out = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
     elif way.codec == "h264":
-        out = encoded([out], 25, way.level)[0]
+        out = encoded(film(out, way), 25, way.level)[-1]
     return out, points
+
+
+def film(image: Image, way: Way) -> list[Image]:
+    """``image`` at the end of ``way.frames`` pictures that drift towards it: what a codec predicts it from."""
+    rng = np.random.default_rng(way.seed)
+    shift, growth = rng.normal(0, 1.2, 2), rng.normal(0, 0.004)
+    height, width = image.shape[:2]
+    out = []
+    for back in range(way.frames - 1, 0, -1):
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 0, 1 + growth * back)
+        matrix[:, 2] += shift * back
+        moved = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+        out.append(np.asarray(moved, np.uint8))
+    return [*out, image]

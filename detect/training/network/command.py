@@ -1,4 +1,4 @@
-"""Verbs of ``python -m detect.training.network``, in order: build, then fit or store and learn, score, ship."""
+"""Verbs of ``python -m detect.training.network``, in order: build, redraw and fit (or store and learn), score, ship."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def main() -> int:
     """Exit 0 when the verb's work is done, 1 when a further call must go on with it."""
     parser = argparse.ArgumentParser(prog="python -m detect.training.network", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in ("build", "fit", "store", "learn", "score", "ship"):
+    for verb in ("build", "redraw", "fit", "store", "learn", "score", "ship"):
         one = verbs.add_parser(verb)
         one.add_argument("--media", type=Path, required=True)
         one.add_argument("--cache", type=Path, required=True, help="crops, checkpoints and scores")
@@ -34,10 +34,18 @@ def main() -> int:
             one.add_argument("--network", choices=("lite", "xception"), default="lite")
         if verb == "score":
             one.add_argument("--part", choices=("test", "unseen", "calibrate"), required=True)
+        if verb == "score":
+            one.add_argument("--also", type=Path, help="a second lite checkpoint: the mean of both is scored")
         if verb == "ship":
+            one.add_argument(
+                "--union",
+                action="store_true",
+                help="figures of network and trees together; writes them alone",
+            )
             one.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    work = {"build": _build, "fit": _fit, "store": _store, "learn": _learn, "score": _score, "ship": _ship}
+    work = {"build": _build, "redraw": _redraw, "fit": _fit, "store": _store, "learn": _learn}
+    work |= {"score": _score, "ship": _ship}
     return 0 if work[arguments.verb](arguments) else 1
 
 
@@ -49,12 +57,24 @@ def _build(a: argparse.Namespace) -> bool:
     )
 
 
+def _redraw(a: argparse.Namespace) -> bool:
+    from detect.training.network.crops import load
+    from detect.training.network.regenerate import redraw
+
+    redraw(load(a.media, a.cache / "crops"), a.cache / "redrawn.npz")
+    return True
+
+
 def _fit(a: argparse.Namespace) -> bool:
+    from detect.training.network import regenerate
     from detect.training.network.crops import load
     from detect.training.network.fit import fit
 
     faces = load(a.media, a.cache / "crops")
-    return fit(faces, a.cache, a.network, steps=a.steps, seconds=a.seconds, seed=a.seed, cool=a.cool)
+    redrawn = regenerate.read(a.cache / "redrawn.npz")
+    return fit(
+        faces, a.cache, a.network, steps=a.steps, seconds=a.seconds, seed=a.seed, cool=a.cool, redrawn=redrawn
+    )
 
 
 def _store(a: argparse.Namespace) -> bool:
@@ -89,6 +109,8 @@ def _score(a: argparse.Namespace) -> bool:
         plain = {"slope": 1.0, "offset": 0.0, "farthest": 1e9}
         serve.write(net, served, plain, (np.zeros(FEATURES), np.ones(FEATURES)))
         network = FaceNetwork(served)
+    if a.also is not None:
+        network = measure.Both([network, measure.Reference(read(a.also))])
     return measure.score(
         load(a.media, a.cache / "crops"),
         network,
@@ -109,14 +131,14 @@ def _ship(a: argparse.Namespace) -> bool:
 
     faces = load(a.media, a.cache / "crops")
     scores = a.cache / ("scores" if a.network == "lite" else f"scores-{a.network}")
-    table = figures.figures(faces, scores, a.media)
+    table = figures.figures(faces, scores, a.media, union=a.union)
     facts, clips = figures.calibration(faces, scores)
     table["ships"] = figures.ships(table) and a.network == "lite"  # only lite has a served form
     (a.cache / "figures.json").write_text(
         json.dumps(table | {"facts": facts}, indent=1) + "\n", encoding="utf-8"
     )
     sys.stderr.write(json.dumps(table, indent=1) + "\n")
-    if not table["ships"]:
+    if not table["ships"] or a.union:  # a union's gate runs two models: its weights are not written by a rule
         return True
     path = a.out / "authenticity-network.safetensors"
     serve.write(read(a.cache / f"{a.network}.pt", a.network), path, facts, clips)

@@ -15,10 +15,14 @@ from detect.training.network.measure import Columns, auc, by_clip, compared, pic
 FORGED = ("self_blend", "alpha_swap", "poisson_mouth", "poisson_swap")
 
 
-def figures(faces: Faces, scores: Path, media: Path) -> dict[str, Any]:
-    """Everything that the card says about people and engines that neither model saw."""
+def figures(faces: Faces, scores: Path, media: Path, *, union: bool = False) -> dict[str, Any]:
+    """Everything that the card says about people and engines that neither model saw; ``union``: of both models."""
     test, unseen = by_clip(faces, read(scores, "test")), by_clip(faces, read(scores, "unseen"))
     out: dict[str, Any] = {}
+    if union:
+        weights = out["union"] = joined(by_clip(faces, read(scores, "calibrate")))
+        for lines in (test, unseen):
+            lines["network"] = weights[0] * lines["network"] + weights[1] * lines["trees"] + weights[2]
     for way in ("clean", "jpeg60", "crf35"):
         real = pick(test, (test["kind"] == "camera") & (test["way"] == way))
         for kind in FORGED:
@@ -50,11 +54,30 @@ def figures(faces: Faces, scores: Path, media: Path) -> dict[str, Any]:
     out["engines against their own source"] = _engine_pairs(faces, unseen)
     out["false alarms at .5, camera clips"] = {
         way: _alarms(
-            pick(test, (test["kind"] == "camera") & (test["way"] == way) & test["moving"]), scores, faces
+            pick(test, (test["kind"] == "camera") & (test["way"] == way) & test["moving"]),
+            scores,
+            faces,
+            union,
         )
         for way in ("clean", "jpeg60", "crf35")
     }
     return out
+
+
+def joined(lines: Columns) -> tuple[float, float, float]:
+    """Weights of the network's and the trees' log odds and an offset, of the second part; each kind counts alike."""
+    from sklearn.linear_model import LogisticRegression
+
+    lines = pick(lines, ~np.isin(lines["kind"], ["poisson_mouth", "poisson_swap"]))
+    fake = lines["kind"] != "camera"
+    kinds, which, counts = np.unique(lines["kind"], return_inverse=True, return_counts=True)
+    weight = np.where(fake, 1 / (counts[which] * (len(kinds) - 1)), 1 / (~fake).sum()) * len(fake) / 2
+    values = np.c_[lines["network"], lines["trees"]]
+    model = LogisticRegression().fit(values, fake, sample_weight=weight)
+    scale = LogisticRegression(class_weight="balanced").fit(model.decision_function(values)[:, None], fake)
+    slope, offset = float(scale.coef_[0, 0]), float(scale.intercept_[0])
+    first, second = (slope * float(value) for value in model.coef_[0])
+    return first, second, slope * float(model.intercept_[0]) + offset
 
 
 def _engine_pairs(faces: Faces, unseen: Columns) -> dict[str, Any]:
@@ -117,9 +140,12 @@ def calibration(faces: Faces, scores: Path) -> tuple[dict[str, float], tuple[NDA
     return facts, (centre, spread)
 
 
-def _alarms(real: Columns, scores: Path, faces: Faces) -> dict[str, Any]:
+def _alarms(real: Columns, scores: Path, faces: Faces, union: bool) -> dict[str, Any]:
     facts, _ = calibration(faces, scores)
-    high = 1 / (1 + np.exp(-(facts["slope"] * real["network"] + facts["offset"]))) >= 0.55
+    slope, offset = (
+        (1.0, 0.0) if union else (facts["slope"], facts["offset"])
+    )  # a union is calibrated already
+    high = 1 / (1 + np.exp(-(slope * real["network"] + offset))) >= 0.55
     return {"flagged": int(high.sum()), "n": len(high)}
 
 

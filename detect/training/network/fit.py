@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
@@ -26,7 +28,7 @@ from detect.training.network.pairs import Pairs, tensor
 
 RATES = {"trunk": 4e-4, "head": 1e-3}  # Xception has no head of its own: all of it learns as a head does
 DECAY, WARM, AVERAGE = 0.02, 60, 0.998
-BATCH = {"cpu": (16, 1), "cuda": (96, 2)}  # pairs of pictures, windows of each
+BATCH = {"cpu": (16, 1), "cuda": (64, 3)}  # pairs of pictures, windows of each
 SAVE = 200  # steps
 
 
@@ -39,12 +41,13 @@ def fit(
     seconds: float,
     seed: int = 1,
     cool: bool = False,
+    redrawn: dict[int, NDArray[np.uint8]] | None = None,
     watch: Callable[[dict[str, torch.Tensor], int], None] | None = None,
 ) -> bool:
     """Go on from ``folder``'s checkpoint for at most ``seconds``; True once ``steps`` steps are done.
 
     ``cool``: the rates fall to their end within ``seconds``, for a last call that has no time for all steps. ``watch``
-    is given the averaged weights at each save.
+    is given the averaged weights at each save. ``redrawn``: see :mod:`regenerate`.
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1 and not torch.distributed.is_initialized():
@@ -63,7 +66,7 @@ def fit(
         optimiser.load_state_dict(saved["optimiser"])
         average, step = saved["average"], saved["step"]
         loss_mean.fill_(saved["loss"])
-    batches = _batches(faces, seed * 1000 + rank, range(step, steps), device.type)
+    batches = _batches(faces, seed * 1000 + rank, range(step, steps), device.type, redrawn)
     started = time.monotonic()
     for views, labels in batches:
         done = max(step / steps, (time.monotonic() - started) / seconds if cool else 0.0)
@@ -109,11 +112,13 @@ def _optimiser(net: nn.Module, name: str) -> torch.optim.Optimizer:
     return torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=DECAY)
 
 
-def _batches(faces: Faces, seed: int, numbers: range, device: str) -> Any:
+def _batches(
+    faces: Faces, seed: int, numbers: range, device: str, redrawn: dict[int, NDArray[np.uint8]] | None
+) -> Any:
     """The batches of these numbers, made beside the training."""
     pairs, looks = BATCH[device]
     return torch.utils.data.DataLoader(
-        Pairs(faces, seed, pairs=pairs, looks=looks),
+        Pairs(faces, seed, pairs=pairs, looks=looks, redrawn=redrawn),
         batch_size=None,
         sampler=numbers,
         num_workers=(os.cpu_count() or 2) - 1 if device == "cuda" else 1,

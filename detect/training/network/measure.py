@@ -43,6 +43,21 @@ class Reference:
         return logits.numpy().mean(axis=0), features.numpy().mean(axis=0)
 
 
+class Both:
+    """Several networks as one: the mean of their log odds, their features side by side."""
+
+    def __init__(self, networks: list[Looks]) -> None:
+        self._networks = networks
+
+    def look(self, crop: Image, points: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Logits whose log odds are the mean of the networks' own."""
+        every = [network.look(crop, points) for network in self._networks]
+        logits = np.stack([one - one[0] for one, _ in every])
+        mean = logits.mean(axis=0)
+        mean[1:] += log_odds(logits).mean() - log_odds(mean[None])[0]
+        return mean.astype(np.float32), np.concatenate([features for _, features in every])
+
+
 def score(
     faces: Faces,
     network: Looks,

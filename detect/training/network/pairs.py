@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from detect.artifact.crop import CANVAS, WINDOW, face_height, reach
 from detect.artifact.geometry import Image, Points
-from detect.training.network.alike import draw, travel
+from detect.training.network.alike import Way, draw, travel
 from detect.training.network.crops import Faces
-from detect.training.network.forge import Region, paste, self_blend
+from detect.training.network.forge import Region, blended, mask, paste, self_blend
 
-GENERATED = 0.22  # share of pairs with a whole generated face
+CAMERA = 0.08  # share of pairs of two cameras' pictures
+GENERATED = 0.14  # share of pairs with a whole generated face
+REDRAWN = 0.34  # share of pairs with a face that an autoencoder of ours drew anew, where there are such
+FILMS = 0.5  # share of the H.264 pictures that follow others
 CLIPS = 0.65  # share of pairs taken from clips: they are what the gate sees
 SHAPE = (33, 263, 1, 61, 291, 152, 10)  # landmarks that say how a head is turned
 
@@ -26,9 +29,17 @@ class Pairs(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
     """
 
     def __init__(
-        self, faces: Faces, seed: int, part: str = "train", *, pairs: int = 16, looks: int = 1
+        self,
+        faces: Faces,
+        seed: int,
+        part: str = "train",
+        *,
+        pairs: int = 16,
+        looks: int = 1,
+        redrawn: dict[int, NDArray[np.uint8]] | None = None,
     ) -> None:
         self.faces, self.seed, self.pairs, self.looks = faces, seed, pairs, looks
+        self.redrawn = redrawn or {}  # row: (autoencoders, CANVAS, CANVAS, 3)
         rows = np.flatnonzero(faces.part == part)
         real = faces.generator[rows] == ""
         moving = faces.clip[rows]
@@ -40,6 +51,7 @@ class Pairs(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
             False: _by_person(faces, rows[~real & ~moving]),
             True: _by_engine(faces, rows[~real & moving]),
         }
+        self.collections = _by_collection(faces, rows[real & moving])
         # The generated portraits' own counterpart: real ones from the same kind of collection.
         alike = np.isin(faces.repository[rows], ["celebahq_like", "mebeauty"])
         self.portraits = _by_person(faces, rows[real & ~moving & alike])
@@ -51,15 +63,72 @@ class Pairs(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
         rng = np.random.default_rng((self.seed, number))
         views, labels = [], []
         for _ in range(self.pairs):
-            generated = bool(rng.random() < GENERATED)
-            views += self._generated(rng) if generated else self._pasted(rng)
-            labels += [0, 2 if generated else 1] * self.looks
+            kind = float(rng.random())
+            if kind < CAMERA:
+                pair, label = self._cameras(rng), 0
+            elif kind < CAMERA + GENERATED:
+                pair, label = self._generated(rng), 2
+            elif kind < CAMERA + GENERATED + REDRAWN and self.redrawn:
+                pair, label = self._redrawn(rng)
+            else:
+                pair, label = self._pasted(rng), 1
+            views += pair
+            labels += [0, label] * self.looks
         return torch.from_numpy(np.stack(views)), torch.tensor(labels)
 
-    def _pasted(self, rng: np.random.Generator) -> list[Image]:
-        moving = bool(rng.random() < CLIPS)
-        row = _draw(self.real[moving], rng)
+    def _camera(self, rng: np.random.Generator) -> int:
+        """A camera's picture: of a clip, by person or by collection, or a still."""
+        if rng.random() >= CLIPS:
+            return _draw(self.real[False], rng)
+        return _draw(self.real[True] if rng.random() < 0.5 else self.collections, rng)
+
+    def _cameras(self, rng: np.random.Generator) -> list[Image]:
+        """Two cameras' pictures, each on a way of its own."""
+        out = []
+        for _ in range(2):
+            row = self._camera(rng)
+            image, points = shrunk(self.faces.crops[row], self.faces.points[row], float(rng.uniform(0.55, 1)))
+            out.append(travel(image, points, draw(rng, heavy=bool(rng.random() < 0.5), films=FILMS)))
+        return _seen((out[0], out[1]), rng, self.looks)
+
+    def _redrawn(self, rng: np.random.Generator) -> tuple[list[Image], int]:
+        """A face and what an autoencoder made of it: the whole picture, or a part of it over a soft border."""
+        row = self._camera(rng)
         image, points = self.faces.crops[row], self.faces.points[row]
+        several = self.redrawn[row]
+        fake = several[int(rng.integers(len(several)))]
+        if rng.random() < 0.25:  # what engines do to please
+            soft = cv2.GaussianBlur(fake, (0, 0), 1.2)
+            fake = np.asarray(
+                cv2.addWeighted(fake, 1 + (k := float(rng.uniform(0.3, 1.2))), soft, -k, 0), np.uint8
+            )
+        whole = bool(rng.random() < 0.6)
+        if not whole:
+            region: Region = rng.choice(np.array(["mouth", "lower", "face"]), p=[0.3, 0.25, 0.45])
+            fake = blended(image, fake, mask(image.shape, points, region, rng))
+        elif rng.random() < 0.6:
+            image, fake = as_sharp(image, fake, points)
+        if rng.random() < 0.4:
+            scale = float(rng.uniform(0.6, 0.95))
+            image, _ = shrunk(image, points, scale)
+            fake, points = shrunk(fake, points, scale)
+        way = draw(rng, heavy=bool(rng.random() < 0.5), films=FILMS)
+        if not way.codec:  # a camera's clip has its codec's traces already, what was drawn anew has none
+            way = Way(
+                codec="h264", level=int(rng.integers(17, 29)), seed=way.seed, frames=1 + int(rng.integers(3))
+            )
+        real, inside = travel(image, points, way)
+        fake, _ = travel(fake, points, way)
+        return _seen(((real, inside), (fake, inside)), rng, self.looks), 2 if whole else 1
+
+    def _pasted(self, rng: np.random.Generator) -> list[Image]:
+        row = self._camera(rng)
+        image, points = self.faces.crops[row], self.faces.points[row]
+        if not self.faces.clip[row] and rng.random() < 0.5:  # a still as a clip shows it, before it is forged
+            life = Way(
+                codec="h264", level=int(rng.integers(17, 29)), seed=int(rng.integers(1 << 30)), frames=2
+            )
+            image, _ = travel(image, points, life)
         if rng.random() < 0.25:  # forged after a first, small picture was made of it
             image, points = shrunk(image, points, float(rng.uniform(0.7, 0.95)))
         if rng.random() < 0.55:
@@ -70,7 +139,7 @@ class Pairs(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
             bands = bool(rng.random() < 0.35)
             donor = (self.faces.crops[other], self.faces.points[other])
             fake = paste(image, points, *donor, region, rng=rng, bands=bands)
-        way = draw(rng)
+        way = draw(rng, films=FILMS)
         real, inside = travel(image, points, way)
         fake, _ = travel(fake, points, way)
         return _seen(((real, inside), (fake, inside)), rng, self.looks)
@@ -78,15 +147,19 @@ class Pairs(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def _generated(self, rng: np.random.Generator) -> list[Image]:
         moving = bool(rng.random() < CLIPS)
         made = _draw(self.made[moving], rng)
-        real = _draw(self.real[True] if moving else self.portraits, rng)
-        way = draw(rng, heavy=bool(rng.random() < 0.6))
-        out = []
+        clips = self.real[True] if rng.random() < 0.5 else self.collections
+        real = _draw(clips if moving else self.portraits, rng)
+        way = draw(rng, heavy=bool(rng.random() < 0.7), films=FILMS)
+        both = []
         # Both faces at one height, then one way for both.
         height = min(face_height(self.faces.points[row]) for row in (real, made))
         for row in (real, made):
             points = self.faces.points[row]
-            image, points = shrunk(self.faces.crops[row], points, height / face_height(points))
-            out.append(travel(image, points, way))
+            both.append(shrunk(self.faces.crops[row], points, height / face_height(points)))
+        if rng.random() < 0.5:
+            sharp = as_sharp(both[0][0], both[1][0], both[0][1], both[1][1])
+            both = [(image, points) for image, (_, points) in zip(sharp, both, strict=True)]
+        out = [travel(image, points, way) for image, points in both]
         return _seen((out[0], out[1]), rng, self.looks)
 
     def donor(self, row: int, rng: np.random.Generator) -> int:
@@ -109,6 +182,26 @@ def shrunk(image: Image, points: Points, scale: float) -> tuple[Image, Points]:
     rest = CANVAS - side - edge
     out = cv2.copyMakeBorder(small, edge, rest, edge, rest, cv2.BORDER_REFLECT)
     return np.asarray(out, np.uint8), np.asarray(points * (side / CANVAS) + edge, np.float32)
+
+
+def as_sharp(one: Image, other: Image, points: Points, others: Points | None = None) -> tuple[Image, Image]:
+    """Both as soft as the softer of them, on the face: sharpness alone is no sign of a maker."""
+    want, have = _sharpness(one, points), _sharpness(other, points if others is None else others)
+    sharper, at = (one, points) if want > have else (other, points if others is None else others)
+    low, high, aim = 0.0, 2.5, min(want, have)
+    if max(want, have) < 1.04 * aim:
+        return one, other
+    for _ in range(4):
+        middle = (low + high) / 2
+        soft = np.asarray(cv2.GaussianBlur(sharper, (0, 0), middle + 0.15), np.uint8)
+        low, high = (middle, high) if _sharpness(soft, at) > aim else (low, middle)
+    return (soft, other) if want > have else (one, soft)
+
+
+def _sharpness(image: Image, points: Points) -> float:
+    (x0, y0), (x1, y1) = np.clip([points.min(axis=0), points.max(axis=0)], 0, image.shape[0]).astype(int)
+    grey = cv2.cvtColor(np.ascontiguousarray(image[y0:y1, x0:x1]), cv2.COLOR_BGR2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).std()) + 0.1
 
 
 def _seen(
@@ -138,6 +231,10 @@ def _by_person(faces: Faces, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]
 
 def _by_engine(faces: Faces, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     return [rows[faces.generator[rows] == g] for g in np.unique(faces.generator[rows])]
+
+
+def _by_collection(faces: Faces, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [rows[faces.repository[rows] == name] for name in np.unique(faces.repository[rows])]
 
 
 def _draw(groups: list[NDArray[np.int64]], rng: np.random.Generator) -> int:
