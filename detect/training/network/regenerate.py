@@ -130,7 +130,7 @@ def train(
             if plan.rival and spent > 0.3:
                 loss = loss - plan.rival * rival(y).float().mean()
         learner.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         learner.step()
         if plan.rival and spent > 0.2:
