@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
 
 import delivery.orphans
 import greenroom.relay
@@ -19,6 +18,7 @@ from audit.ledger import sequence_pending
 from core.database import now
 from core.errors import GreenroomError
 from delivery.links import list_links, make_link, revoke_link
+from greenroom.status import Status
 from greenroom.worker import HANDLERS
 from pipeline import outbox
 from pipeline.review import reject
@@ -220,9 +220,9 @@ class Acts:
         outbox.relay(self._post)
 
     def sweep(self) -> None:
-        with patch.object(greenroom.relay, "send", self._post), self._seeing():
+        with self._seeing():
             self.book.end_by_date(now())
-            greenroom.relay.sweep()
+            greenroom.relay.sweep(self._post, Status("relay"))
 
     def deliver(self, index: int, *, keep: bool = False) -> None:
         """One message arrives; a kept one arrives again later."""

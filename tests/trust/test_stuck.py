@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from datetime import timedelta
-from unittest.mock import patch
 
 import greenroom.relay
 from core.database import now
 from core.errors import GreenroomError
 from core.settings import get_settings
 from delivery.withdrawal import on_authority_changed
+from greenroom.status import Status
 from pipeline.runner import advance
 from pipeline.states import State
 from tests.kit.world import World
@@ -42,8 +42,7 @@ def test_one_forged_authority_keeps_no_other_from_ending(world: World):
     )
     world.tick(2 * DAYS)
     sent: list[str] = []
-    with patch.object(greenroom.relay, "send", lambda topic, payload: sent.append(payload["authority_id"])):
-        greenroom.relay.sweep()
+    greenroom.relay.sweep(lambda _topic, payload: sent.append(payload["authority_id"]), Status("relay"))
     assert world.authority_of(other).status == "expired"
     assert sent == [other.authority_id]
     on_authority_changed({"authority_id": sent[0]})
