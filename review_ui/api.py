@@ -100,6 +100,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorDocument} for code in (400, 408, 413, 422, 429, 500, 503)
 }
 _CLOSED = _ERRORS | {code: {"model": ErrorDocument} for code in (401, 403)}
+_NAMED = _CLOSED | {code: {"model": ErrorDocument} for code in (404, 409)}
 
 
 @router.post("/analyze_video", response_model=Analysis, responses=_CLOSED)
@@ -120,7 +121,7 @@ async def verify_video(file: UploadFile) -> dict[str, Any]:
 @router.get(
     "/renders",
     response_model=RenderPage,
-    responses={**_ERRORS, 400: {"model": ErrorDocument}, 404: {"model": ErrorDocument}},
+    responses=_NAMED,
 )
 def renders(
     account: ApiAccount,
@@ -162,7 +163,7 @@ def renders(
 @router.post(
     "/campaigns/{campaign_id}/recipients",
     response_model=Batch,
-    responses=_ERRORS,
+    responses=_NAMED,
     openapi_extra={
         "requestBody": {
             "required": True,
