@@ -33,7 +33,7 @@ servers:
 	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || { echo "installing PostgreSQL and Redis for the tests"; apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql redis-server; } || echo "PostgreSQL or Redis could not be installed: the tests that need them will fail and say so"
 
 test: setup chromium servers lint ## Set everything up, check style, types and layers, and run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
