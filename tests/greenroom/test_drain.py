@@ -37,7 +37,7 @@ def voice(job):
     return Outcome(State.VOICED)
 
 runner.STAGE_FUNCTIONS["voice"] = voice
-worker._MARGIN_SECONDS = 2.0
+worker._MARGIN_SECONDS = 8.0
 raise SystemExit(worker.main(sys.argv[1], ("cpu",)))
 """
 
@@ -68,7 +68,7 @@ def test_a_worker_finishes_its_stage_or_gives_it_back_and_ends_in_time(world: Wo
             worker.send_signal(signal.SIGTERM)
         took = {way: drain(worker) for way, worker in workers.items()}
         ended = {way: worker.returncode for way, worker in workers.items()}
-    assert max(took.values()) < 12
+    assert max(took.values()) < 20
     assert ended == {"finishes": 0, "beats": 0, "hangs": 1}
     rows = {way: world.now_is(render_id) for way, render_id in mine.items()}
     assert {way: row.state for way, row in rows.items()} == {
