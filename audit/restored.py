@@ -1,12 +1,15 @@
 """A restored record may lack what happened last: recalls and withdrawals that would then be served again.
 
 So a restore writes an entry, in the transaction that brings the rows back. Unless a checkpoint that was kept elsewhere
-shows that nothing was signed after the backup, the entry says ``held``, and doors ask :func:`check_acknowledged`:
+shows that nothing was signed after the backup, the entry says ``held``, and doors ask for it (:func:`holds`):
 nothing is served and nothing is released. A person who has looked lifts it with a second entry that says who, and why.
 Both are entries of the ledger and nothing else: a hold that somebody deletes is found by ``greenroom ledger verify``.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +21,7 @@ from audit.tables import LedgerEntryRow
 from core.errors import Conflict
 
 SUBJECT = "ledger@restored"
+EVENTS = (Event.LEDGER_RESTORED.value, Event.RESTORE_ACKNOWLEDGED.value)
 BECAUSE = ("replayed", "nothing_lost")
 
 
@@ -52,28 +56,35 @@ def record_restored(
     )
 
 
+def holds(event: str, facts: Mapping[str, Any]) -> bool:
+    """Whether the newest entry of :data:`EVENTS` about :data:`SUBJECT` leaves the installation waiting for a person."""
+    return event == Event.LEDGER_RESTORED.value and facts.get("state") != "whole"
+
+
 def held(session: Session) -> bool:
-    """Whether a restore waits for a person. Asked at every door."""
+    """Whether a restore waits for a person."""
     entry = session.execute(
         select(LedgerEntryRow.event, LedgerEntryRow.facts)
-        .where(
-            LedgerEntryRow.subject == SUBJECT,
-            LedgerEntryRow.event.in_([Event.LEDGER_RESTORED.value, Event.RESTORE_ACKNOWLEDGED.value]),
-        )
+        .where(LedgerEntryRow.subject == SUBJECT, LedgerEntryRow.event.in_(EVENTS))
         .order_by(LedgerEntryRow.id.desc())
         .limit(1)
     ).first()
-    return entry is not None and entry[0] == Event.LEDGER_RESTORED.value and entry[1].get("state") != "whole"
+    return entry is not None and holds(*entry)
 
 
 def check_acknowledged(session: Session) -> None:
     """Raises :class:`RestoreUnacknowledged` while a restore waits for a person."""
     if held(session):
-        raise RestoreUnacknowledged(
-            "this installation was restored and may lack what happened last: nothing is served or released",
-            where="ledger",
-            next_step="recall again what was recalled since the backup, then run `greenroom ledger acknowledge`",
-        )
+        raise unacknowledged()
+
+
+def unacknowledged() -> RestoreUnacknowledged:
+    """What a door says meanwhile."""
+    return RestoreUnacknowledged(
+        "this installation was restored and may lack what happened last: nothing is served or released",
+        where="ledger",
+        next_step="recall again what was recalled since the backup, then run `greenroom ledger acknowledge`",
+    )
 
 
 def record_acknowledged(session: Session, *, actor: str, because: str) -> None:

@@ -271,11 +271,11 @@ def _work() -> None:
     from provenance import reader_child
     from provenance.judgement import judge
     from provenance.reader import RawReading
-
     from provenance.structure import structure
     from provenance.trust import library_settings
 
-    reader_child.lock = frozenset  # one worker reads many files: the walls around a child are tested elsewhere
+    # One worker reads many files: the walls around a child are tested elsewhere.
+    reader_child.lock = frozenset  # type: ignore[attr-defined]
     settings = [library_settings(json.loads(sys.stdin.readline()))]
     for line in sys.stdin:
         path = Path(json.loads(line))

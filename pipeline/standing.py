@@ -15,9 +15,9 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from audit import restored
 from audit.events import Event
 from audit.models import Effect
-from audit.restored import check_acknowledged
 from audit.standing import SENTENCES, AuthorityStanding, authority_standing
 from audit.tables import LedgerEntryRow
 from core.blobs import blobs
@@ -88,7 +88,8 @@ def authority_of(
 def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
     session: Session, render: RenderRow, at: datetime | None, new_links: bool, under: AuthorityStanding | None
 ) -> Standing:
-    released_by, stated, taken_back = _ledger_says(session, render)
+    said = _ledger_says(session, render)
+    released_by, stated, taken_back = said.released_by, said.stated, said.taken_back
     if taken_back is not None or render.state == State.RECALLED:
         return _refused(taken_back or "recalled", "taken_back", "the video was taken back")
     if render.state != State.RELEASED:
@@ -101,7 +102,8 @@ def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
         return _refused("unreleased", "ledger_disagrees", "the video was released under another authority")
     if authority.takes_back(released_by):
         return _refused("withdrawn", "withdrawn", "the person has taken the video back")
-    check_acknowledged(session)  # what was taken back is known by now; whatever else is held
+    if said.held:  # what was taken back is known by now; whatever else waits for a person
+        raise restored.unacknowledged()
     if not _is_there(session, render):
         return Standing("released", False, False, "file_missing", "the released file is not there")
     if not new_links:
@@ -117,24 +119,39 @@ def _refused(release: Any, code: str, sentence: str) -> Standing:
     return Standing(release, serves=False, links=False, code=code, sentence=sentence)
 
 
-def _ledger_says(session: Session, render: RenderRow) -> tuple[int | None, dict[str, Any], Release | None]:
-    """The entry that released this very file, what it states, and what took it back. Taken back once stays so."""
+@dataclass(frozen=True)
+class _Said:
+    """What the ledger says of one render: what released this very file and what that states, what took it back (once
+    stays so), and whether a restore holds everything."""
+
+    released_by: int | None
+    stated: dict[str, Any]
+    taken_back: Release | None
+    held: bool
+
+
+def _ledger_says(session: Session, render: RenderRow) -> _Said:
+    """In one query: a door asks each time."""
     released_by: int | None = None
     stated: dict[str, Any] = {}
     taken_back: Any = None
+    held = False
     entries = session.execute(
-        select(LedgerEntryRow.id, LedgerEntryRow.event, LedgerEntryRow.facts)
+        select(LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.event, LedgerEntryRow.facts)
         .where(
-            LedgerEntryRow.subject == render.id,
-            LedgerEntryRow.event.in_([Event.ASSET_RELEASED.value, *_TAKEN_BACK]),
+            LedgerEntryRow.subject.in_([render.id, restored.SUBJECT]),
+            LedgerEntryRow.event.in_([Event.ASSET_RELEASED.value, *_TAKEN_BACK, *restored.EVENTS]),
         )
         .order_by(LedgerEntryRow.id)
     )
-    for entry_id, event, facts in entries:
+    for entry_id, subject, event, facts in entries:
+        if subject == restored.SUBJECT:
+            held = restored.holds(event, facts)
+            continue
         taken_back = taken_back or _TAKEN_BACK.get(event)
         if event == Event.ASSET_RELEASED.value and facts.get("published_sha256") == render.published_sha256:
             released_by, stated = entry_id, facts
-    return released_by, stated, taken_back
+    return _Said(released_by, stated, taken_back, held)
 
 
 def _is_there(session: Session, render: RenderRow) -> bool:

@@ -37,7 +37,7 @@ def main(argument: str) -> int:
         "loaded": LOADED,
         "content": content,
         "given": given,
-        "open": [_kind(number) for number in range(64) if _kind(number)],
+        "open": [_kind(number) for number in range(1024) if _kind(number)],
         "files": _opens("/etc/hostname"),
         "network": network,
         "limits": [
