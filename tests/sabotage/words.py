@@ -16,6 +16,7 @@ FILES = {
     "leases": "tests/pipeline/test_leases.py",
     "guard": "tests/delivery/test_guard.py",
     "guard_postgresql": "tests/delivery/test_guard_postgresql.py",
+    "old_backup": "tests/greenroom/backup/test_old_backup.py",
     "at_once": "tests/trust/test_two_at_once.py",
     "links": "tests/delivery/test_links.py",
     "recall": "tests/delivery/test_recall.py",
