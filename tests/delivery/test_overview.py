@@ -17,8 +17,9 @@ from delivery import overview as module
 from delivery.collector import DatabaseCollector, SkewCollector
 from delivery.concerns import concerns
 from delivery.overview import Checkpoint, Depth, Lease, Overview, Verified, overview
-from pipeline.leases import claim, database_seconds
+from pipeline.leases import claim
 from provenance.pki import init_pki, pki_folder
+from tests.kit.standing_in import standing_in
 from tests.kit.workers import waiting_messages, work
 from tests.kit.world import World
 
@@ -111,11 +112,12 @@ def test_certificates_that_are_here_have_an_end_and_none_is_made_by_looking(worl
     assert set(left) == {"signing", "timestamp"} and all(300 < each / 86400 < 366 for each in left.values())
 
 
-def test_the_clocks_of_process_and_database_are_compared(world: World, monkeypatch: pytest.MonkeyPatch):
+def test_the_clocks_of_process_and_database_are_compared(world: World):
     skew = overview().skew
     assert skew is not None and abs(skew) < 0.5
-    monkeypatch.setattr(module, "database_seconds", lambda session: database_seconds(session) - 30)
-    assert overview().skew == pytest.approx(30, abs=0.5)
+    of_world = module.database_seconds
+    with standing_in((of_world, lambda session: of_world(session) - 30)):
+        assert overview().skew == pytest.approx(30, abs=0.5)
 
 
 @pytest.mark.only("sqlite")  # the processes' role drops no table of PostgreSQL

@@ -110,8 +110,7 @@ def machines(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Machines]:
-    name = postgres.create("template0")
-    postgres.administer(f"ALTER SCHEMA public OWNER TO {OWNER}", database=name)
+    name = postgres.empty()
     with ExitStack() as stack:
         server = redis_server() if request.param == "redis" else rabbitmq_server()
         there = Machines(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60.0  # the machine may be busy: a worker imports every model's library
+START_SECONDS = 120.0  # the machine may be busy: a worker imports every model's library
 
 
 @contextmanager

@@ -23,8 +23,7 @@ from tests.servers.postgres import OWNER, Postgres
 @pytest.fixture
 def empty_on_postgresql(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A database without any table, as its owner; its name."""
-    name = postgres.create("template0")
-    postgres.administer(f"ALTER SCHEMA public OWNER TO {OWNER}", database=name)
+    name = postgres.empty()
     monkeypatch.setenv("GREENROOM_HOME", str(tmp_path / "home"))
     with as_this_process(postgres.url(name, OWNER)):
         yield name

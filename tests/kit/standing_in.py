@@ -30,6 +30,9 @@ def standing_in(*pairs: tuple[Any, Any]) -> Iterator[None]:
 
     Tests name the function, not the modules that use it: code may move between modules and the double stays in place.
     A double that calls its original keeps it in a closure or on an object: a module's own name for it is replaced too.
+
+    Within the block such a name is replaced again by another `standing_in` only. pytest's monkeypatch, which ends
+    after the block, would put the double back for every test that follows: that is found here, at the end.
     """
     known = set(sys.modules)
     places = _places({id(original): double for original, double in pairs})
@@ -38,11 +41,17 @@ def standing_in(*pairs: tuple[Any, Any]) -> Iterator[None]:
     try:
         yield
     finally:
+        taken = [
+            f"{module.__name__}.{name}"
+            for module, name, _, double in places
+            if vars(module).get(name) is not double
+        ]
         for module, attribute, original, _ in places:
             setattr(module, attribute, original)
         back = _places({id(double): original for original, double in pairs}, known)
         for module, attribute, _, original in back:  # of modules that were imported meanwhile
             setattr(module, attribute, original)
+    assert not taken, f"replaced within the block by other means than standing_in: {taken}"
 
 
 def _places(wanted: dict[int, Any], known: Collection[str] = ()) -> list[tuple[ModuleType, str, Any, Any]]:

@@ -69,6 +69,12 @@ class Postgres:
         self.administer(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER {OWNER} STRATEGY file_copy')
         return name
 
+    def empty(self) -> str:
+        """A new database without any table, laid out as deploy/postgres/roles.sql does; its name."""
+        name = self.create("template0")
+        self.administer(f"ALTER SCHEMA public OWNER TO {OWNER}", database=name)
+        return name
+
     def drop(self, name: str) -> None:
         """Remove a database; whoever is still connected to it is disconnected."""
         self.administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -119,7 +125,7 @@ def postgres_server() -> Iterator[Postgres]:
         running.start()
         try:
             for role in (OWNER, APP):
-                running.administer(f"CREATE ROLE {role} LOGIN")
+                running.administer(f"CREATE ROLE {role} LOGIN NOINHERIT")  # as deploy/postgres/roles.sql
             yield running
         finally:
             assert running.child is not None

@@ -65,7 +65,7 @@ class Machines:
         if kind == "sqlite":
             return Machine(home, "")
         server: Postgres = self._request.getfixturevalue("postgres")
-        name = server.create("template1")
+        name = server.empty()
         self._databases.append((server, name))
         return Machine(home, server.url(name, OWNER), "a made-up secret of the tests: 0123456789abcdef")
 
