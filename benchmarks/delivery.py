@@ -172,13 +172,13 @@ def _nothing(_number: int) -> None:
 
 def _cpu() -> float:
     """Processor seconds of this worker and of every confined child that it has had, also those of its nurseries."""
-    from core.media.starting import _nurseries
+    from core.media.nurseries import OPEN
 
     times = os.times()
     total = times.user + times.system + times.children_user + times.children_system
-    for nursery in _nurseries.values():
-        if nursery._process is not None:
-            stat = Path(f"/proc/{nursery._process.pid}/stat").read_text().rpartition(")")[2].split()
+    for nursery in OPEN.values():
+        if nursery.process is not None:
+            stat = Path(f"/proc/{nursery.process.pid}/stat").read_text().rpartition(")")[2].split()
             total += sum(int(ticks) for ticks in stat[11:15]) / os.sysconf("SC_CLK_TCK")
     return total
 

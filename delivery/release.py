@@ -24,6 +24,7 @@ from core.database import Base, reading, transaction
 from core.errors import Conflict, GreenroomError
 from core.gates import load_gate_set
 from core.heartbeat import beating
+from core.media.own import OwnFile
 from core.metrics import REFUSALS
 from core.metrics import code as error_code
 from core.models import AssetRole, StoredBlob, Verdict
@@ -39,6 +40,7 @@ from pipeline.leases import Claim, claim
 from pipeline.life import move, note
 from pipeline.manifests import keep_manifest
 from pipeline.metrics import about_render, timed
+from pipeline.own import own_sealed
 from pipeline.ownership import owned
 from pipeline.registry import DatabaseRegistry
 from pipeline.review import approvers, rule_of, shown
@@ -214,7 +216,8 @@ def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
     render = cleared.render
     sealed = blobs().get_file(render.sealed_sha256 or "", AssetRole.SEALED)
     # Trust step 10 again, on the bytes as they are stored now.
-    _verified(sealed, render)
+    own = own_sealed(render, sealed)
+    _verified(sealed, render, own)
     with workspace() as folder:
         out = folder / "published.mp4"
         facts = ApprovalFacts(
@@ -223,16 +226,16 @@ def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
             approvals=len(cleared.approvals),
             environment=get_settings().environment,
         )
-        credential = publish(sealed, out, facts, signer_of(), anchors=export_anchors())
+        credential = publish(sealed, out, facts, signer_of(), anchors=export_anchors(), own=own)
         if credential.essence != render.essence:  # publish() proved the media boxes equal
             raise ReleaseRefused("publishing changed the media", where=render.id)
-        _verified(out, render)
+        _verified(out, render, credential.own)
         keep_manifest(credential, folder)
         return blobs().put_file(out, AssetRole.PUBLISHED), credential
 
 
-def _verified(path: Path, render: RenderRow) -> None:
-    report = verify(path, registry=DatabaseRegistry())
+def _verified(path: Path, render: RenderRow, own: OwnFile | None) -> None:
+    report = verify(path, registry=DatabaseRegistry(), own=own)
     if report.verdict != "unreleased" or not report.trusted or report.problems:
         raise ReleaseRefused(
             f"the independent reader answers '{report.verdict}'", where=render.id, code="verification_failed"
