@@ -13,10 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.canonical import digest_file
 from core.errors import MediaError
-from core.media import confined
+from core.media import confined, nurseries
 from core.media.decode import frames
-from core.media.probe import probe
+from core.media.essence import essence
+from core.media.own import OwnFile
 from core.media.wire import HEADER
 from core.settings import MediaSettings
 from tests.core.media_files import picture, write_video
@@ -108,15 +110,32 @@ except MemoryError:
 
 
 def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "core.media.child" in " ".join(p.cmdline())]
+    """Readers that are there: children of this process, and of its nursery."""
+    mine = [p for p in psutil.Process().children() if "core.media.child" in " ".join(p.cmdline())]
+    nursery = [p for p in mine if "core.media.nursery" in p.cmdline()]
+    forked = [p for n in nursery for p in n.children() if p.status() != psutil.STATUS_ZOMBIE]
+    return [p for p in mine if p not in nursery] + forked
 
 
-def test_it_dies_with_the_generator(clip: Path) -> None:
-    reader = frames(clip)
+@pytest.fixture
+def own(
+    request: pytest.FixtureRequest, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OwnFile | None]:
+    """The word for the clip, as if it were our own, or none: the two ways to be read."""
+    monkeypatch.setattr(nurseries, "OPEN", {})
+    yield OwnFile(digest_file(clip)) if request.param == "nursery" else None
+    assert bool(nurseries.OPEN) == (request.param == "nursery")
+    for nursery in nurseries.OPEN.values():
+        nursery.close()
+
+
+@pytest.mark.parametrize("own", WAYS, indirect=True)
+def test_it_dies_with_the_generator(clip: Path, own: OwnFile | None) -> None:
+    reader = frames(clip, own=own)
     next(reader)
     (child,) = children()
     reader.close()
-    assert not child.is_running()
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
     assert children() == []
 
 
@@ -136,12 +155,13 @@ def test_it_dies_when_its_parent_is_killed(clip: Path) -> None:
     assert alive == []
 
 
-def test_no_descriptor_and_no_process_is_left_over(clip: Path) -> None:
-    probe(clip)
+@pytest.mark.parametrize("own", WAYS, indirect=True)
+def test_no_descriptor_and_no_process_is_left_over(clip: Path, own: OwnFile | None) -> None:
+    essence(clip, own=own)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
-        probe(clip)
-        next(iter(frames(clip)))
+        essence(clip, own=own)
+        next(iter(frames(clip, own=own)))
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
     assert children() == []
 
