@@ -8,8 +8,9 @@ import json
 import os
 import threading
 import time
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import rfc8785
 
@@ -76,7 +77,7 @@ def digest_file_once(path: Path) -> str:
         return digest_open_file(file)
 
 
-def digest_open_file(file: BinaryIO) -> str:
+def digest_open_file(file: BufferedReader) -> str:
     """As :func:`digest_file_once`, of a file that is open, from its beginning; it is left there."""
     began = time.time()
     state = _state(os.fstat(file.fileno()))

@@ -30,8 +30,8 @@ def main(descriptor: int, name: str, idle_seconds: float) -> int:
     child: Any = import_module(name)
     child.load()
     gc.freeze()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)  # it ends with whoever asks it: a worker that drains still reads
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.SIG_IGN)  # it ends with whoever asks it: a worker that drains still reads
     with socket.socket(fileno=descriptor) as parent:
         parent.settimeout(idle_seconds)
         parent.send(READY)

@@ -7,7 +7,7 @@ verifier, a persona's reference, a file under ``analyze``, and whatever nobody h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO
+from io import BufferedReader
 
 from core.canonical import digest_open_file
 
@@ -22,6 +22,6 @@ class OwnFile:
 
     sha256: str
 
-    def vouches_for(self, file: BinaryIO) -> bool:
+    def vouches_for(self, file: BufferedReader) -> bool:
         """Whether the open file has these bytes. Raises OSError where it cannot be read."""
         return digest_open_file(file) == self.sha256

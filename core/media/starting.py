@@ -11,7 +11,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any, BinaryIO, Protocol
+from io import BufferedReader
+from typing import Any, Protocol
 
 from core.media.nurseries import ROOT, nursery_of
 from core.media.own import OwnFile
@@ -29,7 +30,7 @@ def start(
     module: str,
     request: Mapping[str, Any],
     *,
-    file: BinaryIO,
+    file: BufferedReader,
     out: int,
     given: bytes = b"",
     environment: Mapping[str, str] | None = None,
