@@ -91,6 +91,11 @@ class PipelineSettings(BaseSettings):
         30.0,
         description="A message about a waiting render counts as lost after this long and is sent again, seconds.",
     )
+    sent_seconds: float = Field(
+        86_400.0,
+        ge=0,
+        description="A message that was sent is deleted from the outbox after this long, seconds.",
+    )
     workers: int = Field(1, description="Worker processes that `greenroom up` starts.")
     kinds: str = Field(
         "cpu,gpu,io",
