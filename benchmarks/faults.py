@@ -33,6 +33,7 @@ from benchmarks.harness import _commit, cache_folder, finish, full, inputs_diges
 
 if TYPE_CHECKING:
     from tests.faults.installation import Installation
+    from tests.kit.home import Signer
 
 GOAL = {"kills": ">= 30", "lost": "== 0", "released_twice": "== 0", "served_unapproved": "== 0"}
 SHAPES = ("files", "servers")
@@ -179,7 +180,7 @@ def _running(shape: str) -> Iterator[Installation]:
             postgres = stack.enter_context(postgres_server())
             stack.enter_context(serving(postgres))
             on = postgres, stack.enter_context(redis_server()), stack.enter_context(s3_server())
-        signer = "real" if shape.endswith(REALLY_SIGNED) else "recorded"
+        signer: Signer = "real" if shape.endswith(REALLY_SIGNED) else "recorded"
         yield stack.enter_context(installation(folder / "home", nursery, on=on, signer=signer))
 
 

@@ -74,6 +74,8 @@ class AcknowledgedOrLost(Request):  # type: ignore[misc]
     worker that looks well hears nothing more. What was not acknowledged comes again and finds nothing to do.
     """
 
+    acknowledged: bool
+
     def acknowledge(self) -> None:
         if not self.acknowledged:
             self.message.ack()
