@@ -72,15 +72,16 @@ def in_words(doing: str, *, may_be_absent: bool = False) -> Iterator[None]:
         ) from error
     except BaseError as error:
         log.warning("the blob store failed: %s: %.300s", doing, str(error).partition("\n")[0])
-        raise _unavailable(doing) from error
+        raise unavailable(doing) from error
     except OSError as error:
         if may_be_absent and isinstance(error, FileNotFoundError | NotADirectoryError):
             raise
         log.warning("the blob store failed: %s: %s", doing, error.strerror or type(error).__name__)
-        raise _unavailable(doing) from error
+        raise unavailable(doing) from error
 
 
-def _unavailable(doing: str) -> BlobStoreUnavailable:
+def unavailable(doing: str) -> BlobStoreUnavailable:
+    """The store did not do what it was asked for."""
     return BlobStoreUnavailable(
         "the blob store did not answer as it should",
         where=f"GREENROOM_BLOB_URL, {doing}",
