@@ -192,8 +192,13 @@ class Settings(BaseSettings):
     )
     receipt_keys: str = Field(
         "",
-        description="Folder of the key that signs receipts and authorities, or a remote signer's address. Empty: "
-        "keys/receipts in the home folder.",
+        description="Folder of the key that signs receipts, or a remote signer's address. Empty: keys/receipts in the "
+        "home folder.",
+    )
+    authority_keys: str = Field(
+        "",
+        description="Folder of the key that signs authorities and their statuses, or a remote signer's address. Empty: "
+        "keys/authorities in the home folder.",
     )
     approval_keys: str = Field(
         "",

@@ -9,10 +9,10 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 PROCESSES = ("web", "cpu", "io", "relay", "sequencer")
 
 SIGNS = {
-    "web": {"approvals", "receipts"},
+    "web": {"approvals", "authorities"},
     "cpu": {"receipts"},
     "io": set(),
-    "relay": {"receipts"},
+    "relay": {"authorities"},
     "sequencer": {"ledger"},
 }
 """The Ed25519 keys whose private half each process has; the claim-signing key is io's."""
