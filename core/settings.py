@@ -160,11 +160,18 @@ class Settings(BaseSettings):
         "tried twice more, seconds. A door waits for at most 3 seconds, once more.",
     )
     broker_url: str = Field(
-        "", description="Celery broker URL. Empty: the filesystem transport in the home folder."
+        "",
+        description="Address of the broker: redis://, rediss://, amqp:// or amqps://. Empty: the filesystem transport "
+        "in the home folder.",
     )
     rates_url: str = Field(
         "",
         description="Redis URL under which all web processes count tries together. Empty: each counts for itself.",
+    )
+    tls_ca: str = Field(
+        "",
+        description="File of the certificates (PEM) against which a broker or Redis is verified whose address says TLS "
+        "(rediss://, amqps://). Empty: the system's.",
     )
     weights_dir: Path = Field(
         Path("~/.cache/greenroom/weights"), description="Where pulled model weights are kept."
