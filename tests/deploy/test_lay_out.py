@@ -47,7 +47,7 @@ def out() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def lay_out(source: Path, out: Path, **users: int) -> subprocess.CompletedProcess[str]:
+def lay_out(source: Path, out: Path, **users: int | str) -> subprocess.CompletedProcess[str]:
     pairs = " ".join(f"{process}:{uid}" for process, uid in (users or UIDS).items())
     return subprocess.run(
         [DEPLOY / "lay-out", source, out],
@@ -193,6 +193,12 @@ def test_a_command_is_run_as_the_process_would_run_it(source: Path, out: Path) -
     assert "GREENROOM_ENVIRONMENT=production" in lines and "A_LABEL=two words; $(id)" in lines
     assert f"GREENROOM_APPROVAL_KEYS={out}/processes/io/approvals" in lines
     assert "A_SECRET_OF_ROOT" not in answer.stdout
+
+
+def test_without_its_users_nothing_is_laid_out(source: Path, out: Path) -> None:
+    """As a new machine is before systemd-sysusers: no secret is left in a folder that nobody owns."""
+    answer = lay_out(source, out, web=UIDS["web"], cpu="greenroom-nobody-of-this-name")
+    assert answer.returncode == 3 and "systemd-sysusers" in answer.stderr and not list(out.iterdir())
 
 
 def test_without_keys_nothing_is_laid_out(tmp_path: Path, out: Path) -> None:
