@@ -51,8 +51,9 @@ def read_version(
         .order_by(AuthorityStatusRow.ordinal)
     ).all()
     history = tuple(verified_status(status) for status in statuses)
-    for signed in (row, *statuses):
-        check_key_in_use(session, signed)
+    check_key_in_use(session, row)
+    for status in statuses:
+        check_key_in_use(session, status)
     if not history or [status.ordinal for status in statuses] != list(range(1, len(statuses) + 1)):
         raise ForgedAuthority("the status history of the authority has a gap", where=row.id)
     return Authority(
