@@ -17,7 +17,7 @@ from typing import Any
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore, from_url
 
-from core.errors import BlobStoreUnavailable
+from core.errors import BlobStoreUnavailable, InputError
 
 log = logging.getLogger("greenroom.blobs")
 
@@ -37,6 +37,17 @@ def open_store(url: str, *, silence: float, retries: int) -> ObjectStore:
     """
     if url.startswith("memory:"):
         return from_url(url)
+    try:
+        return _opened(url, silence, retries)
+    except (BaseError, ValueError) as error:
+        raise InputError(
+            "the address of the object store is of no kind that is understood here",
+            where="GREENROOM_BLOB_URL, GREENROOM_LEDGER_URL",
+            next_step="use s3://bucket/prefix, or file:///folder; region and endpoint are AWS_REGION, AWS_ENDPOINT",
+        ) from error
+
+
+def _opened(url: str, silence: float, retries: int) -> ObjectStore:
     client: dict[str, Any] = {
         "connect_timeout": timedelta(seconds=min(CONNECT_SECONDS, silence)),
         "read_timeout": timedelta(seconds=silence),
