@@ -64,37 +64,40 @@ def _opened(url: str, silence: float, retries: int) -> ObjectStore:
 
 
 @contextmanager
-def in_words(doing: str, *, may_be_absent: bool = False) -> Iterator[None]:
+def in_words(
+    doing: str, *, may_be_absent: bool = False, setting: str = "GREENROOM_BLOB_URL"
+) -> Iterator[None]:
     """What the store raises in the block, as :class:`BlobStoreUnavailable`.
 
     Args:
         doing: what was asked of it ("reading"); the store's own words, which name hosts, go to the log alone.
         may_be_absent: FileNotFoundError is an answer, and stays what it is. Elsewhere it is a bucket that is gone.
+        setting: which store it is.
     """
     try:
         yield
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        log.warning("the blob store refused: %s %s", doing, type(error).__name__)
+        log.warning("%s refused: %s %s", setting, doing, type(error).__name__)
         raise BlobStoreUnavailable(
-            "the blob store does not let this process in",
-            where=f"GREENROOM_BLOB_URL, {doing}",
+            "the object store does not let this process in",
+            where=f"{setting}, {doing}",
             next_step="check the credentials and what they may do; the work goes on by itself then",
             code="blob_store_refused",
         ) from error
     except BaseError as error:
-        log.warning("the blob store failed: %s: %.300s", doing, str(error).partition("\n")[0])
-        raise unavailable(doing) from error
+        log.warning("%s failed: %s: %.300s", setting, doing, str(error).partition("\n")[0])
+        raise unavailable(doing, setting) from error
     except OSError as error:
         if may_be_absent and isinstance(error, FileNotFoundError | NotADirectoryError):
             raise
-        log.warning("the blob store failed: %s: %s", doing, error.strerror or type(error).__name__)
-        raise unavailable(doing) from error
+        log.warning("%s failed: %s: %s", setting, doing, error.strerror or type(error).__name__)
+        raise unavailable(doing, setting) from error
 
 
-def unavailable(doing: str) -> BlobStoreUnavailable:
+def unavailable(doing: str, setting: str = "GREENROOM_BLOB_URL") -> BlobStoreUnavailable:
     """The store did not do what it was asked for."""
     return BlobStoreUnavailable(
-        "the blob store did not answer as it should",
-        where=f"GREENROOM_BLOB_URL, {doing}",
+        "the object store did not answer as it should",
+        where=f"{setting}, {doing}",
         next_step="wait until it is back; the work goes on by itself then",
     )
