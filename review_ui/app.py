@@ -24,6 +24,7 @@ from review_ui.access import Access
 from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.pages import account, authorities, campaigns, console, player, public, queue, signin
 from review_ui.rates import retry_headers
+from review_ui.refusals import back_to, render_of, who
 from review_ui.rendering import page
 from review_ui.security import HEADERS, SignInNeeded, Walls
 from review_ui.sessions import forget_expired
@@ -93,9 +94,15 @@ async def _on_error(request: Request, error: Exception) -> Response:
             headers["www-authenticate"] = "Basic"
         return JSONResponse({"error": error.as_dict()}, status_code=error.http_status, headers=headers)
     if isinstance(error, SignInNeeded):
-        target = request.url.path if request.method == "GET" else "/"
-        return RedirectResponse(f"/sign-in?next={target}", status_code=303)
-    answer = page(request, "problem.html", status=error.http_status, problem=error)
+        return RedirectResponse(f"/sign-in?next={back_to(request)}", status_code=303)
+    answer = page(
+        request,
+        "problem.html",
+        status=error.http_status,
+        problem=error,
+        visitor=await run_in_threadpool(who, request, error),
+        render=None if isinstance(error, NotFound) else render_of(request),
+    )
     answer.headers.update(headers)
     return answer
 

@@ -46,7 +46,7 @@ def _show(
     note: str = "",
 ) -> Response:
     row = get_render(render_id, brand_id=visitor.account.brand_id)
-    evidence = evidence_of(row)
+    evidence = evidence_of(row, reader=visitor.account.id if visitor.may("review") else None)
     is_maker = row.maker_id == visitor.account.id
     decides = row.state == State.IN_REVIEW and visitor.may("review") and not is_maker
     played = coverage(visitor.account.id, row.sealed_sha256 or "") if decides else []

@@ -15,7 +15,6 @@ from audit.models import Factor
 from core.gates import load_gate_set
 from core.models import Finding, GateDecision, GateResult, Span, Verdict
 from pipeline.lists import RenderList
-from pipeline.models import CLEARNESS_UNIT
 from pipeline.paging import Page
 from pipeline.review import RULES
 from pipeline.standing import Standing
@@ -106,7 +105,7 @@ def evidence_for(render: Any, receipts: list[Any], findings: list[Finding], camp
         approvals=[],
         gate_set=load_gate_set(),
         script=marked_script(render.script or "", findings),
-        timeline=_timeline(render, receipts, findings),
+        timeline=_timeline(render, receipts, findings, load_gate_set()),
     )
 
 
@@ -266,13 +265,6 @@ def test_the_queue_with_rows_that_lack_parts() -> None:
         assert "Queue" in text and "1,234,567" in text
         assert ("Nothing waits for you." in text) is (not shown and is_first)
         assert ('rel="next"' in text) is bool(shown)
-
-
-def test_the_lip_sync_lane_is_clearness_and_says_its_unit() -> None:
-    lanes = {curve["gate"]: curve for curve in evidence_for(row(), RECEIPTS, []).timeline["curves"]}
-    assert lanes["lip_sync"]["measure"] == "clearness" and lanes["lip_sync"]["unit"] == CLEARNESS_UNIT
-    assert "confidence" not in lanes["lip_sync"]["unit"]
-    assert lanes["technical"]["unit"] != "kinds of fault"
 
 
 @pytest.mark.parametrize("verdict", get_args(VerifyVerdict))
