@@ -22,7 +22,7 @@ from delivery.collector import offer
 from review_ui import api, metrics
 from review_ui.access import Access
 from review_ui.bodies import FORM_LIMITS, Bodies
-from review_ui.pages import account, authorities, campaigns, console, player, public, queue, signin
+from review_ui.pages import account, authorities, campaigns, console, decisions, player, public, queue, signin
 from review_ui.rates import retry_headers
 from review_ui.refusals import back_to, render_of, who
 from review_ui.rendering import page
@@ -54,7 +54,18 @@ def make_app() -> FastAPI:
     app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
-    for module in (signin, account, queue, console, player, campaigns, authorities, public, metrics):
+    for module in (
+        signin,
+        account,
+        queue,
+        console,
+        decisions,
+        player,
+        campaigns,
+        authorities,
+        public,
+        metrics,
+    ):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

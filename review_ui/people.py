@@ -21,5 +21,5 @@ def names_of(ids: Iterable[str], *, brand_id: str) -> dict[str, str]:
                 AccountRow.id.in_(wanted), AccountRow.brand_id == brand_id
             )
         ).all()
-    known = {account_id: email for account_id, email in rows}
+    known = {row.id: row.email for row in rows}
     return {each: known.get(each, each[-8:]) for each in wanted}

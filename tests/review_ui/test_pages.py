@@ -18,6 +18,7 @@ from pipeline.lists import RenderList
 from pipeline.paging import Page
 from pipeline.review import RULES
 from pipeline.standing import Standing
+from pipeline.annotations import CODES
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from provenance.models import Problem, Release, VerifyReport, VerifyVerdict
@@ -115,6 +116,10 @@ def render_html(render: Any, evidence: Evidence, **values: Any) -> str:
         "missing": None,
         "holds": None,
         "is_maker": False,
+        "codes": CODES,
+        "notes": [],
+        "handed_on": None,
+        "writers": {},
         "problem": None,
         "note": "",
         "now": NOW,
