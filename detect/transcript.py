@@ -83,7 +83,7 @@ class TranscriptGate:
                     score=share,
                     threshold=bounds["other_script"].review,
                     unit="share of words",
-                    hint="Listen to it: in a short script one misheard name is enough. Reject it where they are others.",
+                    hint="Listen: in a short script one misheard name is enough. Reject it if other words are said.",
                 ),
             )
         confirmed = set(range(len(theirs))) - {j for place in places for j in range(place.b0, place.b1)}

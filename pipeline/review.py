@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,7 +17,7 @@ from core.database import transaction
 from core.errors import Conflict, Forbidden, InputError
 from core.models import Verdict
 from pipeline.agreement import check_agreement
-from pipeline.annotations import CODES, Ask, in_words, is_handed_on, rows_of
+from pipeline.annotations import CODES, Ask, Kind, in_words, is_handed_on, rows_of
 from pipeline.assignment import check_free
 from pipeline.errors import AuthorityInvalid
 from pipeline.findings import findings_in, receipts_in
@@ -106,6 +105,7 @@ def reject(
     sealed_sha256: str,
     reason: str = "",
     asks: Sequence[Ask] = (),
+    change: bool = False,
     played: Ranges = (),
     senior: bool = False,
 ) -> State:
@@ -114,32 +114,32 @@ def reject(
     Args:
         reason: in words; without it those of ``asks``.
         asks: what is wrong, with its seconds; the maker reads it.
+        change: a new one with ``asks`` is wanted. A render is never edited: this one ends all the same.
 
     Raises as :func:`approve`; InputError without any reason.
     """
-    return _send_back(
-        "rejected", render_id, brand_id, reviewer_id, sealed_sha256, reason, asks, played, senior
-    )
-
-
-def ask_for_change(
-    render_id: str,
-    *,
-    brand_id: str,
-    reviewer_id: str,
-    sealed_sha256: str,
-    asks: Sequence[Ask],
-    played: Ranges = (),
-    senior: bool = False,
-) -> State:
-    """Send a video back to be made again with a change. A render is never edited: this one ends as rejected, and its
-    reason says that a new one is wanted. Raises as :func:`reject`.
-    """
-    if not asks:
+    if change and not asks:
         raise InputError("a change needs to be named", where="code", next_step="choose what should change")
-    return _send_back(
-        "change_asked", render_id, brand_id, reviewer_id, sealed_sha256, "", asks, played, senior
-    )
+    kind: Kind = "change_asked" if change else "rejected"
+    with transaction() as session:
+        row = _in_review(session, render_id, brand_id, sealed_sha256)
+        _check_turn(session, row, reviewer_id, senior=senior)
+        notes = rows_of(row, reviewer_id, kind, asks)
+        said = reason.strip() or "; ".join(dict.fromkeys(in_words(ask) for ask in asks))
+        manner = _manner(session, row, played)
+        _record(session, row, reviewer_id, "reject", said, manner=manner, played=played)
+        head = "A change is asked for" if change else "Rejected"
+        why = "; ".join(dict.fromkeys(CODES[ask.code] for ask in asks))
+        move(
+            session,
+            row.id,
+            State.REJECTED,
+            start=State.IN_REVIEW,
+            values={"reason": {"code": kind, "message": f"{head}: {why}" if why else head}},
+            rows=notes,
+            facts={"reason_code": kind},
+        )
+        return State.REJECTED
 
 
 def hand_on(
@@ -164,38 +164,6 @@ def hand_on(
         asked = [Ask("other", words)]
         rows = rows_of(row, reviewer_id, "handed_on", asked)
         append(session, Event.REVIEW_HANDED_ON, row.id, {"reviewer_id": reviewer_id}, rows=rows)
-
-
-def _send_back(
-    kind: Literal["rejected", "change_asked"],
-    render_id: str,
-    brand_id: str,
-    reviewer_id: str,
-    sealed_sha256: str,
-    reason: str,
-    asks: Sequence[Ask],
-    played: Ranges,
-    senior: bool,
-) -> State:
-    with transaction() as session:
-        row = _in_review(session, render_id, brand_id, sealed_sha256)
-        _check_turn(session, row, reviewer_id, senior=senior)
-        notes = rows_of(row, reviewer_id, kind, asks)
-        said = reason.strip() or "; ".join(dict.fromkeys(in_words(ask) for ask in asks))
-        manner = _manner(session, row, played)
-        _record(session, row, reviewer_id, "reject", said, manner=manner, played=played)
-        head = {"rejected": "Rejected", "change_asked": "A change is asked for"}[kind]
-        why = "; ".join(dict.fromkeys(CODES[ask.code] for ask in asks))
-        move(
-            session,
-            row.id,
-            State.REJECTED,
-            start=State.IN_REVIEW,
-            values={"reason": {"code": kind, "message": f"{head}: {why}" if why else head}},
-            rows=notes,
-            facts={"reason_code": kind},
-        )
-        return State.REJECTED
 
 
 def _check_turn(session: Session, row: RenderRow, reviewer_id: str, *, senior: bool) -> None:

@@ -121,12 +121,9 @@ def measured(receipt: Receipt, gate_set: GateSet) -> Measured:
     why = ""
     if result.abstained:
         why = f"It could not measure: {result.reason or 'no reason was given'}. So a person has to look."
-    elif receipt.verdict is not Verdict.PASS and bound is not None and result.score is not None:
-        if bound.verdict(result.score) is not Verdict.PASS:
-            side = "more" if bound.direction == "high_is_bad" else "less"
-            why = (
-                f"{_capital(number)}, and a person looks at {_shown(bound.review, words.percent)} and {side}."
-            )
+    elif bound is not None and result.score is not None and bound.verdict(result.score) is not Verdict.PASS:
+        side = "more" if bound.direction == "high_is_bad" else "less"
+        why = f"{_capital(number)}, and a person looks at {_shown(bound.review, words.percent)} and {side}."
     if not why and receipt.verdict is not Verdict.PASS and not found:
         why = result.reason or f"It decided '{receipt.verdict.value}' and gave no reason."
     return Measured(

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Resp
 
 from core.blobs import blobs
 from core.database import now
-from core.errors import GreenroomError, NotFound
+from core.errors import GreenroomError, InputError, NotFound
 from delivery import links
 from delivery.asked import release_or_ask
 from delivery.recall import recall
@@ -121,11 +121,24 @@ def release_it(request: Request, visitor: Sent, render_id: str) -> Response:
 
 
 @router.post("/renders/{render_id}/recall")
-def recall_it(request: Request, visitor: Sent, render_id: str, why: Note = "") -> Response:
+def recall_it(
+    request: Request,
+    visitor: Sent,
+    render_id: str,
+    why: Note = "",
+    sure: Annotated[str, Form(max_length=3)] = "",
+) -> Response:
+    """For good, so that it is confirmed beside its reason."""
     require(visitor.account, "release")
     who = visitor.account
 
     def act() -> None:
+        if sure != "yes":
+            raise InputError(
+                "a recall is for good and was not confirmed",
+                where="sure",
+                next_step="tick the box, then recall it",
+            )
         recall(render_id, brand_id=who.brand_id, actor_id=who.id, reason=why)
 
     return act_on(request, visitor, render_id, act)

@@ -107,7 +107,7 @@ def ask_for_change(
     def act() -> None:
         asks = asks_of(code, note, seconds)
         report_with_decision(render_id, ranges_of_form(played), account=visitor.account)
-        review.ask_for_change(**_decision(visitor, render_id, asset), asks=asks)
+        review.reject(**_decision(visitor, render_id, asset), asks=asks, change=True)
 
     return act_on(request, visitor, render_id, act, note)
 

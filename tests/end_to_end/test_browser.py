@@ -169,6 +169,7 @@ def test_a_new_video_is_asked_for_approved_released_and_verified(
     page.goto(f"{console.address}/renders/{render_id}")
     page.get_by_text("Recall it").click()
     page.get_by_label("Reason").fill("A rehearsal.")
+    page.get_by_label("I am sure").check()
     page.get_by_role("button", name="Recall", exact=True).click()
     wait_for(render_id, demo, "recalled", 10)
     answer = page.goto(link)

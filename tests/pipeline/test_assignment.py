@@ -11,7 +11,7 @@ from core.database import transaction
 from core.errors import Conflict, Forbidden, InputError, NotFound
 from pipeline.annotations import CODES, MOST, Ask, annotations_of
 from pipeline.assignment import give_back, next_for, take
-from pipeline.review import ask_for_change, hand_on, reject
+from pipeline.review import hand_on, reject
 from pipeline.states import State
 from pipeline.tables import RenderRow, ReviewLeaseRow
 from tests.kit.workers import events_of
@@ -80,7 +80,7 @@ def test_who_holds_it_decides_and_nobody_else_meanwhile(world: World):
 def test_a_video_that_is_sent_back_tells_its_maker_what_to_change_and_where(world: World):
     render = world.to_review()
     asks = [Ask("lips", "Late by a little.", 0.5, 1.0), Ask("label")]
-    assert ask_for_change(**decide(world, render, asks=asks)) == State.REJECTED
+    assert reject(**decide(world, render, asks=asks, change=True)) == State.REJECTED
     assert world.now_is(render).reason == {
         "code": "change_asked",
         "message": f"A change is asked for: {CODES['lips']}; {CODES['label']}",
@@ -111,9 +111,9 @@ NO_REASONS: list[list[Ask]] = [
 @pytest.mark.only("sqlite")
 def test_what_is_no_reason_or_no_second_of_the_video_sends_nothing_back(world: World):
     render = world.to_review()
-    for asks, way in product(NO_REASONS, (ask_for_change, reject)):
+    for asks, change in product(NO_REASONS, (True, False)):
         with pytest.raises(InputError):
-            way(**decide(world, render, asks=asks))
+            reject(**decide(world, render, asks=asks, change=change))
     assert world.now_is(render).state == State.IN_REVIEW and annotations_of(render.id) == []
 
 

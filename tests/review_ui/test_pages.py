@@ -14,11 +14,11 @@ from starlette.requests import Request
 from audit.models import Factor
 from core.gates import load_gate_set
 from core.models import Finding, GateDecision, GateResult, Span, Verdict
+from pipeline.annotations import CODES
 from pipeline.lists import RenderList
 from pipeline.paging import Page
 from pipeline.review import RULES
 from pipeline.standing import Standing
-from pipeline.annotations import CODES
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from provenance.models import Problem, Release, VerifyReport, VerifyVerdict
@@ -224,7 +224,7 @@ def test_a_released_video_lists_its_links_and_whether_it_is_served(standing: Sta
     evidence = replace(evidence_for(render, [], []), standing=standing)
     text = render_html(render, evidence, links=listed)
     assert "/v/good" in text and "/v/revoked" not in text and "/v/over" not in text
-    assert text.count("/revoke") == 1
+    assert text.count("/revoke") == 1 and "1 link that people have stops within seconds" in text
     may = standing is None or standing.links
     assert ("Make a link" in text) is may
     assert standing is None or not standing.sentence or standing.sentence[1:] in text
