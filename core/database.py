@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, ClassVar, TypeVar, cast
+from typing import IO, Any, ClassVar, TypeVar
 
-from sqlalchemy import Connection, CursorResult, DateTime, Engine, MetaData, TypeDecorator, text
+from sqlalchemy import Connection, DateTime, Engine, MetaData, TypeDecorator, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Dialect
@@ -174,8 +174,9 @@ def add_once(session: Session, row: Base) -> bool:
     table = type(row).__table__
     found = {column.key: getattr(row, column.key) for column in table.columns}
     values = {name: value for name, value in found.items() if value is not None}
-    added = session.execute(insert(type(row)).values(values).on_conflict_do_nothing())
-    return bool(cast("CursorResult[Any]", added).rowcount)
+    statement = insert(type(row)).values(values).on_conflict_do_nothing()
+    # The row itself answers: psycopg's count of rows is -1 here, for one that was not added as well.
+    return session.execute(statement.returning(*table.primary_key)).first() is not None
 
 
 def hold(session: Session, fact: str) -> None:

@@ -22,8 +22,9 @@ from delivery.collector import offer
 from review_ui import api, metrics, uploads
 from review_ui.access import Access
 from review_ui.bodies import FORM_LIMITS, Bodies
-from review_ui.pages import account, authorities, campaigns, console, player, public, queue, signin
+from review_ui.pages import account, authorities, campaigns, console, decisions, player, public, queue, signin
 from review_ui.rates import retry_headers
+from review_ui.refusals import back_to, render_of, who
 from review_ui.rendering import page
 from review_ui.security import HEADERS, SignInNeeded, Walls
 from review_ui.sessions import forget_expired
@@ -53,7 +54,18 @@ def make_app() -> FastAPI:
     app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
-    for module in (signin, account, queue, console, player, campaigns, authorities, public, metrics):
+    for module in (
+        signin,
+        account,
+        queue,
+        console,
+        decisions,
+        player,
+        campaigns,
+        authorities,
+        public,
+        metrics,
+    ):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -96,9 +108,15 @@ async def _on_error(request: Request, error: Exception) -> Response:
             headers["www-authenticate"] = "Basic"
         return JSONResponse({"error": error.as_dict()}, status_code=error.http_status, headers=headers)
     if isinstance(error, SignInNeeded):
-        target = request.url.path if request.method == "GET" else "/"
-        return RedirectResponse(f"/sign-in?next={target}", status_code=303)
-    answer = page(request, "problem.html", status=error.http_status, problem=error)
+        return RedirectResponse(f"/sign-in?next={back_to(request)}", status_code=303)
+    answer = page(
+        request,
+        "problem.html",
+        status=error.http_status,
+        problem=error,
+        visitor=await run_in_threadpool(who, request, error),
+        render=None if isinstance(error, NotFound) else render_of(request),
+    )
     answer.headers.update(headers)
     return answer
 

@@ -28,6 +28,7 @@ from core.covered import Covered, Uncovered
 from core.database import Base, engine, reading, transaction
 from core.engines import VOUCHES
 from delivery.links import list_links, make_link, revoke_link
+from pipeline.annotations import Ask
 from pipeline.intake import import_video
 from pipeline.standing import standing_of
 from tests.conftest import import_tables
@@ -55,6 +56,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         make_link(out.id, brand_id=w.brand_id, made_by=w.operator)
         w.recall(w.released(supersedes=out.id))
         w.to_review(flagged=("lip_sync",))
+        w.reject(w.to_review(), asks=[Ask("lips", "A made-up reason.", 0.5, 1.0)])
         clip = media.write_clip(folder / "finished.mp4", 7)
         import_video(clip, campaign.id, brand_id=w.brand_id, maker_id=w.operator)
         w.supersede(w.add_persona("consent"))
