@@ -22,7 +22,19 @@ from delivery.collector import offer
 from review_ui import api, metrics
 from review_ui.access import Access
 from review_ui.bodies import FORM_LIMITS, Bodies
-from review_ui.pages import account, authorities, campaigns, console, player, public, queue, signin
+from review_ui.pages import (
+    account,
+    authorities,
+    begin,
+    brands,
+    campaigns,
+    console,
+    people,
+    player,
+    public,
+    queue,
+    signin,
+)
 from review_ui.rates import retry_headers
 from review_ui.rendering import page
 from review_ui.security import HEADERS, SignInNeeded, Walls
@@ -53,7 +65,20 @@ def make_app() -> FastAPI:
     app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
-    for module in (signin, account, queue, console, player, campaigns, authorities, public, metrics):
+    for module in (
+        begin,
+        signin,
+        account,
+        people,
+        brands,
+        queue,
+        console,
+        player,
+        campaigns,
+        authorities,
+        public,
+        metrics,
+    ):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -40,13 +40,15 @@ def _serve(out: Path) -> Answer:
     from greenroom.demo.setting import prepare
     from greenroom.demo.waiting import show_until_settled
     from greenroom.supervisor import Supervisor
+    from greenroom.web import check_free
 
+    web = get_settings().web
+    check_free(web.host, web.port)
     print("the sample presenter is examined and enrolled ...", file=sys.stderr)
     setting = prepare()
     rows = ask(setting, out)
     supervisor = Supervisor()
     supervisor.start()
-    web = get_settings().web
     address = web.address
     print(f"\nconsole          {address}/", file=sys.stderr)
     print(f"public verifier  {address}/verify", file=sys.stderr)
