@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -34,7 +35,7 @@ def worded(error: ValidationError, model: type[BaseModel], node: yaml.Node | Non
     unknown = [place for place, (fault, *_) in faults.items() if fault["type"] == "extra_forbidden"]
     misspelt = {(*place[:-1], _close(str(place[-1]), _keys(model, place[:-1]))) for place in unknown}
     lines = {place: _line(node, place) for place in faults}
-    for place in sorted(faults, key=lambda place: lines[place] or 0):
+    for place in sorted(faults, key=lambda place: lines[place] or sys.maxsize):
         first = faults[place][0]
         if first["type"] == "missing" and place in misspelt:
             continue  # it is there, under the name that is told

@@ -46,12 +46,14 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Answer:
     from core.errors import InputError
+    from core.settings import get_settings
     from greenroom.database import migrate
     from greenroom.installation import initialise
     from review_ui.beginning import begin, nobody_is_here
 
     migrate()
-    initialise()
+    if not get_settings().shared_database:  # there the keys of each process are given out: greenroom pki init
+        initialise()
     made = False
     address = None
     if not nobody_is_here():

@@ -184,7 +184,7 @@ def test_an_administrator_invites_in_the_browser(
 ):
     csrf = signed(admin)
     page = client.post("/people/invitations", data={"csrf": csrf, "role": "senior_reviewer", "hours": "24"})
-    link = page.text.partition('class="secret mono" tabindex="0">')[2].partition("<")[0]
+    link = page.text.partition('class="secret mono" tabindex="0" autofocus>')[2].partition("<")[0]
     assert page.status_code == 200 and "/invitation/" in link
     people = client.get("/people").text
     token = link.rpartition("/")[2]
