@@ -81,7 +81,7 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event = self.get_event()
+            event = self.get_event()  # type: ignore[no-untyped-call]
             raise StatedError("aliases (*name) may not be used", where=f"line {event.start_mark.line + 1}")
         return super().compose_node(parent, index)
 

@@ -47,7 +47,7 @@ def check_free(host: str, port: int) -> None:
             tried.setsockopt(
                 socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
             )  # as uvicorn does: no wait after an end
-            tried.bind(place)
+            tried.bind((place[0], port, *place[2:]))  # getaddrinfo cuts a port that there is not
     except (OSError, OverflowError) as error:
         taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
         raise AddressTaken(

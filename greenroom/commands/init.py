@@ -118,10 +118,11 @@ def _told(made: bool, address: str | None) -> Answer:
     from review_ui.beginning import signs_for_real
 
     named = organisation()
+    administrators = [row.email for row in list_accounts() if row.role == "admin"]
     document = {
         "organisation": named.name if named is not None else None,
         "brands": [{"id": row.id, "name": row.name, "territory": row.territory} for row in list_brands()],
-        "administrators": [row.email for row in list_accounts() if row.role == "admin"],
+        "administrators": administrators,
         "made": made,
         "development": not signs_for_real(),
         "page": address,
@@ -136,7 +137,7 @@ def _told(made: bool, address: str | None) -> Answer:
         if named is not None:
             lines.append(f"organisation: {named.name}")
         lines += [f"brand: {row.name}  {row.id}" for row in list_brands()]
-        lines += [f"administrator: {email}" for email in document["administrators"]]
+        lines += [f"administrator: {email}" for email in administrators]
     if not signs_for_real():
         lines.append(
             "WARNING: a DEVELOPMENT authority signs here. Its credentials prove nothing to anybody outside. For real "
