@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -35,19 +35,19 @@ def get_authority(session: Session, authority_id: str) -> Authority:
     if row is None:
         raise NotFound("there is no such authority", where=authority_id)
     superseded_by = session.scalar(select(AuthorityRow.id).where(AuthorityRow.supersedes == authority_id))
-    return read_version(session, row, superseded_by=superseded_by, counted=counted(session, row.record_id))
+    statuses = session.scalars(
+        select(AuthorityStatusRow)
+        .where(AuthorityStatusRow.authority_id == authority_id)
+        .order_by(AuthorityStatusRow.ordinal)
+    ).all()
+    return read_version(row, statuses, superseded_by=superseded_by, counted=counted(session, row.record_id))
 
 
 def read_version(
-    session: Session, row: AuthorityRow, *, superseded_by: str | None, counted: int
+    row: AuthorityRow, statuses: Sequence[AuthorityStatusRow], *, superseded_by: str | None, counted: int
 ) -> Authority:
-    """One version with its statuses, every signature checked. Raises ForgedAuthority."""
+    """One version with its statuses in their order, every signature checked. Raises ForgedAuthority."""
     document = verified(row)
-    statuses = session.scalars(
-        select(AuthorityStatusRow)
-        .where(AuthorityStatusRow.authority_id == row.id)
-        .order_by(AuthorityStatusRow.ordinal)
-    ).all()
     history = tuple(verified_status(status) for status in statuses)
     if not history or [status.ordinal for status in statuses] != list(range(1, len(statuses) + 1)):
         raise ForgedAuthority("the status history of the authority has a gap", where=row.id)

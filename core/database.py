@@ -40,6 +40,7 @@ from core.settings import get_settings
 
 Row = TypeVar("Row", bound="Base")
 _WRITES = "greenroom_writes"
+_TURNS = "greenroom_turns"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -140,19 +141,26 @@ def reading() -> Iterator[Session]:
         session = Session(connection, expire_on_commit=False)
         try:
             yield session
+            connection.commit()  # there is nothing to undo; after a rollback psycopg prepares every statement anew
         finally:
             session.close()
 
 
 def take_turn(session: Session, table: type[Row], key: Any) -> Row | None:
-    """The row as it is once whoever had a turn on it, or was changing it, has ended. It is ours until we end.
+    """The row as it is once whoever had a turn on it, or was changing it, has ended. It is ours until we end: who
+    asks again in the same transaction has the same object.
 
     In a snapshot: the row, which stays as it is anyway.
     """
     if not session.info.get(_WRITES):
         return session.get(table, key)
-    session.flush()  # the row is read again: what was changed in memory would be lost
-    return session.get(table, key, with_for_update={"key_share": True}, populate_existing=True)
+    turns: dict[Any, Row | None] = session.info.setdefault(_TURNS, {})
+    if turns.get((table, key)) is None:
+        session.flush()  # the row is read again: what was changed in memory would be lost
+        turns[table, key] = session.get(
+            table, key, with_for_update={"key_share": True}, populate_existing=True
+        )
+    return turns[table, key]
 
 
 def add_once(session: Session, row: Base) -> bool:

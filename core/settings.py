@@ -39,9 +39,10 @@ class MediaSettings(BaseSettings):
         description="A decoding child that keeps its reader waiting this long for one message is ended, seconds.",
     )
     files_a_nursery: int = Field(
-        0,
-        description="Confined children are forked from a process that has loaded their libraries, and that a new one "
-        "replaces after this many files. 0: each child starts from nothing, with a memory layout of its own.",
+        200,
+        description="Files that this installation wrote itself are read in children of a process that has loaded the "
+        "libraries, and that a new one replaces after this many files. A foreign file never is: it gets a fresh "
+        "process. 0: every file does.",
     )
 
 
@@ -89,6 +90,11 @@ class PipelineSettings(BaseSettings):
     resend_seconds: float = Field(
         30.0,
         description="A message about a waiting render counts as lost after this long and is sent again, seconds.",
+    )
+    sent_seconds: float = Field(
+        86_400.0,
+        ge=0,
+        description="A message that was sent is deleted from the outbox after this long, seconds.",
     )
     workers: int = Field(1, description="Worker processes that `greenroom up` starts.")
     kinds: str = Field(

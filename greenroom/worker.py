@@ -25,6 +25,7 @@ from core.errors import InputError
 from core.settings import get_settings
 from delivery.tasks import on_approved
 from delivery.withdrawal import on_authority_changed
+from greenroom.priority import step_back
 from greenroom.status import Status
 from pipeline import outbox
 from pipeline.celery_app import make_app
@@ -99,6 +100,7 @@ def main(name: str, kinds: tuple[str, ...]) -> int:
     """Work until SIGTERM; only stages of these kinds are claimed, and only their queues are read. Returns Celery's
     exit code."""
     global _status
+    step_back()
     _status = Status(name)
     _status.doing(within=_AWAY_SECONDS)
     _status.trouble(BROKER_AWAY)  # until it is connected

@@ -48,6 +48,9 @@ FILES = {
     "altered": "tests/trust/test_changed_rows.py",
     "played": "tests/review_ui/test_played.py",
     "serving": "tests/review_ui/test_serving.py",
+    "nursery": "tests/core/test_nursery.py",
+    "foreign": "tests/security/test_foreign_files.py",
+    "walls": "tests/delivery/test_walls.py",
 }
 
 

@@ -33,7 +33,7 @@ CONNECTS = {
     "core/weights.py": "the registry of weights, a file of this tree; what comes is held against its digest",
     "provenance/timestamp.py": "GREENROOM_TIMESTAMP_URL",
     "core/remote_signer.py": "the settings of keys: https, or this machine",
-    "core/media/starting.py": "a pair of sockets with a nursery, which has no address",
+    "core/media/nurseries.py": "a pair of sockets with a nursery, which has no address",
     "core/media/nursery.py": "its end of that pair",
     "greenroom/commands/health.py": "GREENROOM_WEB_HOST and its port: this machine's own web process",
     "greenroom/web.py": "tries GREENROOM_WEB_HOST and its port, and connects to nothing",
