@@ -59,6 +59,23 @@ def test_nobody_begins_without_it(client: TestClient, code: str, wrong: str):
     assert list_accounts() == []
 
 
+def test_the_code_is_asked_for_where_the_account_is_made(code: str):
+    """Whatever a page has asked before."""
+    said = {"organisation": "Example", "brand": "Tea", "email": "eve@brand.example", "password": PASSWORD}
+    with pytest.raises(Forbidden):
+        begin(**said, code="another code")
+    assert begin(**said, code=code).role == "admin"
+
+
+def test_where_there_is_an_account_nobody_begins(code: str):
+    """Not on the command line either, which needs no code."""
+    said = {"organisation": "Example", "brand": "Tea", "password": PASSWORD}
+    begin(**said, email="ann@brand.example", code=None)
+    with pytest.raises(Conflict):
+        begin(**said, email="eve@brand.example", code=None)
+    assert len(list_accounts()) == 1
+
+
 def test_before_a_code_was_printed_nothing_opens(client: TestClient, home: Any):
     for guess in ("", "used"):
         assert client.post("/begin", data=FORM | {"code": guess}).status_code == 403
