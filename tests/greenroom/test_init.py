@@ -73,19 +73,13 @@ def test_again_it_changes_nothing_and_shows_no_secret(init: Init) -> None:
     assert [(row.id, row.password_hash) for row in list_accounts()] == before
 
 
-@pytest.mark.parametrize(
-    ("flag", "value", "step"),
-    [
-        ("--organisation", "Other", "another home"),
-        ("--brand", "Other", "brand add"),
-        ("--email", "x@y", "invite"),
-    ],
-)
-def test_with_another_name_it_says_what_to_do_instead(init: Init, flag: str, value: str, step: str) -> None:
+def test_with_another_name_it_says_what_to_do_instead(init: Init) -> None:
     init(*FLAGS)
-    told, code, _ = init(flag, value)
-    assert (code, told["error"]["code"], told["error"]["where"]) == (3, "conflict", flag)
-    assert step in told["error"]["next"]
+    steps = {"--organisation": "another home", "--brand": "brand add", "--email": "user invite"}
+    for flag, step in steps.items():
+        told, code, _ = init(flag, "Other")
+        assert (code, told["error"]["code"], told["error"]["where"]) == (3, "conflict", flag)
+        assert step in told["error"]["next"]
 
 
 def test_what_is_missing_is_named_where_nobody_can_be_asked(init: Init) -> None:
@@ -99,8 +93,6 @@ def test_what_is_missing_is_named_where_nobody_can_be_asked(init: Init) -> None:
     [
         (["--territory", "india"], "india"),
         (["--rule-pack", "consumer-product"], "did you mean `consumer-products`"),
-        (["--email", "nobody"], "e-mail"),
-        (["--brand", " "], "brand"),
     ],
 )
 def test_a_wrong_word_makes_nothing(init: Init, flags: list[str], word: str) -> None:
