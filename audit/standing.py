@@ -94,7 +94,7 @@ def authority_standing(
     count = counted(session, record_id) if with_count else 0
     newer = [*(row.id for row, _ in versions[1:]), None]
     authorities = [
-        read_version(row, statuses, superseded_by=next_one, counted=count)
+        read_version(session, row, statuses, superseded_by=next_one, counted=count)
         for (row, statuses), next_one in zip(versions, newer, strict=True)
     ]
     before = [None, *(row.id for row, _ in versions[:-1])]

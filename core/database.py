@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import IO, Any, ClassVar, TypeVar, cast
 
 from sqlalchemy import Connection, CursorResult, DateTime, Engine, MetaData, TypeDecorator, text
@@ -201,15 +202,17 @@ def _number(name: str) -> int:
 def exclusive(name: str, *, wait: bool = True) -> Iterator[Exclusive | None]:
     """One process of the installation at a time is inside, on whatever machine; None for one that did not wait.
 
-    PostgreSQL: an advisory lock of a connection of its own. SQLite: a lock on a file of the home.
+    PostgreSQL: an advisory lock of a connection of its own. SQLite: a lock on a file beside the database's, so that
+    two homes on one database exclude each other.
 
     Raises:
         DatabaseBusy: the wait took too long, or the database is not there.
     """
     if engine().dialect.name == "sqlite":
-        folder = get_settings().home / "locks"
+        database = Path(engine().url.database or "").resolve()  # by whatever path somebody names it
+        folder = database.with_name("locks")
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{name}.lock").open("w") as file:
+        with (folder / f"{database.name}.{name}.lock").open("w") as file:
             yield Exclusive() if _file_lock(file, wait) else None
         return
     with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 
+from core.addresses import check_database
 from core.errors import DatabaseBusy, InputError
 
 BUSY_SECONDS = 30.0
@@ -49,6 +50,7 @@ def make_engine(url: str) -> Engine:
     A lock that is not had within ``BUSY_SECONDS``, a deadlock, and a connection that breaks raise
     :class:`core.errors.DatabaseBusy`; text that no column can hold raises :class:`core.errors.InputError`.
     """
+    check_database(url)
     engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
     event.listen(engine, "handle_error", _told)
     return engine

@@ -17,7 +17,7 @@ from typing import Any
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore, from_url
 
-from core.errors import BlobStoreUnavailable
+from core.errors import BlobStoreUnavailable, InputError
 
 log = logging.getLogger("greenroom.blobs")
 
@@ -37,6 +37,17 @@ def open_store(url: str, *, silence: float, retries: int) -> ObjectStore:
     """
     if url.startswith("memory:"):
         return from_url(url)
+    try:
+        return _opened(url, silence, retries)
+    except (BaseError, ValueError) as error:
+        raise InputError(
+            "the address of the object store is of no kind that is understood here",
+            where="GREENROOM_BLOB_URL, GREENROOM_LEDGER_URL",
+            next_step="use s3://bucket/prefix, or file:///folder; region and endpoint are AWS_REGION, AWS_ENDPOINT",
+        ) from error
+
+
+def _opened(url: str, silence: float, retries: int) -> ObjectStore:
     client: dict[str, Any] = {
         "connect_timeout": timedelta(seconds=min(CONNECT_SECONDS, silence)),
         "read_timeout": timedelta(seconds=silence),
@@ -72,15 +83,16 @@ def in_words(doing: str, *, may_be_absent: bool = False) -> Iterator[None]:
         ) from error
     except BaseError as error:
         log.warning("the blob store failed: %s: %.300s", doing, str(error).partition("\n")[0])
-        raise _unavailable(doing) from error
+        raise unavailable(doing) from error
     except OSError as error:
         if may_be_absent and isinstance(error, FileNotFoundError | NotADirectoryError):
             raise
         log.warning("the blob store failed: %s: %s", doing, error.strerror or type(error).__name__)
-        raise _unavailable(doing) from error
+        raise unavailable(doing) from error
 
 
-def _unavailable(doing: str) -> BlobStoreUnavailable:
+def unavailable(doing: str) -> BlobStoreUnavailable:
+    """The store did not do what it was asked for."""
     return BlobStoreUnavailable(
         "the blob store did not answer as it should",
         where=f"GREENROOM_BLOB_URL, {doing}",

@@ -166,11 +166,18 @@ class Settings(BaseSettings):
         "tried twice more, seconds. A door waits for at most 3 seconds, once more.",
     )
     broker_url: str = Field(
-        "", description="Celery broker URL. Empty: the filesystem transport in the home folder."
+        "",
+        description="Address of the broker: redis://, rediss://, amqp:// or amqps://. Empty: the filesystem transport "
+        "in the home folder.",
     )
     rates_url: str = Field(
         "",
         description="Redis URL under which all web processes count tries together. Empty: each counts for itself.",
+    )
+    tls_ca: str = Field(
+        "",
+        description="File of the certificates (PEM) against which a broker or Redis is verified whose address says TLS "
+        "(rediss://, amqps://). Empty: the system's.",
     )
     weights_dir: Path = Field(
         Path("~/.cache/greenroom/weights"), description="Where pulled model weights are kept."
@@ -198,8 +205,13 @@ class Settings(BaseSettings):
     )
     receipt_keys: str = Field(
         "",
-        description="Folder of the key that signs receipts and authorities, or a remote signer's address. Empty: "
-        "keys/receipts in the home folder.",
+        description="Folder of the key that signs receipts, or a remote signer's address. Empty: keys/receipts in the "
+        "home folder.",
+    )
+    authority_keys: str = Field(
+        "",
+        description="Folder of the key that signs authorities and their statuses, or a remote signer's address. Empty: "
+        "keys/authorities in the home folder.",
     )
     approval_keys: str = Field(
         "",

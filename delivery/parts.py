@@ -82,6 +82,8 @@ def _signers(settings: Settings) -> list[Fault]:
         owners = {path.stat().st_uid for path in (folder, *private)}
     except OSError:
         private, owners = [], set()
+    if not private and any(folder.glob("*.pub")):
+        return []  # they are signed elsewhere, and verified here
     if not private:
         step = "sign in to the web application and decide once, or run `greenroom pki rotate approvals`"
         what = "there is no key for approvals yet: whoever decides first makes it, under their own user"

@@ -19,6 +19,7 @@ from typing import Any
 import celery.apps.worker
 from celery import bootsteps, signals
 from celery.platforms import SecurityWarning
+from celery.worker.request import Request
 
 from audit.authorities import AUTHORITY_CHANGED
 from core.errors import InputError
@@ -70,7 +71,22 @@ def _logs_are_set_up(**_: Any) -> None:
     """Celery sets up no logging of its own where somebody listens here: greenroom/observing.py has done it."""
 
 
-@app.task(name="greenroom.handle")  # type: ignore[untyped-decorator]
+class AcknowledgedOrLost(Request):  # type: ignore[misc]
+    """A message that cannot be acknowledged is an error of the connection, and the consumer reconnects.
+
+    Celery writes it down and goes on: the message then counts as held for ever, no other is taken beside it, and a
+    worker that looks well hears nothing more. What was not acknowledged comes again and finds nothing to do.
+    """
+
+    acknowledged: bool
+
+    def acknowledge(self) -> None:
+        if not self.acknowledged:
+            self.message.ack()
+            self.acknowledged = True
+
+
+@app.task(name="greenroom.handle", Request=AcknowledgedOrLost)  # type: ignore[untyped-decorator]
 def handle(topic: str, payload: dict[str, Any]) -> None:
     """One message. An unknown topic raises: a message nobody understands must not vanish."""
     handler = HANDLERS[topic]

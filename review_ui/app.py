@@ -19,7 +19,7 @@ from core import logs
 from core.errors import GreenroomError, InputError, NotFound
 from core.metrics import serve
 from delivery.collector import offer
-from review_ui import api, metrics
+from review_ui import api, metrics, uploads
 from review_ui.access import Access
 from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.pages import (
@@ -89,7 +89,8 @@ def make_app() -> FastAPI:
 
 @asynccontextmanager
 async def _housekeeping(_app: FastAPI) -> AsyncIterator[None]:
-    """While the application runs, sessions and challenges that are over are deleted beside the requests."""
+    """While the application runs, sessions and challenges that are over are deleted beside the requests, and so are
+    uploads that a killed process left behind."""
     logs.set_up("web")
     offer(database=False)
     serve("web")
@@ -101,12 +102,14 @@ async def _housekeeping(_app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _forget_now_and_then() -> None:
+    await run_in_threadpool(uploads.sweep)
     while True:
         await asyncio.sleep(FORGET_SECONDS)
         try:
+            await run_in_threadpool(uploads.sweep)
             await run_in_threadpool(forget_expired)
         except Exception:  # the next round tries again; no request may suffer
-            log.exception("expired sign-ins could not be deleted")
+            log.exception("what is over could not be deleted")
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

@@ -36,6 +36,7 @@ FILES = {
     "approvals": "tests/audit/test_approvals.py",
     "authorities": "tests/audit/test_authorities.py",
     "receipts": "tests/audit/test_receipts.py",
+    "separate_keys": "tests/audit/test_separate_keys.py",
     "keys": "tests/audit/test_keys.py",
     "verify_ledger": "tests/audit/ledger/test_verify.py",
     "coverage": "tests/test_ledger_coverage.py",

@@ -30,6 +30,7 @@ NEVER_CALLED = {
 
 # Where this program opens a connection, and what says where to: the settings, or the code itself.
 CONNECTS = {
+    "core/addresses.py": "nowhere: it reads the operator's settings of the database, broker and Redis",
     "core/weights.py": "the registry of weights, a file of this tree; what comes is held against its digest",
     "provenance/timestamp.py": "GREENROOM_TIMESTAMP_URL",
     "core/remote_signer.py": "the settings of keys: https, or this machine",
