@@ -22,7 +22,20 @@ from delivery.collector import offer
 from review_ui import api, metrics, uploads
 from review_ui.access import Access
 from review_ui.bodies import FORM_LIMITS, Bodies
-from review_ui.pages import account, authorities, campaigns, console, decisions, player, public, queue, signin
+from review_ui.pages import (
+    account,
+    authorities,
+    begin,
+    brands,
+    campaigns,
+    console,
+    decisions,
+    people,
+    player,
+    public,
+    queue,
+    signin,
+)
 from review_ui.rates import retry_headers
 from review_ui.refusals import back_to, render_of, who
 from review_ui.rendering import page
@@ -55,8 +68,11 @@ def make_app() -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
     for module in (
+        begin,
         signin,
         account,
+        people,
+        brands,
         queue,
         console,
         decisions,

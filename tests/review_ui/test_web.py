@@ -15,7 +15,16 @@ from review_ui.app import make_app
 from review_ui.pages.signin import _local
 from review_ui.rendering import _data
 
-PUBLIC = {"/sign-in", "/recover", "/verify", "/v/{token}", "/v/{token}/video.mp4", "/api/v1/verify"}
+PUBLIC = {
+    "/begin",
+    "/invitation/{token}",
+    "/sign-in",
+    "/recover",
+    "/verify",
+    "/v/{token}",
+    "/v/{token}/video.mp4",
+    "/api/v1/verify",
+}
 PUBLIC |= {"/metrics"}  # for this machine's programs: test_access.py
 
 
