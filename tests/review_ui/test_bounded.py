@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from audit.keys import NAMES
 from audit.rotation import begin
-from audit.tables import AuthorityRow
+from audit.tables import AuthorityRow, AuthorityStatusRow
 from core.database import Base, engine, reading, transaction
 from core.models import Verdict
 from core.tables import BrandRow
@@ -78,12 +78,14 @@ def _add_others(session: Session) -> None:
     session.flush()
     for table, changes in (
         (AuthorityRow, lambda n: {"id": f"aut_{n}", "record_id": f"rec_{n}"}),
+        (AuthorityStatusRow, lambda n: {"authority_id": f"aut_{n}"}),
         (PersonaRow, lambda n: {"id": f"per_o{n}", "authority_id": f"aut_{n}"}),
         (CampaignRow, lambda n: {"id": f"cmp_o{n}", "persona_id": f"per_o{n}"}),
     ):
         one: Any = session.scalars(select(table)).one()
         like = {column.key: getattr(one, column.key) for column in table.__table__.columns}
-        session.execute(insert(table), [like | {"brand_id": "brd_2"} | changes(n) for n in range(OTHERS)])
+        like |= {"brand_id": "brd_2"} if "brand_id" in like else {}
+        session.execute(insert(table), [like | changes(n) for n in range(OTHERS)])
     numbers = [
         {"brand_id": "brd_2", "campaign_id": f"cmp_o{n}", "state": state.value, "number": 1}
         for n in range(OTHERS)
