@@ -6,12 +6,33 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import UploadFile
 
 from core.errors import InputError
+from provenance.verdicts import NEXT
 
+UNREADABLE = 422
+"""The status for a file that nobody can read, at every address that takes one."""
 _BLOCK = 1 << 20
+
+
+class Unreadable(InputError):
+    """A file about which a verification says only that nobody can read it, with the first reason's code."""
+
+    code = "unreadable"
+    http_status = UNREADABLE
+
+    def __init__(self, report: dict[str, Any]):
+        reasons = report["problems"] or [{"code": self.code, "message": report["sentence"]}]
+        what = str(reasons[0]["message"])
+        super().__init__(
+            f"{what[:1].lower()}{what[1:].rstrip('.')}",
+            where="file",
+            next_step=NEXT["unreadable"].rstrip("."),
+            code=str(reasons[0]["code"]),
+        )
 
 
 @asynccontextmanager
