@@ -104,7 +104,7 @@ def record(
         raise InputError("the decision is not complete", where=str(error.errors()[0]["loc"][0])) from error
     document = canonical_json({"type": TYPE, **approval.model_dump(mode="json"), "time": timestamp(moment)})
     signature = keys.sign(keys.APPROVALS, document)
-    if retired_by(session, signature.key_id) is not None:
+    if retired_by(session, signature.key_id, keys.APPROVALS) is not None:
         raise KeyProblem(
             "the key that signs decisions was retired, and the change to the new one did not finish",
             where=signature.key_id,
@@ -176,7 +176,7 @@ def check_key_in_use(session: Session, row: ApprovalRow, entry: LedgerEntryRow |
     Args:
         entry: the entry of the decision; None: it is looked up.
     """
-    retired = retired_by(session, row.key_id) if row.key_id else None
+    retired = retired_by(session, row.key_id, keys.APPROVALS) if row.key_id else None
     if retired is None:
         return
     entry = entry or _entries(session, {row.render_id}).get(row.id)

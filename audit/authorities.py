@@ -161,7 +161,7 @@ def _create(
     except ValidationError as error:
         raise InputError(f"the authority is not complete: {error}", where=content["kind"]) from error
     plain = document.model_dump(mode="json")
-    signature = keys.sign(keys.RECEIPTS, canonical_json(plain))
+    signature = keys.sign(keys.AUTHORITIES, canonical_json(plain))
     row = AuthorityRow(
         id=authority_id,
         record_id=record_id,
@@ -322,7 +322,7 @@ def _add_status(
         actor=actor,
         created_at=now(),
     )
-    signature = keys.sign(keys.RECEIPTS, status_bytes(row))
+    signature = keys.sign(keys.AUTHORITIES, status_bytes(row))
     row.key_id, row.signature = signature.key_id, signature.value
     append(
         session,

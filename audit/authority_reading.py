@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,9 +12,11 @@ from sqlalchemy.orm import Session
 
 from audit import keys
 from audit.errors import ForgedAuthority
+from audit.events import Event
+from audit.key_record import retired_by
 from audit.ledger.entries import timestamp
 from audit.models import Authority, AuthorityDocument, AuthorityStatus, Effect, StatusChange
-from audit.tables import AuthorityRenderRow, AuthorityRow, AuthorityStatusRow
+from audit.tables import AuthorityRenderRow, AuthorityRow, AuthorityStatusRow, LedgerEntryRow
 from core.canonical import canonical_json
 from core.errors import NotFound
 
@@ -35,20 +37,30 @@ def get_authority(session: Session, authority_id: str) -> Authority:
     if row is None:
         raise NotFound("there is no such authority", where=authority_id)
     superseded_by = session.scalar(select(AuthorityRow.id).where(AuthorityRow.supersedes == authority_id))
-    return read_version(session, row, superseded_by=superseded_by, counted=counted(session, row.record_id))
+    statuses = session.scalars(
+        select(AuthorityStatusRow)
+        .where(AuthorityStatusRow.authority_id == authority_id)
+        .order_by(AuthorityStatusRow.ordinal)
+    ).all()
+    return read_version(
+        session, row, statuses, superseded_by=superseded_by, counted=counted(session, row.record_id)
+    )
 
 
 def read_version(
-    session: Session, row: AuthorityRow, *, superseded_by: str | None, counted: int
+    session: Session,
+    row: AuthorityRow,
+    statuses: Sequence[AuthorityStatusRow],
+    *,
+    superseded_by: str | None,
+    counted: int,
 ) -> Authority:
-    """One version with its statuses, every signature checked. Raises ForgedAuthority."""
+    """One version with its statuses in their order, every signature checked. Raises ForgedAuthority."""
     document = verified(row)
-    statuses = session.scalars(
-        select(AuthorityStatusRow)
-        .where(AuthorityStatusRow.authority_id == row.id)
-        .order_by(AuthorityStatusRow.ordinal)
-    ).all()
     history = tuple(verified_status(status) for status in statuses)
+    check_key_in_use(session, row)
+    for status in statuses:
+        check_key_in_use(session, status)
     if not history or [status.ordinal for status in statuses] != list(range(1, len(statuses) + 1)):
         raise ForgedAuthority("the status history of the authority has a gap", where=row.id)
     return Authority(
@@ -80,14 +92,17 @@ def authority_receipt(session: Session, authority_id: str) -> dict[str, Any]:
 
 
 def verify_authority_receipt(receipt: Mapping[str, Any]) -> AuthorityDocument:
-    """Check a receipt that someone hands back. Raises :class:`ForgedAuthority` when we did not sign it."""
+    """Check a receipt that someone hands back. Raises :class:`ForgedAuthority` when we did not sign it.
+
+    It is paper: whether the authority stands, and whether its key was in use then, is asked of the record.
+    """
     try:
         signature = keys.Signature(receipt["signature"]["key_id"], receipt["signature"]["value"])
         document = AuthorityDocument.model_validate(receipt["document"])
         data = canonical_json(receipt["document"])
     except (KeyError, TypeError, ValueError) as error:
         raise ForgedAuthority("the receipt cannot be read", next_step="ask for a new copy") from error
-    if not keys.verify(keys.RECEIPTS, signature, data):
+    if not keys.verify(keys.AUTHORITIES, signature, data):
         raise ForgedAuthority("the receipt was not signed here", where=document.id)
     return document
 
@@ -111,7 +126,7 @@ def verified(row: AuthorityRow) -> AuthorityDocument:
     """What a version says, its signature checked. Raises :class:`ForgedAuthority`."""
     signature = keys.Signature(row.key_id, row.signature)
     data = canonical_json(row.document)
-    if not keys.verify(keys.RECEIPTS, signature, data):
+    if not keys.verify(keys.AUTHORITIES, signature, data):
         raise ForgedAuthority("the authority is not what was signed", where=row.id)
     document = _document(data)
     columns = (row.id, row.record_id, row.version, row.supersedes, row.brand_id, row.persona_id, row.kind)
@@ -137,7 +152,7 @@ def _document(data: bytes) -> AuthorityDocument:
 
 def verified_status(row: AuthorityStatusRow) -> StatusChange:
     """What a status says, its signature checked. Raises :class:`ForgedAuthority`."""
-    if not keys.verify(keys.RECEIPTS, keys.Signature(row.key_id, row.signature), status_bytes(row)):
+    if not keys.verify(keys.AUTHORITIES, keys.Signature(row.key_id, row.signature), status_bytes(row)):
         raise ForgedAuthority("a status of the authority is not what was signed", where=row.authority_id)
     return StatusChange(
         status=AuthorityStatus(row.status),
@@ -146,6 +161,39 @@ def verified_status(row: AuthorityStatusRow) -> StatusChange:
         actor=row.actor,
         time=row.created_at,
     )
+
+
+def check_key_in_use(session: Session, row: AuthorityRow | AuthorityStatusRow) -> None:
+    """A key that was retired signs nothing more: whoever kept it grants nothing. Raises :class:`ForgedAuthority`.
+
+    The key that signs now is not asked about, so that no door pays for it.
+    """
+    if row.key_id == keys.believed(keys.AUTHORITIES).current_key_id():
+        return
+    retired = retired_by(session, row.key_id, keys.AUTHORITIES)
+    if retired is not None:
+        entry = _entry_of(session, row)
+        if entry is None or entry > retired.id:
+            raise ForgedAuthority(
+                "an authority was signed with a key after it was retired",
+                where=row.id if isinstance(row, AuthorityRow) else row.authority_id,
+                next_step="run `greenroom ledger verify`; nothing is made or served under it",
+            )
+
+
+def _entry_of(session: Session, row: AuthorityRow | AuthorityStatusRow) -> int | None:
+    """The ledger id of the entry that made a version or a status known."""
+    subject = row.id if isinstance(row, AuthorityRow) else row.authority_id
+    made = (Event.CONSENT_CREATED, Event.PROVENANCE_CREATED)
+    events = made if isinstance(row, AuthorityRow) else (Event.AUTHORITY_STATUS_CHANGED,)
+    entries = session.execute(
+        select(LedgerEntryRow.id, LedgerEntryRow.facts)
+        .where(LedgerEntryRow.subject == subject, LedgerEntryRow.event.in_([event.value for event in events]))
+        .order_by(LedgerEntryRow.id)
+    )
+    ordinal = None if isinstance(row, AuthorityRow) else row.ordinal
+    # Of two that speak of the same the last one counts: an honest one comes alone.
+    return next((entry for entry, facts in reversed(entries.all()) if facts.get("ordinal") == ordinal), None)
 
 
 def counted(session: Session, record_id: str) -> int:

@@ -110,7 +110,17 @@ class KeyFolder:
             write_durably(self.folder / f"{key_id}.pem", private_pem, mode=0o600)
         except OSError as error:
             raise self._unusable(self.folder, error) from error
-        return self._trust(key.public_key())
+        return self.believe(key.public_key())
+
+    def believe(self, public: Ed25519PublicKey) -> str:
+        """Keep a public half: from now on its signatures are believed here. Returns its id."""
+        key_id = key_id_of(public)
+        pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        try:
+            write_durably(self.folder / f"{key_id}.pub", pem, mode=0o644)
+        except OSError as error:
+            raise self._unusable(self.folder, error) from error
+        return key_id
 
     def make_current(self, key_id: str) -> None:
         """Sign with this key from now on. Last of all: a crash before it leaves a spare key, never half of one."""
@@ -137,16 +147,6 @@ class KeyFolder:
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-    def _trust(self, public: Ed25519PublicKey) -> str:
-        """Keep a public half: from now on its signatures are believed here. Returns its id."""
-        key_id = key_id_of(public)
-        pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-        try:
-            write_durably(self.folder / f"{key_id}.pub", pem, mode=0o644)
-        except OSError as error:
-            raise self._unusable(self.folder, error) from error
-        return key_id
 
     def _private(self, key_id: str) -> Ed25519PrivateKey:
         path = self.folder / f"{key_id}.pem"

@@ -25,7 +25,8 @@ from audit.tables import (
 from core.installation import looking
 
 _SIGNED = {
-    "receipts": (ReceiptRow.key_id, AuthorityRow.key_id, AuthorityStatusRow.key_id),
+    "receipts": (ReceiptRow.key_id,),
+    "authorities": (AuthorityRow.key_id, AuthorityStatusRow.key_id),
     "approvals": (ApprovalRow.key_id,),
 }
 _ORIGIN = re.compile(r"\S+/([0-9a-f]{16})\n")
@@ -40,15 +41,27 @@ def named_keys(name: str) -> dict[str, bool]:
     with looking(LedgerEntryRow, LedgerCheckpointRow, ReceiptRow, ApprovalRow) as session:
         if session is None:
             return {}
-        named: dict[str, bool] = {}
-        waiting = list(_first_named(session, name))
-        while waiting:
-            key_id = waiting.pop()
-            if key_id not in named:
-                followers = [str(entry.facts.get("key_id")) for entry in _rotations(session, key_id)]
-                named[key_id] = bool(followers)
-                waiting += followers
-        return named
+        return _followed(session, name, {*_signed_with(session, name), *_begun(session, name)})
+
+
+def registers(name: str, key_id: str, here: list[str]) -> bool:
+    """Whether the ledger's entries name this key for ``name``: whether another machine may have it.
+
+    What rows name counts only where no entry speaks of the keys of ``name`` (the first signature of a home made the
+    one that it has) and this machine has none of them.
+
+    Args:
+        here: the keys of ``name`` whose public halves are on this machine.
+    """
+    with looking(LedgerEntryRow, LedgerCheckpointRow, ReceiptRow, ApprovalRow) as session:
+        if session is None:
+            return False
+        begun = set(_begun(session, name))
+        if key_id in begun or rotations(session, key_id, name):
+            return True
+        if key_id in _followed(session, name, begun | set(here)).keys() - set(here):
+            return True
+        return not begun and not here and key_id in set(_signed_with(session, name))
 
 
 def subject_of(name: str) -> str:
@@ -56,16 +69,26 @@ def subject_of(name: str) -> str:
     return f"{name}@keys"
 
 
-def retired_by(session: Session, key_id: str) -> LedgerEntryRow | None:
-    """The entry that took this key out of use, or None while it signs. No later entry is its honest work."""
-    return next(iter(_rotations(session, key_id)), None)
+def retired_by(session: Session, key_id: str, name: str) -> LedgerEntryRow | None:
+    """The entry that took this key out of use for ``name``; None while it signs. No later entry is its honest work."""
+    return next(iter(rotations(session, key_id, name)), None)
 
 
-def _first_named(session: Session, name: str) -> Iterator[str]:
-    for column in _SIGNED.get(name, ()):
-        key_id = session.scalars(select(column).where(column.is_not(None)).limit(1)).first()
-        if key_id is not None:
-            yield key_id
+def _followed(session: Session, name: str, first: set[str]) -> dict[str, bool]:
+    """These keys and all that took their place, each with whether it was taken out of use."""
+    named: dict[str, bool] = {}
+    waiting = list(first)
+    while waiting:
+        key_id = waiting.pop()
+        if key_id not in named:
+            followers = [str(entry.facts.get("key_id")) for entry in rotations(session, key_id, name)]
+            named[key_id] = bool(followers)
+            waiting += followers
+    return named
+
+
+def _begun(session: Session, name: str) -> Iterator[str]:
+    """The keys with which a name began, by the ledger."""
     if name == "ledger":
         note = session.scalars(
             select(LedgerCheckpointRow.note).order_by(LedgerCheckpointRow.size.desc()).limit(1)
@@ -81,10 +104,26 @@ def _first_named(session: Session, name: str) -> Iterator[str]:
     yield from (str(entry.facts.get("key_id")) for entry in begun)
 
 
-def _rotations(session: Session, key_id: str) -> list[LedgerEntryRow]:
+def _signed_with(session: Session, name: str) -> Iterator[str]:
+    for column in _SIGNED.get(name, ()):
+        key_id = session.scalars(select(column).where(column.is_not(None)).limit(1)).first()
+        if key_id is not None:
+            yield key_id
+
+
+def rotations(session: Session, key_id: str, name: str) -> list[LedgerEntryRow]:
+    """The entries that say which key took this one's place for ``name``, oldest first; most often one or none."""
     query = select(LedgerEntryRow).where(
         LedgerEntryRow.subject == key_id, LedgerEntryRow.event == Event.KEY_ROTATED.value
     )
-    entries = session.scalars(query.order_by(LedgerEntryRow.id))
     # The first key of a name is both: its own entry says that it began, not that it ended.
-    return [entry for entry in entries if entry.facts.get("key_id") != key_id]
+    entries = [
+        entry
+        for entry in session.scalars(query.order_by(LedgerEntryRow.id))
+        if entry.facts.get("key_id") != key_id
+    ]
+    found = [entry for entry in entries if entry.facts.get("kind") == name]
+    if not found and name == "authorities":
+        # While the receipts key signed authorities, what took its place did so for both.
+        return [entry for entry in entries if entry.facts.get("kind") == "receipts"]
+    return found

@@ -51,7 +51,7 @@ class RemoteKeys(KeyFolder):
                 where=str(self.folder),
                 next_step="use a signer that does",
             )
-        return self._trust(public)
+        return self.believe(public)
 
     def _public(self, key_id: str) -> Ed25519PublicKey:
         public = self.public_key(key_id)

@@ -1,11 +1,14 @@
-"""Ed25519 signing keys, named by what they sign (``ledger``, ``receipts``, ``approvals``).
+"""Ed25519 signing keys, named by what they sign (``ledger``, ``receipts``, ``authorities``, ``approvals``).
 
 A name has one current key and any number of retired ones, so that what an old key signed stays verifiable after a
 rotation (``audit/rotation.py``). Where a name's keys lie is a setting (``GREENROOM_LEDGER_KEYS``, ``_RECEIPT_KEYS``,
-``_APPROVAL_KEYS``): a folder (``audit/key_folder.py``; empty: ``keys/<name>`` in the home folder), or a remote
-signer's address with the public halves in a folder (``audit/key_remote.py``). Approvals are signed where people
-decide, and workers must not be able to: their folder belongs to another user, and lets everybody read the public
-halves.
+``_AUTHORITY_KEYS``, ``_APPROVAL_KEYS``): a folder (``audit/key_folder.py``; empty: ``keys/<name>`` in the home folder),
+or a remote signer's address with the public halves in a folder (``audit/key_remote.py``). Approvals are signed where
+people decide, and workers must not be able to: their folder belongs to another user, and lets everybody read the
+public halves. Authorities are signed where people grant and withdraw, and by what writes down that one has ended.
+
+An installation from before authorities had keys of their own signs them with its receipts key, until ``greenroom pki
+rotate authorities`` separates the two. Whatever the receipts key had signed by then stays good.
 
 Verifying never makes a key. Signing makes the first one on SQLite, where the database names none yet; on a shared
 database ``greenroom pki init`` does. A machine whose key the database does not name signs nothing.
@@ -21,23 +24,26 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit.errors import KeyNotHere, KeyProblem, UnknownKey
 from audit.key_folder import KEY_ID, KeyFolder, raw_public_key, signed_by
-from audit.key_record import named_keys
+from audit.key_record import named_keys, registers
 from audit.key_remote import RemoteKeys
 from core.remote_signer import is_address
 from core.settings import Settings, get_settings
 
 LEDGER = "ledger"
 RECEIPTS = "receipts"
+AUTHORITIES = "authorities"
 APPROVALS = "approvals"
-NAMES = (LEDGER, RECEIPTS, APPROVALS)
+NAMES = (LEDGER, RECEIPTS, AUTHORITIES, APPROVALS)
 SETTINGS = {
     LEDGER: "GREENROOM_LEDGER_KEYS",
     RECEIPTS: "GREENROOM_RECEIPT_KEYS",
+    AUTHORITIES: "GREENROOM_AUTHORITY_KEYS",
     APPROVALS: "GREENROOM_APPROVAL_KEYS",
 }
 
 __all__ = [
     "APPROVALS",
+    "AUTHORITIES",
     "LEDGER",
     "NAMES",
     "RECEIPTS",
@@ -87,7 +93,7 @@ def sign(name: str, data: bytes) -> Signature:
     """
     key_id = current_key_id(name)
     _check_named(name, key_id)
-    return Signature(key_id, provider(name).sign(key_id, data).hex())
+    return Signature(key_id, _signing(name).sign(key_id, data).hex())
 
 
 def verify(name: str, signature: Signature, data: bytes) -> bool:
@@ -96,12 +102,13 @@ def verify(name: str, signature: Signature, data: bytes) -> bool:
     It does not check when, nor whether the key was already retired then (``audit.rotation.retired_by`` knows).
 
     Raises:
-        UnknownKey: the database names this key, and its public half is not on this machine: nothing can be said.
+        UnknownKey: the ledger's entries name this key, and its public half is not on this machine: nothing can be said.
+            That a row names it is no reason to try elsewhere: whoever forges a row can write any key into it.
         KeyProblem: the public halves cannot be read, or others could have put one there.
     """
     key = public_key(name, signature.key_id)
     if key is None:
-        if KEY_ID.fullmatch(signature.key_id) and signature.key_id in named_keys(name):
+        if KEY_ID.fullmatch(signature.key_id) and registers(name, signature.key_id, believed(name).key_ids()):
             raise UnknownKey(
                 f"the database holds {name} signed under the key {signature.key_id}, whose public half is not here",
                 where=str(folder_of(get_settings(), name)),
@@ -120,7 +127,7 @@ def current_key_id(name: str) -> str:
     Raises:
         KeyNotHere: there is none here, and none may be made: the database names one, or is shared.
     """
-    keys = provider(name)
+    keys = _signing(name)
     key_id = keys.current_key_id()
     if key_id is None:
         _check_may_make(name, keys)
@@ -134,17 +141,41 @@ def current_key_id(name: str) -> str:
 
 def known_key_id(name: str) -> str | None:
     """As :func:`current_key_id`, and None where no key was made yet."""
-    return provider(name).current_key_id()
+    return _signing(name).current_key_id()
 
 
 def public_key(name: str, key_id: str) -> Ed25519PublicKey | None:
     """The public key with that id, or None when it is not on this machine."""
-    return provider(name).public_key(key_id)
+    return believed(name).public_key(key_id)
 
 
 def key_ids(name: str) -> list[str]:
     """Every key id of ``name`` whose public half is on this machine."""
     return provider(name).key_ids()
+
+
+def separate() -> bool:
+    """Whether authorities have keys of their own, as far as this machine and its database know."""
+    return _signing(AUTHORITIES).name == AUTHORITIES
+
+
+def _signing(name: str) -> KeyFolder:
+    """Whose current key signs. Until the keys are separate, the receipts key signs authorities.
+
+    The database says so by what is signed already: a new installation separates them from its first signature on.
+    """
+    own = provider(name)
+    if name == AUTHORITIES and own.current_key_id() is None:
+        receipts = provider(RECEIPTS)
+        if set(receipts.key_ids()) & set(named_keys(AUTHORITIES)):
+            return receipts
+    return own
+
+
+def believed(name: str) -> KeyFolder:
+    """Whose public halves count. Those of receipts, where no folder of authorities' keys was given out yet."""
+    own = provider(name)
+    return own if name != AUTHORITIES or own.key_ids() else provider(RECEIPTS)
 
 
 def provider(name: str) -> KeyFolder:
@@ -191,6 +222,7 @@ def _stated(settings: Settings, name: str) -> str:
     return {
         LEDGER: settings.ledger_keys,
         RECEIPTS: settings.receipt_keys,
+        AUTHORITIES: settings.authority_keys,
         APPROVALS: settings.approval_keys,
     }.get(name, "").strip()
 

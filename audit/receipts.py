@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from audit import keys
 from audit.errors import ForgedReceipt, ReceiptConflict
 from audit.events import Event
-from audit.ledger.entries import append, timestamp
+from audit.ledger.entries import Entry, append_all, committed, timestamp
 from audit.models import Receipt
 from audit.tables import ReceiptRow
 from core.canonical import canonical_json, digest_bytes
+from core.covered import new_salt
 from core.database import now
 from core.ids import new_id
 from core.models import GateDecision
@@ -49,25 +50,66 @@ def issue(
         ReceiptConflict: stored already with another verdict. A gate is a pure function of its inputs, so
             one of the two runs was not the version that it names.
     """
-    result = decision.result
-    stored = session.scalars(
-        select(ReceiptRow).where(
-            ReceiptRow.essence == essence,
-            ReceiptRow.gate == result.gate,
-            ReceiptRow.gate_version == result.version,
-            ReceiptRow.gate_set_sha256 == gate_set_sha256,
-            ReceiptRow.brief_sha256 == brief_sha256,
-            ReceiptRow.brand_id == brand_id,
-        )
-    ).one_or_none()
-    if stored is not None:
-        if stored.verdict != decision.verdict.value:
+    return issue_all(
+        session,
+        essence=essence,
+        decisions=[decision],
+        gate_set_sha256=gate_set_sha256,
+        brand_id=brand_id,
+        brief_sha256=brief_sha256,
+    )[0]
+
+
+def issue_all(
+    session: Session,
+    *,
+    essence: str,
+    decisions: Sequence[GateDecision],
+    gate_set_sha256: str,
+    brand_id: str = "",
+    brief_sha256: str = "",
+) -> list[Receipt]:
+    """What :func:`issue` does for one, for all the gates that measured an essence: in a few statements, in their
+    order.
+    """
+    measured = select(ReceiptRow).where(
+        ReceiptRow.essence == essence,
+        ReceiptRow.gate_set_sha256 == gate_set_sha256,
+        ReceiptRow.brief_sha256 == brief_sha256,
+        ReceiptRow.brand_id == brand_id,
+    )
+    stored = {(row.gate, row.gate_version): row for row in session.scalars(measured)}
+    rows: list[ReceiptRow] = []
+    entries: list[Entry] = []
+    for decision in decisions:
+        result = decision.result
+        row = stored.get((result.gate, result.version))
+        if row is None:
+            row = _signed(essence, decision, gate_set_sha256, brand_id, brief_sha256)
+            session.add(row)
+            facts = {
+                "essence": essence,
+                "gate": result.gate,
+                "gate_version": result.version,
+                "gate_set_sha256": gate_set_sha256,
+                "brief_sha256": brief_sha256 or None,
+                "verdict": decision.verdict.value,
+            }
+            entries.append(Entry(Event.RECEIPT_ISSUED, row.id, facts, committed(row)))
+        elif row.verdict != decision.verdict.value:
             raise ReceiptConflict(
-                f"the gate said {stored.verdict} before and says {decision.verdict.value} now",
+                f"the gate said {row.verdict} before and says {decision.verdict.value} now",
                 where=result.gate,
                 next_step="raise the gate's version whenever what it measures changes",
             )
-        return verified(stored)
+        rows.append(row)
+    append_all(session, entries)
+    return [verified(row) for row in rows]
+
+
+def _signed(
+    essence: str, decision: GateDecision, gate_set_sha256: str, brand_id: str, brief_sha256: str
+) -> ReceiptRow:
     created_at = now()
     document = canonical_json(
         {
@@ -83,12 +125,12 @@ def issue(
         }
     )
     signature = keys.sign(keys.RECEIPTS, document)
-    row = ReceiptRow(
+    return ReceiptRow(
         id=new_id("rcp"),
         brand_id=brand_id,
         essence=essence,
-        gate=result.gate,
-        gate_version=result.version,
+        gate=decision.result.gate,
+        gate_version=decision.result.version,
         gate_set_sha256=gate_set_sha256,
         brief_sha256=brief_sha256,
         verdict=decision.verdict.value,
@@ -96,17 +138,8 @@ def issue(
         key_id=signature.key_id,
         signature=signature.value,
         created_at=created_at,
+        salt=new_salt(),
     )
-    facts = {
-        "essence": essence,
-        "gate": result.gate,
-        "gate_version": result.version,
-        "gate_set_sha256": gate_set_sha256,
-        "brief_sha256": brief_sha256 or None,
-        "verdict": decision.verdict.value,
-    }
-    append(session, Event.RECEIPT_ISSUED, row.id, facts, rows=[row])
-    return verified(row)
 
 
 def receipts_for(

@@ -3,6 +3,9 @@ rotate``.
 
 What the old key signed still verifies. What was signed with it *after* it was retired is not noticed by the signature;
 the ledger's order tells it: :func:`retired_by` gives the entry that retired a key.
+
+Rotating ``authorities`` for the first time where the receipts key signed them separates the two: what that key had
+signed is believed as it was, and what it signs from then on is a receipt and no authority.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from dataclasses import dataclass
 from audit import keys
 from audit.errors import KeyProblem
 from audit.events import Event
+from audit.key_folder import KeyFolder
 from audit.key_record import named_keys, retired_by, subject_of
 from audit.ledger.entries import append
 from core.database import exclusive, transaction
@@ -49,7 +53,7 @@ def begin(name: str, *, actor: str = "") -> Begun:
     _check_begin(name)  # before a folder is made
     with provider.locked(".rotation"), exclusive("keys"):
         named = _check_begin(name)
-        key_id = provider.current_key_id()
+        key_id = keys.known_key_id(name)
         made = key_id is None
         if key_id is None:
             with provider.locked():
@@ -86,13 +90,23 @@ def rotate(name: str, *, actor: str = "", lost: bool = False) -> Rotation:
     with provider.locked(".rotation"), exclusive("keys"):
         named = _check_rotates(name, lost)
         with provider.locked():
-            old, new = _old(name) or _last(named), provider.prepare()
+            old = _old(name) or _last(named)
+            _keep_believing(name, provider)
+            new = provider.prepare()
         with transaction() as session:
             facts = {"kind": name, "key_id": new, "actor": actor or None}
             append(session, Event.KEY_ROTATED, old or new, facts)
         with provider.locked():
             provider.make_current(new)
     return Rotation(name, old, new)
+
+
+def _keep_believing(name: str, provider: KeyFolder) -> None:
+    """Those whose signatures counted until now count from the name's own folder, before it holds another key."""
+    for key_id in set(keys.believed(name).key_ids()) - set(provider.key_ids()):
+        public = keys.public_key(name, key_id)
+        if public is not None:
+            provider.believe(public)
 
 
 def _check_begin(name: str) -> dict[str, bool]:
@@ -107,7 +121,7 @@ def _check_begin(name: str) -> dict[str, bool]:
 def _check_rotates(name: str, lost: bool) -> dict[str, bool]:
     """What the database names. Raises KeyNotHere where this machine has none of it, unless it is lost."""
     named = named_keys(name)
-    if named and not lost and not set(named) & set(keys.key_ids(name)):
+    if named and not lost and not set(named) & set(keys.believed(name).key_ids()):
         raise keys.not_here(name, named, f"this machine has none of the installation's {name} keys")
     return named
 

@@ -20,7 +20,7 @@ from audit.authority_reading import counted, fact_of, read_version
 from audit.errors import ForgedAuthority
 from audit.events import Event
 from audit.models import Authority, AuthorityStatus, Effect
-from audit.tables import AuthorityRow, LedgerEntryRow
+from audit.tables import AuthorityRow, AuthorityStatusRow, LedgerEntryRow
 from core.database import hold, now
 from core.errors import NotFound
 
@@ -86,14 +86,18 @@ def authority_standing(
         NotFound: no such authority.
         ForgedAuthority: a signature does not hold, or rows and ledger disagree. Every caller fails closed.
     """
-    versions = _versions(session, authority_id)
-    count = counted(session, versions[0].record_id) if with_count else 0
-    newer = [*(row.id for row in versions[1:]), None]
+    record_id = _record_of(session, authority_id)
+    hold(session, fact_of(record_id))  # whoever acts on the answer acts before it changes
+    versions = _versions(session, record_id)
+    if authority_id not in (row.id for row, _ in versions):
+        raise ForgedAuthority("a version of the authority is missing", where=record_id)
+    count = counted(session, record_id) if with_count else 0
+    newer = [*(row.id for row, _ in versions[1:]), None]
     authorities = [
-        read_version(session, row, superseded_by=next_one, counted=count)
-        for row, next_one in zip(versions, newer, strict=True)
+        read_version(session, row, statuses, superseded_by=next_one, counted=count)
+        for (row, statuses), next_one in zip(versions, newer, strict=True)
     ]
-    before = [None, *(row.id for row in versions[:-1])]
+    before = [None, *(row.id for row, _ in versions[:-1])]
     if [authority.document.supersedes for authority in authorities] != before:
         raise ForgedAuthority("the versions of the authority do not follow one another", where=authority_id)
     current = authorities[-1]
@@ -116,17 +120,38 @@ def _state(authority: Authority, at: datetime) -> tuple[State, Effect]:
     return "granted", Effect.NONE
 
 
-def _versions(session: Session, authority_id: str) -> Sequence[AuthorityRow]:
+def _record_of(session: Session, authority_id: str) -> str:
+    known = _RECORDS.get(authority_id)
+    if known is not None:
+        return known
     record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
     if record_id is None:
         raise NotFound("there is no such authority", where=authority_id)
-    hold(session, fact_of(record_id))  # whoever acts on the answer acts before it changes
-    rows = session.scalars(
-        select(AuthorityRow).where(AuthorityRow.record_id == record_id).order_by(AuthorityRow.version)
-    ).all()
-    if [row.version for row in rows] != list(range(1, len(rows) + 1)):
-        raise ForgedAuthority("a version of the authority is missing", where=rows[0].record_id)
-    return rows
+    if len(_RECORDS) >= _MOST_RECORDS:
+        del _RECORDS[next(iter(_RECORDS))]  # the oldest
+    _RECORDS[authority_id] = record_id
+    return record_id
+
+
+_MOST_RECORDS = 10_000
+_RECORDS: dict[str, str] = {}
+"""Record by authority, as this process has read it: a version's record never changes, and its document signs it."""
+
+
+def _versions(session: Session, record_id: str) -> list[tuple[AuthorityRow, list[AuthorityStatusRow]]]:
+    """Every version of a record, oldest first, each with its statuses in their order."""
+    rows = session.execute(
+        select(AuthorityRow, AuthorityStatusRow)
+        .outerjoin(AuthorityStatusRow, AuthorityStatusRow.authority_id == AuthorityRow.id)
+        .where(AuthorityRow.record_id == record_id)
+        .order_by(AuthorityRow.version, AuthorityStatusRow.ordinal)
+    )
+    versions: dict[AuthorityRow, list[AuthorityStatusRow]] = {}
+    for version, status in rows:
+        versions.setdefault(version, []).extend([status] if status is not None else [])
+    if [version.version for version in versions] != list(range(1, len(versions) + 1)):
+        raise ForgedAuthority("a version of the authority is missing", where=record_id)
+    return list(versions.items())
 
 
 def _recalls(session: Session, authorities: Sequence[Authority]) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ from core.errors import DevelopmentPart, IntegrityError, NotFound
 from core.heartbeat import beat
 from core.metrics import blob_errors
 from core.models import StoredBlob
-from core.remote import in_words, open_store
+from core.remote import in_words, open_store, unavailable
 from core.settings import get_settings
 from core.whole_files import write_whole
 
@@ -125,6 +125,8 @@ class ObstoreBlobs:
                 # No condition on it: whoever else puts this key puts the same bytes, and one on its absence would
                 # have the whole file in memory.
                 obstore.put(self._store, key, path, max_concurrency=4)
+            if self._ask(key) != size:  # a row is about to name it: the store's "done" alone does not do
+                raise unavailable("writing")
         # The next reader is most often this machine, and the caller's own file will go away.
         return StoredBlob(sha256, size, self._cache.keep(sha256, _blocks(path), size))
 

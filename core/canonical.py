@@ -8,6 +8,7 @@ import json
 import os
 import threading
 import time
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -72,20 +73,27 @@ def digest_file_once(path: Path) -> str:
     was written a moment ago is read each time, as another write could leave it with the same times. What this cannot
     see: bytes that change beneath the file system, and a write through a mapping that this user holds open.
     """
-    began = time.time()
     with path.open("rb") as file:
-        state = _state(os.fstat(file.fileno()))
-        known = _remembered.get(state)
-        if known is not None:
-            return known
-        beat()
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        settled = max(state[3:]) / 1e9 < began - _SETTLED_SECONDS
-        if settled and _state(os.fstat(file.fileno())) == state:
-            with _lock:
-                if len(_remembered) >= _MOST_REMEMBERED:
-                    del _remembered[next(iter(_remembered))]  # the oldest
-                _remembered[state] = digest
+        return digest_open_file(file)
+
+
+def digest_open_file(file: BufferedReader) -> str:
+    """As :func:`digest_file_once`, of a file that is open, from its beginning; it is left there."""
+    began = time.time()
+    state = _state(os.fstat(file.fileno()))
+    known = _remembered.get(state)
+    if known is not None:
+        return known
+    beat()
+    file.seek(0)
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    settled = max(state[3:]) / 1e9 < began - _SETTLED_SECONDS
+    if settled and _state(os.fstat(file.fileno())) == state:
+        with _lock:
+            if len(_remembered) >= _MOST_REMEMBERED:
+                del _remembered[next(iter(_remembered))]  # the oldest
+            _remembered[state] = digest
     return digest
 
 

@@ -22,9 +22,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import IO, Any, ClassVar, TypeVar, cast
+from pathlib import Path
+from typing import IO, Any, ClassVar, TypeVar
 
-from sqlalchemy import Connection, CursorResult, DateTime, Engine, MetaData, TypeDecorator, text
+from sqlalchemy import Connection, DateTime, Engine, MetaData, TypeDecorator, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Dialect
@@ -40,6 +41,7 @@ from core.settings import get_settings
 
 Row = TypeVar("Row", bound="Base")
 _WRITES = "greenroom_writes"
+_TURNS = "greenroom_turns"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -140,19 +142,26 @@ def reading() -> Iterator[Session]:
         session = Session(connection, expire_on_commit=False)
         try:
             yield session
+            connection.commit()  # there is nothing to undo; after a rollback psycopg prepares every statement anew
         finally:
             session.close()
 
 
 def take_turn(session: Session, table: type[Row], key: Any) -> Row | None:
-    """The row as it is once whoever had a turn on it, or was changing it, has ended. It is ours until we end.
+    """The row as it is once whoever had a turn on it, or was changing it, has ended. It is ours until we end: who
+    asks again in the same transaction has the same object.
 
     In a snapshot: the row, which stays as it is anyway.
     """
     if not session.info.get(_WRITES):
         return session.get(table, key)
-    session.flush()  # the row is read again: what was changed in memory would be lost
-    return session.get(table, key, with_for_update={"key_share": True}, populate_existing=True)
+    turns: dict[Any, Row | None] = session.info.setdefault(_TURNS, {})
+    if turns.get((table, key)) is None:
+        session.flush()  # the row is read again: what was changed in memory would be lost
+        turns[table, key] = session.get(
+            table, key, with_for_update={"key_share": True}, populate_existing=True
+        )
+    return turns[table, key]
 
 
 def add_once(session: Session, row: Base) -> bool:
@@ -165,8 +174,9 @@ def add_once(session: Session, row: Base) -> bool:
     table = type(row).__table__
     found = {column.key: getattr(row, column.key) for column in table.columns}
     values = {name: value for name, value in found.items() if value is not None}
-    added = session.execute(insert(type(row)).values(values).on_conflict_do_nothing())
-    return bool(cast("CursorResult[Any]", added).rowcount)
+    statement = insert(type(row)).values(values).on_conflict_do_nothing()
+    # The row itself answers: psycopg's count of rows is -1 here, for one that was not added as well.
+    return session.execute(statement.returning(*table.primary_key)).first() is not None
 
 
 def hold(session: Session, fact: str) -> None:
@@ -193,15 +203,17 @@ def _number(name: str) -> int:
 def exclusive(name: str, *, wait: bool = True) -> Iterator[Exclusive | None]:
     """One process of the installation at a time is inside, on whatever machine; None for one that did not wait.
 
-    PostgreSQL: an advisory lock of a connection of its own. SQLite: a lock on a file of the home.
+    PostgreSQL: an advisory lock of a connection of its own. SQLite: a lock on a file beside the database's, so that
+    two homes on one database exclude each other.
 
     Raises:
         DatabaseBusy: the wait took too long, or the database is not there.
     """
     if engine().dialect.name == "sqlite":
-        folder = get_settings().home / "locks"
+        database = Path(engine().url.database or "").resolve()  # by whatever path somebody names it
+        folder = database.with_name("locks")
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"{name}.lock").open("w") as file:
+        with (folder / f"{database.name}.{name}.lock").open("w") as file:
             yield Exclusive() if _file_lock(file, wait) else None
         return
     with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

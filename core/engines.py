@@ -4,12 +4,16 @@ locks), and what both say when a person or another process is in the way.
 
 from __future__ import annotations
 
+import select
 import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
 
+from core.addresses import check_database
 from core.errors import DatabaseBusy, InputError
 
 BUSY_SECONDS = 30.0
@@ -21,6 +25,12 @@ IDLE_SECONDS = 300
 
 POOL = 20
 """Connections of one process; as many requests of the web application work with the database at once."""
+
+QUIET_SECONDS = 5.0
+"""A connection that has rested in the pool for longer is asked whether it is one still. Before that only where
+something has come over it: a server that ends says so, and to ask each time costs each transaction an answer."""
+
+_SINCE = "greenroom_rests_since"
 
 READING_ONLY = "reading_only"
 """The execution option of a connection that is used for a snapshot."""
@@ -40,6 +50,7 @@ def make_engine(url: str) -> Engine:
     A lock that is not had within ``BUSY_SECONDS``, a deadlock, and a connection that breaks raise
     :class:`core.errors.DatabaseBusy`; text that no column can hold raises :class:`core.errors.InputError`.
     """
+    check_database(url)
     engine = _sqlite(url) if url.startswith("sqlite") else _postgresql(url)
     event.listen(engine, "handle_error", _told)
     return engine
@@ -79,7 +90,6 @@ def _postgresql(url: str) -> Engine:
     }
     engine = create_engine(
         address,
-        pool_pre_ping=True,
         pool_size=POOL,
         pool_timeout=BUSY_SECONDS,
         isolation_level="READ COMMITTED",
@@ -97,14 +107,35 @@ def _postgresql(url: str) -> Engine:
         if options.get(READING_ONLY):
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
+    @event.listens_for(engine, "checkin")
+    def _rests(_connection: Any, record: Any) -> None:
+        record.info[_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _still_there(connection: Any, record: Any, _proxy: Any) -> None:
+        since = record.info.get(_SINCE)
+        if since is None or (time.monotonic() - since < QUIET_SECONDS and not _has_word(connection)):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # the pool takes new ones, and nobody need know
+
     return engine
+
+
+def _has_word(connection: Any) -> bool:
+    """Whether something came over a connection that nobody uses: most often, that its server has closed it."""
+    if connection.closed:
+        return True
+    watch = select.poll()
+    watch.register(connection.pgconn.socket, select.POLLIN)
+    return bool(watch.poll(0))
 
 
 def _told(context: ExceptionContext) -> None:
     """What the databases say in their own words, in words that a person can act on."""
     error = context.original_exception
-    if context.is_pre_ping:
-        return  # a connection of the pool that died unused: another one takes its place, and nobody need know
     if isinstance(error, sqlite3.Error):
         # The low byte is the primary code (sqlite.org/rescode.html): busy in a snapshot or a recovery is busy too.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

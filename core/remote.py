@@ -17,7 +17,7 @@ from typing import Any
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore, from_url
 
-from core.errors import BlobStoreUnavailable
+from core.errors import BlobStoreUnavailable, InputError
 
 log = logging.getLogger("greenroom.blobs")
 
@@ -37,6 +37,17 @@ def open_store(url: str, *, silence: float, retries: int) -> ObjectStore:
     """
     if url.startswith("memory:"):
         return from_url(url)
+    try:
+        return _opened(url, silence, retries)
+    except (BaseError, ValueError) as error:
+        raise InputError(
+            "the address of the object store is of no kind that is understood here",
+            where="GREENROOM_BLOB_URL, GREENROOM_LEDGER_URL",
+            next_step="use s3://bucket/prefix, or file:///folder; region and endpoint are AWS_REGION, AWS_ENDPOINT",
+        ) from error
+
+
+def _opened(url: str, silence: float, retries: int) -> ObjectStore:
     client: dict[str, Any] = {
         "connect_timeout": timedelta(seconds=min(CONNECT_SECONDS, silence)),
         "read_timeout": timedelta(seconds=silence),
@@ -53,36 +64,40 @@ def open_store(url: str, *, silence: float, retries: int) -> ObjectStore:
 
 
 @contextmanager
-def in_words(doing: str, *, may_be_absent: bool = False) -> Iterator[None]:
+def in_words(
+    doing: str, *, may_be_absent: bool = False, setting: str = "GREENROOM_BLOB_URL"
+) -> Iterator[None]:
     """What the store raises in the block, as :class:`BlobStoreUnavailable`.
 
     Args:
         doing: what was asked of it ("reading"); the store's own words, which name hosts, go to the log alone.
         may_be_absent: FileNotFoundError is an answer, and stays what it is. Elsewhere it is a bucket that is gone.
+        setting: which store it is.
     """
     try:
         yield
     except (PermissionDeniedError, UnauthenticatedError) as error:
-        log.warning("the blob store refused: %s %s", doing, type(error).__name__)
+        log.warning("%s refused: %s %s", setting, doing, type(error).__name__)
         raise BlobStoreUnavailable(
-            "the blob store does not let this process in",
-            where=f"GREENROOM_BLOB_URL, {doing}",
+            "the object store does not let this process in",
+            where=f"{setting}, {doing}",
             next_step="check the credentials and what they may do; the work goes on by itself then",
             code="blob_store_refused",
         ) from error
     except BaseError as error:
-        log.warning("the blob store failed: %s: %.300s", doing, str(error).partition("\n")[0])
-        raise _unavailable(doing) from error
+        log.warning("%s failed: %s: %.300s", setting, doing, str(error).partition("\n")[0])
+        raise unavailable(doing, setting) from error
     except OSError as error:
         if may_be_absent and isinstance(error, FileNotFoundError | NotADirectoryError):
             raise
-        log.warning("the blob store failed: %s: %s", doing, error.strerror or type(error).__name__)
-        raise _unavailable(doing) from error
+        log.warning("%s failed: %s: %s", setting, doing, error.strerror or type(error).__name__)
+        raise unavailable(doing, setting) from error
 
 
-def _unavailable(doing: str) -> BlobStoreUnavailable:
+def unavailable(doing: str, setting: str = "GREENROOM_BLOB_URL") -> BlobStoreUnavailable:
+    """The store did not do what it was asked for."""
     return BlobStoreUnavailable(
-        "the blob store did not answer as it should",
-        where=f"GREENROOM_BLOB_URL, {doing}",
+        "the object store did not answer as it should",
+        where=f"{setting}, {doing}",
         next_step="wait until it is back; the work goes on by itself then",
     )

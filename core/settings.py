@@ -39,9 +39,10 @@ class MediaSettings(BaseSettings):
         description="A decoding child that keeps its reader waiting this long for one message is ended, seconds.",
     )
     files_a_nursery: int = Field(
-        0,
-        description="Confined children are forked from a process that has loaded their libraries, and that a new one "
-        "replaces after this many files. 0: each child starts from nothing, with a memory layout of its own.",
+        200,
+        description="Files that this installation wrote itself are read in children of a process that has loaded the "
+        "libraries, and that a new one replaces after this many files. A foreign file never is: it gets a fresh "
+        "process. 0: every file does.",
     )
 
 
@@ -89,6 +90,11 @@ class PipelineSettings(BaseSettings):
     resend_seconds: float = Field(
         30.0,
         description="A message about a waiting render counts as lost after this long and is sent again, seconds.",
+    )
+    sent_seconds: float = Field(
+        86_400.0,
+        ge=0,
+        description="A message that was sent is deleted from the outbox after this long, seconds.",
     )
     workers: int = Field(1, description="Worker processes that `greenroom up` starts.")
     kinds: str = Field(
@@ -160,11 +166,18 @@ class Settings(BaseSettings):
         "tried twice more, seconds. A door waits for at most 3 seconds, once more.",
     )
     broker_url: str = Field(
-        "", description="Celery broker URL. Empty: the filesystem transport in the home folder."
+        "",
+        description="Address of the broker: redis://, rediss://, amqp:// or amqps://. Empty: the filesystem transport "
+        "in the home folder.",
     )
     rates_url: str = Field(
         "",
         description="Redis URL under which all web processes count tries together. Empty: each counts for itself.",
+    )
+    tls_ca: str = Field(
+        "",
+        description="File of the certificates (PEM) against which a broker or Redis is verified whose address says TLS "
+        "(rediss://, amqps://). Empty: the system's.",
     )
     weights_dir: Path = Field(
         Path("~/.cache/greenroom/weights"), description="Where pulled model weights are kept."
@@ -192,8 +205,13 @@ class Settings(BaseSettings):
     )
     receipt_keys: str = Field(
         "",
-        description="Folder of the key that signs receipts and authorities, or a remote signer's address. Empty: "
-        "keys/receipts in the home folder.",
+        description="Folder of the key that signs receipts, or a remote signer's address. Empty: keys/receipts in the "
+        "home folder.",
+    )
+    authority_keys: str = Field(
+        "",
+        description="Folder of the key that signs authorities and their statuses, or a remote signer's address. Empty: "
+        "keys/authorities in the home folder.",
     )
     approval_keys: str = Field(
         "",

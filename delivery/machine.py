@@ -46,6 +46,15 @@ def machine_faults() -> list[Fault]:
     return [*secret_faults(), *_keys(), *_development_authority()]
 
 
+def machine_cautions() -> list[Fault]:
+    """What is no fault and should be changed: an installation from before authorities had keys of their own."""
+    if keys.separate():
+        return []
+    what = "authorities are signed with the receipts key, which workers hold"
+    step = "run `greenroom pki rotate authorities` where the keys are, and give them out again (docs/operations.md)"
+    return [Fault("authority_keys_shared", what, str(keys.folder_of(get_settings(), keys.AUTHORITIES)), step)]
+
+
 def secret_faults() -> Iterator[Fault]:
     """Whether the master secret is the database's."""
     try:
@@ -59,7 +68,7 @@ def _keys() -> Iterator[Fault]:
         where = str(keys.folder_of(get_settings(), name))
         named = named_keys(name)
         try:
-            here, current = set(keys.key_ids(name)), keys.known_key_id(name)
+            here, current = set(keys.believed(name).key_ids()), keys.known_key_id(name)
         except (KeyProblem, RemoteSignerProblem) as error:
             yield Fault(f"{name}_key_unusable", error.what, error.where, error.next_step)
             continue

@@ -1,11 +1,15 @@
 """Files that a crash left behind: sealed or published bytes, and manifests, that no row names. Swept,
 slowly and late.
+
+How old a file is two wall clocks say, its store's and this machine's, and either may be wrong. So a file goes when it
+was found unnamed an hour before already, by a clock that nobody sets: no stage lasts that long.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 
 from sqlalchemy import select
 
@@ -20,11 +24,17 @@ from provenance.tables import ManifestRow
 OLD_ENOUGH = 24 * 3600.0  # seconds; no stage lasts that long, so nobody is about to name the file
 EVERY = 3600.0
 
+_MOST = 100_000  # remembered between two looks; what is past that waits for its turn
+
 _last = 0.0
+_Found = tuple[str, str, float]  # role, digest, when it was put
+_seen: dict[_Found, float] = {}
+"""What no row named when this process looked last -> when it found that first, monotonic."""
 
 
 def sweep_orphans(*, older_than: float = OLD_ENOUGH, every: float = EVERY) -> list[str]:
-    """Delete what is older than ``older_than`` seconds and named by no row; at most once in ``every`` seconds.
+    """Delete what is older than ``older_than`` seconds, named by no row, and was so ``every`` seconds ago already; it
+    looks at most once in that time.
 
     Returns the digests. A blob that a row names is never touched, however old.
     """
@@ -33,7 +43,23 @@ def sweep_orphans(*, older_than: float = OLD_ENOUGH, every: float = EVERY) -> li
         return []
     _last = time.monotonic()
     gone: list[str] = []
+    seen: dict[_Found, float] = {}
     before = time.time() - older_than
+    for found in _unnamed(before):
+        first = _seen.get(found, _last)
+        if _last - first >= every:
+            blobs().delete(found[1], found[0])
+            gone.append(found[1])
+        elif len(seen) < _MOST:
+            seen[found] = first
+    _seen.clear()
+    _seen.update(seen)
+    _sweep_work(before)
+    return gone
+
+
+def _unnamed(before: float) -> Iterator[_Found]:
+    """Blobs put before that moment, of the roles that rows name, which no row names."""
     named = {
         AssetRole.EXAMINED.value: AssetRow.sha256,
         AssetRole.SEALED.value: AssetRow.sha256,
@@ -47,26 +73,20 @@ def sweep_orphans(*, older_than: float = OLD_ENOUGH, every: float = EVERY) -> li
             with reading() as session:
                 known = session.scalar(select(column).where(column == sha256).limit(1))
             if known is None:
-                blobs().delete(sha256, role)
-                gone.append(sha256)
-    gone += _sweep_sources(before)
-    _sweep_work(before)
-    return gone
+                yield role, sha256, modified
+    yield from _unnamed_sources(before)
 
 
-def _sweep_sources(before: float) -> list[str]:
+def _unnamed_sources(before: float) -> Iterator[_Found]:
     """Videos that were sent in and became no render. The column has no index: its values are read once."""
-    old = [sha256 for sha256, modified in blobs().names("source") if modified < before]
+    old = [found for found in blobs().names("source") if found[1] < before]
     if not old:
-        return []
+        return
     with reading() as session:
         named = set(
             session.scalars(select(RenderRow.source_sha256).where(RenderRow.source_sha256.is_not(None)))
         )
-    gone = [sha256 for sha256 in old if sha256 not in named]
-    for sha256 in gone:
-        blobs().delete(sha256, "source")
-    return gone
+    yield from (("source", sha256, modified) for sha256, modified in old if sha256 not in named)
 
 
 def _sweep_work(before: float) -> None:

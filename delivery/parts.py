@@ -1,10 +1,11 @@
 """Are the parts of this installation fit to release with? One answer for the door (trust step 12) and for the start.
 
 Parts are what a release stands on besides the video itself: the signing certificate and its clock, the keys on disk,
-the master secret, the blob store, the voice and the lips, and the installation in which the gates ran. In
-``production`` each has to be proven from itself, never from a setting being there. In ``demo`` and ``test``
-development parts release, and credential, console and public page say "demonstration". A null part releases nowhere,
-a receipt in no other environment than its own, and a key that others can read is no key anywhere.
+the master secret, the blob store, the voice and the lips, the walls around whoever reads files, and the installation
+in which the gates ran. In ``production`` each has to be proven from itself, never from a setting being there. In
+``demo`` and ``test`` development parts release, and credential, console and public page say "demonstration". A null
+part releases nowhere, a receipt in no other environment than its own, and a key that others can read is no key
+anywhere.
 
 :func:`faults` only looks: it makes no key, no folder and no connection. Whether this machine's keys and secrets are
 those that its database is used with is asked in ``machine.py``.
@@ -30,6 +31,7 @@ from core.settings import Settings, get_settings
 from delivery.errors import ReleaseRefused, UnfitParts
 from delivery.machine import check_machine, secret_faults
 from delivery.models import Fault
+from delivery.walls import wall_cautions, wall_faults
 from generate.lipsync import load_lipsync
 from generate.voice import load_voice
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
@@ -61,12 +63,17 @@ def faults(
             *_clock(settings),
             *_master_secret(settings),
             *_open_folders(settings),
+            *wall_faults(),
         ]
     return found
 
 
 def cautions(settings: Settings) -> list[Fault]:
-    """What is no fault and should be known: who else could sign approvals. For this process's user."""
+    """What is no fault and should be known: who else could sign approvals, for this process's user; a wall too few."""
+    return [*_signers(settings), *wall_cautions(settings)]
+
+
+def _signers(settings: Settings) -> list[Fault]:
     if keys.is_remote(settings, keys.APPROVALS):
         return []  # who may sign there is for the signer to say
     folder = keys.folder_of(settings, keys.APPROVALS)
@@ -75,6 +82,8 @@ def cautions(settings: Settings) -> list[Fault]:
         owners = {path.stat().st_uid for path in (folder, *private)}
     except OSError:
         private, owners = [], set()
+    if not private and any(folder.glob("*.pub")):
+        return []  # they are signed elsewhere, and verified here
     if not private:
         step = "sign in to the web application and decide once, or run `greenroom pki rotate approvals`"
         what = "there is no key for approvals yet: whoever decides first makes it, under their own user"
@@ -117,7 +126,7 @@ def check_start() -> list[str]:
     check_machine()
     settings = get_settings()
     if settings.environment != "production":
-        return []
+        return [fault.line() for fault in wall_cautions(settings)]
     found = faults(settings, used=[load_lipsync(), blobs()])
     if found:
         raise UnfitParts(

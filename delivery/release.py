@@ -16,19 +16,19 @@ from sqlalchemy.orm import Session
 
 from audit.ledger import Event
 from audit.models import Approval, Receipt
-from audit.receipts import receipts_for
 from audit.restored import check_acknowledged
 from core.blobs import blobs
 from core.canonical import digest_json
 from core.database import Base, reading, transaction
 from core.errors import Conflict, GreenroomError
-from core.gates import load_gate_set
 from core.heartbeat import beating
+from core.media.own import OwnFile
 from core.metrics import REFUSALS
 from core.metrics import code as error_code
-from core.models import AssetRole, StoredBlob, Verdict
+from core.models import AssetRole, StoredBlob
 from core.settings import get_settings
 from core.tables import AssetRow
+from delivery.conditions import check_approvals, check_authority, check_receipts, check_shown
 from delivery.errors import ReleaseRefused
 from delivery.parts import check_parts
 from pipeline.agreement import CODE as ALTERED
@@ -39,13 +39,12 @@ from pipeline.leases import Claim, claim
 from pipeline.life import move, note
 from pipeline.manifests import keep_manifest
 from pipeline.metrics import about_render, timed
+from pipeline.own import own_sealed
 from pipeline.ownership import owned
 from pipeline.registry import DatabaseRegistry
-from pipeline.review import approvers, rule_of, shown
 from pipeline.standing import authority_of
 from pipeline.states import RELEASE, State
-from pipeline.tables import CampaignRow, RenderRow
-from pipeline.uses import covered
+from pipeline.tables import RenderRow
 from provenance.credential import publish
 from provenance.models import ApprovalFacts, Credential
 from provenance.pki import export_anchors
@@ -133,79 +132,12 @@ def _check(render_id: str, brand_id: str) -> _Cleared:
             )
         # Who made it, what it says and how many must approve are read from these rows.
         check_agreement(session, render)
-        approvals = _check_approvals(session, render)
-        receipts = _check_receipts(session, render)
-        _check_shown(session, render, approvals)
-        _check_authority(session, render)
+        approvals = check_approvals(session, render)
+        receipts = check_receipts(session, render)
+        check_shown(session, render, approvals)
+        check_authority(session, render)
     check_parts(render.id, receipts)
     return _Cleared(render, approvals, receipts)
-
-
-def _check_approvals(session: Session, render: RenderRow) -> list[Approval]:
-    """Enough people approved this very asset, in a manner that the decision table allows, and nobody rejected it."""
-    rule = rule_of(session, render)
-    given = approvers(session, render, rule)
-    if len(given) < rule.people:
-        raise ReleaseRefused(
-            "the approvals are not complete",
-            where=render.id,
-            next_step="take it back and ask for the video again, so that it is reviewed anew",
-        )
-    return list(given.values())
-
-
-def _check_shown(session: Session, render: RenderRow, approvals: list[Approval]) -> None:
-    """What people were shown when they decided is what is here now."""
-    what = shown(session, render)
-    if any(approval.shown_sha256 != what for approval in approvals):
-        raise ReleaseRefused(
-            "what was shown at the approval is not what is here now",
-            where=render.id,
-            next_step="run `greenroom ledger verify`; then take it back and ask for the video again",
-        )
-
-
-def _check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
-    """Every required receipt is present, signed, over this essence, under the campaign's gate set."""
-    campaign = session.get(CampaignRow, render.campaign_id)
-    if campaign is None or render.essence is None:
-        raise ReleaseRefused("the render has no campaign or no essence", where=render.id)
-    gate_set = load_gate_set(campaign.gate_set)
-    if gate_set.sha256 != render.gate_set_sha256:
-        raise ReleaseRefused(
-            "the gate set changed after this render was examined",
-            where=render.id,
-            next_step="make the render again, so that it is examined by the gates in force",
-        )
-    found = receipts_for(
-        session,
-        render.essence,
-        gate_set_sha256=gate_set.sha256,
-        brand_id=render.brand_id,
-        brief_sha256=render.brief_sha256 or "",
-    )
-    receipts = {receipt.gate: receipt for receipt in found}
-    missing = [name for name in gate_set.required() if name not in receipts]
-    if missing:
-        raise ReleaseRefused(f"receipts are missing: {', '.join(missing)}", where=render.id)
-    blocking = [name for name in gate_set.required() if receipts[name].verdict is Verdict.BLOCK]
-    if blocking:
-        raise ReleaseRefused(f"blocked by {', '.join(blocking)}", where=render.id)
-    return found
-
-
-def _check_authority(session: Session, render: RenderRow) -> None:
-    """The authority is valid at this moment, for this use (trust step 1 again)."""
-    standing = authority_of(session, render)
-    decision = covered(session, render, script=render.script)
-    if not standing.valid or decision.verdict is Verdict.BLOCK:
-        reasons = "; ".join(finding.message for finding in decision.findings if finding.severity == "block")
-        raise ReleaseRefused(
-            f"the authority does not cover this use now: {reasons or standing.state}",
-            where=render.id,
-            next_step="have the authority renewed, or take the video back",
-            code="release_refused" if standing.valid else f"authority_{standing.state}",
-        )
 
 
 @timed("release")
@@ -214,7 +146,8 @@ def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
     render = cleared.render
     sealed = blobs().get_file(render.sealed_sha256 or "", AssetRole.SEALED)
     # Trust step 10 again, on the bytes as they are stored now.
-    _verified(sealed, render)
+    own = own_sealed(render, sealed)
+    _verified(sealed, render, own)
     with workspace() as folder:
         out = folder / "published.mp4"
         facts = ApprovalFacts(
@@ -223,16 +156,16 @@ def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
             approvals=len(cleared.approvals),
             environment=get_settings().environment,
         )
-        credential = publish(sealed, out, facts, signer_of(), anchors=export_anchors())
+        credential = publish(sealed, out, facts, signer_of(), anchors=export_anchors(), own=own)
         if credential.essence != render.essence:  # publish() proved the media boxes equal
             raise ReleaseRefused("publishing changed the media", where=render.id)
-        _verified(out, render)
+        _verified(out, render, credential.own)
         keep_manifest(credential, folder)
         return blobs().put_file(out, AssetRole.PUBLISHED), credential
 
 
-def _verified(path: Path, render: RenderRow) -> None:
-    report = verify(path, registry=DatabaseRegistry())
+def _verified(path: Path, render: RenderRow, own: OwnFile | None) -> None:
+    report = verify(path, registry=DatabaseRegistry(), own=own)
     if report.verdict != "unreleased" or not report.trusted or report.problems:
         raise ReleaseRefused(
             f"the independent reader answers '{report.verdict}'", where=render.id, code="verification_failed"
@@ -251,8 +184,8 @@ def _commit(
     try:
         with release_transaction(render.id, stored.sha256) as session:
             # Once more, in the transaction that releases: what committed first wins.
-            _check_authority(session, render)
-            _check_approvals(session, render)
+            check_authority(session, render)
+            check_approvals(session, render)
             asset = AssetRow(
                 sha256=stored.sha256,
                 brand_id=render.brand_id,

@@ -4,6 +4,9 @@ Whisper hears freely: it is never shown the script, or it would hear the script.
 writing (``differences``) and sound nothing alike, other words were said. Where they sound a little alike, or one side
 has none, Whisper is asked once more: how much likelier is the sound under what it heard than under the script's words?
 What other ears say and the main one does not (``core.perception.ears``) is held against the script and the rules too.
+
+All of it is what a recogniser heard, and it may have misheard: a finding here sends the video to a person and blocks
+nothing for good.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ class TranscriptGate:
     """Gate ``transcript``. Score: share of the script's words that were not heard, 0..1; its findings decide."""
 
     name = "transcript"
-    version = "2"
+    version = "3"
 
     def see(self, frame: Frame, face: Face | None) -> None:
         """Only the sound counts here."""
@@ -74,12 +77,13 @@ class TranscriptGate:
                 0,
                 Finding(
                     code="other_script",
-                    severity="block",
-                    message="What is spoken is not the approved script.",
+                    severity="review",
+                    message="What is heard is not the approved script.",
                     spans=(Span(source="transcript", t0=0.0, t1=float(subject.info.duration)),),
                     score=share,
                     threshold=bounds["other_script"].review,
                     unit="share of words",
+                    hint="Listen: in a short script one misheard name is enough. Reject it if other words are said.",
                 ),
             )
         confirmed = set(range(len(theirs))) - {j for place in places for j in range(place.b0, place.b1)}
@@ -233,7 +237,6 @@ def _spoken_rules(
                 times = {"t0": heard.words[first].t0, "t1": heard.words[last].t1}
                 spans.append(span.model_copy(update={"source": "transcript", **times}))
         if new and finding.severity != "note":
-            # The recogniser may be wrong: a person decides, not this rule alone.
             out.append(finding.model_copy(update={"spans": tuple(spans), "severity": "review"}))
     return out
 

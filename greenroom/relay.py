@@ -64,7 +64,14 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         status.doing("orphans", within=_ORPHANS_SECONDS)
         sweep_orphans()
 
-    parts: tuple[Callable[[], object], ...] = (expire, lambda: outbox.sweep(sending), settle, fold, orphans)
+    parts: tuple[Callable[[], object], ...] = (
+        expire,
+        lambda: outbox.sweep(sending),
+        settle,
+        fold,
+        outbox.prune,
+        orphans,
+    )
     for part in parts:
         try:
             part()

@@ -16,12 +16,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery import bootsteps, signals
+from celery.worker.request import Request
 
 from audit.authorities import AUTHORITY_CHANGED
 from core.errors import InputError
 from core.settings import get_settings
 from delivery.tasks import on_approved
 from delivery.withdrawal import on_authority_changed
+from greenroom.priority import step_back
 from greenroom.status import Status
 from pipeline import outbox
 from pipeline.celery_app import make_app
@@ -66,7 +68,22 @@ def _logs_are_set_up(**_: Any) -> None:
     """Celery sets up no logging of its own where somebody listens here: greenroom/observing.py has done it."""
 
 
-@app.task(name="greenroom.handle")  # type: ignore[untyped-decorator]
+class AcknowledgedOrLost(Request):  # type: ignore[misc]
+    """A message that cannot be acknowledged is an error of the connection, and the consumer reconnects.
+
+    Celery writes it down and goes on: the message then counts as held for ever, no other is taken beside it, and a
+    worker that looks well hears nothing more. What was not acknowledged comes again and finds nothing to do.
+    """
+
+    acknowledged: bool
+
+    def acknowledge(self) -> None:
+        if not self.acknowledged:
+            self.message.ack()
+            self.acknowledged = True
+
+
+@app.task(name="greenroom.handle", Request=AcknowledgedOrLost)  # type: ignore[untyped-decorator]
 def handle(topic: str, payload: dict[str, Any]) -> None:
     """One message. An unknown topic raises: a message nobody understands must not vanish."""
     handler = HANDLERS[topic]
@@ -96,6 +113,7 @@ def main(name: str, kinds: tuple[str, ...]) -> int:
     """Work until SIGTERM; only stages of these kinds are claimed, and only their queues are read. Returns Celery's
     exit code."""
     global _status
+    step_back()
     _status = Status(name)
     _status.doing(within=_AWAY_SECONDS)
     _status.trouble(BROKER_AWAY)  # until it is connected

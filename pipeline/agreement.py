@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from audit.errors import LedgerInconsistent
-from audit.ledger.agreement import agrees, disagreeing
+from audit.ledger.agreement import disagreeing
 from audit.tables import row_name
+from pipeline.grounds import grounds_of
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
 CODE = "ledger_disagrees"
@@ -24,9 +25,7 @@ def check_agreement(session: Session, render: RenderRow) -> None:
     Raises:
         LedgerInconsistent: one was changed in the database, or nobody recorded it. It is named.
     """
-    campaign = session.get(CampaignRow, render.campaign_id)
-    persona = session.get(PersonaRow, campaign.persona_id) if campaign is not None else None
-    check_rows(session, render, campaign, persona, where=render.id)
+    check_rows(session, render, *grounds_of(session, render), where=render.id)
 
 
 def check_rows(session: Session, *rows: RenderRow | CampaignRow | PersonaRow | None, where: str) -> None:
@@ -35,10 +34,10 @@ def check_rows(session: Session, *rows: RenderRow | CampaignRow | PersonaRow | N
     Campaign and persona never change: a transaction reads them once, and asks about them once.
     """
     asked: set[str] = session.info.setdefault("agreed", set())
+    open_ = {row.id: row for row in rows if row is not None and row.id not in asked}
+    altered = disagreeing(session, open_)
     for row in rows:
-        if row is not None and row.id in asked:
-            continue
-        if row is None or not agrees(session, row, subject=row.id):
+        if row is None or row.id in altered:
             raise LedgerInconsistent(
                 "a row that this video stands on is not what the ledger recorded",
                 where=where if row is None else row_name(row),
@@ -53,10 +52,8 @@ def altered_of(session: Session, renders: Sequence[RenderRow]) -> set[str]:
     """Of many renders, those that :func:`check_agreement` raises for; their ids."""
     altered = disagreeing(session, {render.id: render for render in renders})
     for render in renders:
-        campaign = session.get(CampaignRow, render.campaign_id)
-        persona = session.get(PersonaRow, campaign.persona_id) if campaign is not None else None
         try:
-            check_rows(session, campaign, persona, where=render.id)
+            check_rows(session, *grounds_of(session, render), where=render.id)
         except LedgerInconsistent:
             altered.add(render.id)
     return altered

@@ -13,6 +13,7 @@ from typing import Any
 from celery import Celery
 from kombu import Exchange, Queue
 
+from core.addresses import broker_tls
 from core.settings import Settings, get_settings
 from pipeline.states import KINDS, STAGES
 
@@ -46,7 +47,9 @@ def make_app() -> Celery:
     if not settings.broker_url:
         app.conf.broker_transport = "pipeline.transport:Transport"
         app.conf.broker_transport_options = _folders(settings.home / "broker")
-    elif settings.broker_url.startswith("redis"):
+        return app
+    app.conf.broker_use_ssl = broker_tls(settings)
+    if settings.broker_url.startswith("redis"):
         app.conf.broker_transport_options = _redis(settings)
     return app
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.database import Base, reading
@@ -51,12 +52,15 @@ class Outcome:
 def load_job(claim: Claim) -> Job:
     """The rows of a claimed render."""
     with reading() as session:
-        render = session.get(RenderRow, claim.render_id)
-        campaign = session.get(CampaignRow, render.campaign_id) if render else None
-        persona = session.get(PersonaRow, campaign.persona_id) if campaign else None
-        if render is None or campaign is None or persona is None:
-            raise NotFound("the render, its campaign or its persona is gone", where=claim.render_id)
-        return Job(claim, render, campaign, persona)
+        rows = session.execute(
+            select(RenderRow, CampaignRow, PersonaRow)
+            .join(CampaignRow, CampaignRow.id == RenderRow.campaign_id)
+            .join(PersonaRow, PersonaRow.id == CampaignRow.persona_id)
+            .where(RenderRow.id == claim.render_id)
+        ).one_or_none()
+    if rows is None:
+        raise NotFound("the render, its campaign or its persona is gone", where=claim.render_id)
+    return Job(claim, *rows)
 
 
 @contextmanager

@@ -10,18 +10,18 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, or_, text, update
+from sqlalchemy import ColumnElement, CursorResult, Float, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.database import transaction
 from core.errors import DatabaseBusy
 from core.settings import PipelineSettings, get_settings
 from pipeline.errors import LeaseLost
-from pipeline.states import STAGE_AT, StageSpec, State
+from pipeline.states import KINDS, STAGE_AT, StageSpec, State
 from pipeline.tables import RenderRow
 
 FREE: dict[str, Any] = {
@@ -43,13 +43,16 @@ def owner_name(pid: int | None = None) -> str:
     return f"{socket.gethostname()}:{pid or os.getpid()}"
 
 
+def database_clock(session: Session) -> ColumnElement[float]:
+    """Seconds since the epoch by the database's clock, for a statement that compares with it or writes it down."""
+    if session.get_bind().dialect.name == "sqlite":
+        return literal_column("(julianday('now') - 2440587.5) * 86400.0", Float)
+    return literal_column("extract(epoch FROM clock_timestamp())::double precision", Float)
+
+
 def database_seconds(session: Session) -> float:
     """Seconds since the epoch by the database's clock."""
-    if session.get_bind().dialect.name == "sqlite":
-        statement = "SELECT (julianday('now') - 2440587.5) * 86400.0"
-    else:
-        statement = "SELECT extract(epoch FROM clock_timestamp())"
-    return float(session.execute(text(statement)).scalar_one())
+    return float(session.execute(select(database_clock(session))).scalar_one())
 
 
 @dataclass
@@ -61,7 +64,7 @@ class Claim:
     fence: int
     watcher: Callable[[float], None] | None = None  # shows the progress where a person looks on
     _fraction: float = 0.0
-    _last_renewal: float = 0.0
+    _last_renewal: float = field(default_factory=time.monotonic)
 
     def progress(self, fraction: float) -> None:
         """Report progress in [0, 1]; renews the lease. Raises as :meth:`beat`."""
@@ -90,12 +93,13 @@ class Claim:
 
     def _renew(self, settings: PipelineSettings) -> bool:
         with transaction() as session:
-            clock = database_seconds(session)
+            clock = database_clock(session)
             young = RenderRow.lease_started > clock - settings.stage_deadline_seconds
             renewed = session.execute(
                 update(RenderRow)
                 .where(*self._ours(), young)
                 .values(lease_until=clock + settings.lease_seconds, progress=self._fraction)
+                .execution_options(synchronize_session=False)
             )
             return _count(renewed) == 1
 
@@ -127,52 +131,52 @@ class Claim:
                         **FREE,
                         "attempts": max(0, tries),
                         "waits": waits,
-                        "retry_at": database_seconds(session) + pause,
+                        "retry_at": database_clock(session) + pause,
                     }
                 )
                 .execution_options(synchronize_session=False)
             )
 
 
-def claim(render_id: str, stage: StageSpec | None = None, *, at_once: bool = False) -> Claim | None:
+def claim(
+    render_id: str, stage: StageSpec | None = None, *, kinds: Collection[str] = KINDS, at_once: bool = False
+) -> Claim | None:
     """Take the stage that a render waits for; None when there is nothing to do or someone else does it.
 
     Args:
         stage: a stage that is not the pipeline's own (the release).
+        kinds: of the pipeline's stages, those that may be taken.
         at_once: do not wait for the pause after a failed try: a person asks.
     """
-    settings = get_settings().pipeline
+    seconds = get_settings().pipeline.lease_seconds
+    wanted = {stage.start: stage} if stage is not None else STAGE_AT
+    states = [state for state, one in wanted.items() if one.kind in kinds]
     with transaction() as session:
-        row = session.get(RenderRow, render_id)
-        wanted = STAGE_AT.get(State(row.state)) if row is not None and stage is None else stage
-        if row is None or wanted is None or row.state != wanted.start:
-            return None
-        clock = database_seconds(session)
-        fence = row.fence + 1  # before the update refreshes the row
+        clock = database_clock(session)
         paused = [] if at_once else [or_(RenderRow.retry_at.is_(None), RenderRow.retry_at <= clock)]
-        taken = _count(
-            session.execute(
-                update(RenderRow)
-                .where(
-                    RenderRow.id == render_id,
-                    RenderRow.state == row.state,
-                    RenderRow.fence == fence - 1,
-                    or_(RenderRow.lease_until.is_(None), RenderRow.lease_until < clock),
-                    *paused,
-                )
-                .values(
-                    fence=fence,
-                    attempts=RenderRow.attempts + 1,
-                    lease_owner=owner_name(),
-                    lease_started=clock,
-                    lease_until=clock + settings.lease_seconds,
-                    retry_at=None,
-                    hinted_at=None,  # if this worker dies, the next sweep says so at once
-                    progress=0.0,
-                )
+        # One statement looks and takes: a render that moves meanwhile is taken where it is then, or not at all.
+        taken = session.execute(
+            update(RenderRow)
+            .where(
+                RenderRow.id == render_id,
+                RenderRow.state.in_(states),
+                or_(RenderRow.lease_until.is_(None), RenderRow.lease_until < clock),
+                *paused,
             )
-        )
-        return Claim(render_id, wanted, fence) if taken else None
+            .values(
+                fence=RenderRow.fence + 1,
+                attempts=RenderRow.attempts + 1,
+                lease_owner=owner_name(),
+                lease_started=clock,
+                lease_until=clock + seconds,
+                retry_at=None,
+                hinted_at=None,  # if this worker dies, the next sweep says so at once
+                progress=0.0,
+            )
+            .returning(RenderRow.state, RenderRow.fence)
+            .execution_options(synchronize_session=False)
+        ).one_or_none()
+    return Claim(render_id, wanted[State(taken.state)], taken.fence) if taken is not None else None
 
 
 def free_leases_of(owner: str) -> list[str]:

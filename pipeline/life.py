@@ -31,6 +31,7 @@ from pipeline.tables import RenderRow
 def begin(session: Session, row: RenderRow, *, rows: Sequence[Base] = ()) -> None:
     """A new render, as a draft: before trust step 1. ``rows``: what came with it."""
     row.state = State.DRAFT
+    row.hinted_at = database_seconds(session)
     append(session, _first_event(row), row.id, _first_facts(row), rows=[row, *rows])
     outbox.hint(session, row)
 
@@ -99,8 +100,8 @@ def move(
     check_move(start, end, where=render_id)
     way = _way(start, end, event)
     altered = _altered(session, render_id, may_end=end in ENDED)
-    _change(session, render_id, start, claim, {"state": end, **(values or {})})
-    row = session.get_one(RenderRow, render_id, populate_existing=True)
+    changes = {"state": end, **outbox.hinted(session, end), **(values or {})}
+    row = _change(session, render_id, start, claim, changes)
     stated = {name: getattr(row, name) for name in way.states}
     append(
         session,
@@ -144,7 +145,14 @@ def move_all(
             update(RenderRow)
             .where(RenderRow.id.in_(ids), RenderRow.state == start)
             .values(
-                **{**FREE, "fence": RenderRow.fence + 1, "changed_at": now(), "state": end, **(values or {})}
+                **{
+                    **FREE,
+                    **outbox.hinted(session, end),
+                    "fence": RenderRow.fence + 1,
+                    "changed_at": now(),
+                    "state": end,
+                    **(values or {}),
+                }
             )
             .execution_options(synchronize_session=False)
         )
@@ -176,8 +184,7 @@ def note(
     Raises as :func:`move`.
     """
     _altered(session, render_id, may_end=False)
-    _change(session, render_id, start, claim, values)
-    row = session.get_one(RenderRow, render_id, populate_existing=True)
+    row = _change(session, render_id, start, claim, values)
     append(session, event, row.id, {"state": start, **(facts or {})}, rows=[row])
     return row
 
@@ -201,17 +208,19 @@ def _altered(session: Session, render_id: str, *, may_end: bool) -> bool:
 
 def _change(
     session: Session, render_id: str, start: State, claim: Claim | None, values: Mapping[str, Any]
-) -> None:
+) -> RenderRow:
+    """The compare-and-set; the row as it is then."""
     mine = [RenderRow.fence == claim.fence] if claim is not None else []
     taken_away: dict[str, Any] = {} if claim is not None else {"fence": RenderRow.fence + 1}
-    result = session.execute(
+    changed = session.scalars(
         update(RenderRow)
         .where(RenderRow.id == render_id, RenderRow.state == start, *mine)
         .values(**{**FREE, **taken_away, "changed_at": now(), **values})
-        .execution_options(synchronize_session=False)
-    )
-    if cast("CursorResult[Any]", result).rowcount == 1:
-        return
+        .returning(RenderRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    ).one_or_none()
+    if changed is not None:
+        return changed
     if claim is not None:
         raise LeaseLost("this stage is no longer ours", where=f"{render_id}, {claim.stage.name}")
     raise _moved_meanwhile(render_id)

@@ -6,9 +6,10 @@ A message is a hint, the row is the job. Losing every message loses nothing: the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import CursorResult, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from audit.events import Event
@@ -16,11 +17,16 @@ from audit.tables import LedgerEntryRow
 from core.database import exclusive, now, reading, transaction
 from core.settings import get_settings
 from core.tables import OutboxRow
-from pipeline.leases import database_seconds
+from pipeline.leases import database_clock, database_seconds
 from pipeline.states import RELEASE, STAGE_AT, WAITING, State
 from pipeline.tables import CampaignRow, RenderRow
 
+_HINTED = frozenset({*STAGE_AT, State.APPROVED})
+
 Send = Callable[[str, dict[str, Any]], None]
+
+PRUNED_AT_ONCE = 5_000
+_PRUNINGS = 20  # batches of one sweep: others wait for it
 
 _AWAY = 3  # failures in a row: it is the broker, not the message, and the rest need not be tried now
 
@@ -78,6 +84,34 @@ def _mark(session: Session, ids: list[int], **values: Any) -> None:
     )
 
 
+def prune() -> int:
+    """Delete the messages that were sent long ago, in short transactions. Returns how many.
+
+    What was not sent stays. Two at once share the work.
+    """
+    before = now() - timedelta(seconds=get_settings().pipeline.sent_seconds)
+    pruned = 0
+    for _ in range(_PRUNINGS):
+        with transaction() as session:
+            oldest = (
+                select(OutboxRow.id)
+                .where(OutboxRow.sent_at < before)
+                .order_by(OutboxRow.sent_at)
+                .limit(PRUNED_AT_ONCE)
+                .with_for_update(skip_locked=True)
+            )
+            step = session.execute(
+                delete(OutboxRow)
+                .where(OutboxRow.id.in_(oldest.scalar_subquery()))
+                .execution_options(synchronize_session=False)
+            )
+        gone = cast("CursorResult[Any]", step).rowcount
+        pruned += gone
+        if gone < PRUNED_AT_ONCE:
+            break
+    return pruned
+
+
 def sweep(send: Send, *, limit: int = 200) -> list[str]:
     """Send a hint for each render that waits, that nobody works on and of which no message is on its way.
 
@@ -131,11 +165,18 @@ def message(render_id: str, state: State) -> tuple[str, dict[str, Any]]:
 
 
 def hint(session: Session, row: RenderRow) -> None:
-    """The message that fits a render's state, if it needs one, in the caller's transaction."""
+    """The message that fits a render's state, if it needs one, in the caller's transaction.
+
+    Whoever comes into the state notes the time: see :func:`hinted`.
+    """
     state = State(row.state)
-    if state in STAGE_AT or state is State.APPROVED:
+    if state in _HINTED:
         topic, payload = message(row.id, state)
         post(session, topic, **payload)
-        row.hinted_at = database_seconds(session)
     elif state is State.RECALLED:
         post(session, RECALLED, render_id=row.id)
+
+
+def hinted(session: Session, state: State) -> dict[str, Any]:
+    """What is written into a render that comes into this state, of which :func:`hint` tells."""
+    return {"hinted_at": database_clock(session) if state in _HINTED else None}

@@ -10,12 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit.approvals import approvals_for, record
+from audit.ledger import Event, append
 from audit.models import Approval, Decision, Factor, Manner
 from core.canonical import digest_json
 from core.database import transaction
-from core.errors import Conflict, Forbidden
+from core.errors import Conflict, Forbidden, InputError
 from core.models import Verdict
 from pipeline.agreement import check_agreement
+from pipeline.annotations import CODES, Ask, Kind, in_words, is_handed_on, rows_of
+from pipeline.assignment import check_free
 from pipeline.errors import AuthorityInvalid
 from pipeline.findings import findings_in, receipts_in
 from pipeline.life import move
@@ -62,6 +65,7 @@ def approve(
     note: str = "",
     played: Ranges = (),
     factor: Factor = "none",
+    senior: bool = False,
 ) -> State:
     """Approve one sealed asset. Answers with the render's state after it.
 
@@ -69,15 +73,18 @@ def approve(
         sealed_sha256: what the reviewer saw; a stale page names another asset and is refused.
         played: seconds that the player reported, as (start, end); they make the decision ``seen`` or ``decided``.
         factor: what the reviewer proved a moment ago; the caller has checked it.
+        senior: the reviewer may decide over what another has handed on.
 
     Raises:
-        Conflict: the render is not in review any more, or the page was stale; AuthorityInvalid where the authority does
+        Conflict: the render is not in review any more, the page was stale, or somebody else is deciding over it
+            (pipeline/assignment.py); AuthorityInvalid where the authority does
             not stand or does not cover this use.
         LedgerInconsistent: somebody changed the render, its campaign or its persona in the database.
         Forbidden: the reviewer made this render, or the decision table asks for more than was given.
     """
     with transaction() as session:
         row = _in_review(session, render_id, brand_id, sealed_sha256)
+        _check_turn(session, row, reviewer_id, senior=senior)
         check_agreement(session, row)
         _check_authority(session, row)
         rule = rule_of(session, row)
@@ -91,16 +98,83 @@ def approve(
 
 
 def reject(
-    render_id: str, *, brand_id: str, reviewer_id: str, sealed_sha256: str, reason: str, played: Ranges = ()
+    render_id: str,
+    *,
+    brand_id: str,
+    reviewer_id: str,
+    sealed_sha256: str,
+    reason: str = "",
+    asks: Sequence[Ask] = (),
+    change: bool = False,
+    played: Ranges = (),
+    senior: bool = False,
 ) -> State:
-    """Reject with a reason; one rejection is enough, in any risk class and without a second factor."""
+    """Reject with a reason; one rejection is enough, in any risk class and without a second factor.
+
+    Args:
+        reason: in words; without it those of ``asks``.
+        asks: what is wrong, with its seconds; the maker reads it.
+        change: a new one with ``asks`` is wanted. A render is never edited: this one ends all the same.
+
+    Raises as :func:`approve`; InputError without any reason.
+    """
+    if change and not asks:
+        raise InputError("a change needs to be named", where="code", next_step="choose what should change")
+    kind: Kind = "change_asked" if change else "rejected"
     with transaction() as session:
         row = _in_review(session, render_id, brand_id, sealed_sha256)
-        _record(
-            session, row, reviewer_id, "reject", reason, manner=_manner(session, row, played), played=played
+        _check_turn(session, row, reviewer_id, senior=senior)
+        notes = rows_of(row, reviewer_id, kind, asks)
+        said = reason.strip() or "; ".join(dict.fromkeys(in_words(ask) for ask in asks))
+        manner = _manner(session, row, played)
+        _record(session, row, reviewer_id, "reject", said, manner=manner, played=played)
+        head = "A change is asked for" if change else "Rejected"
+        why = "; ".join(dict.fromkeys(CODES[ask.code] for ask in asks))
+        move(
+            session,
+            row.id,
+            State.REJECTED,
+            start=State.IN_REVIEW,
+            values={"reason": {"code": kind, "message": f"{head}: {why}" if why else head}},
+            rows=notes,
+            facts={"reason_code": kind},
         )
-        move(session, row.id, State.REJECTED, start=State.IN_REVIEW)
         return State.REJECTED
+
+
+def hand_on(
+    render_id: str, *, brand_id: str, reviewer_id: str, sealed_sha256: str, words: str, senior: bool = False
+) -> None:
+    """Leave the decision to a senior reviewer, with a question. The render stays in review.
+
+    Raises as :func:`approve`; InputError without words; Conflict where it was handed on before.
+    """
+    if not words.strip():
+        raise InputError("handing on needs a note", where="note", next_step="say what the question is")
+    with transaction() as session:
+        row = _in_review(session, render_id, brand_id, sealed_sha256)
+        _check_turn(session, row, reviewer_id, senior=senior)
+        if is_handed_on(session, row.id):
+            raise Conflict(
+                "this video was handed on before",
+                where=render_id,
+                next_step="a senior reviewer decides over it",
+                code="handed_on",
+            )
+        asked = [Ask("other", words)]
+        rows = rows_of(row, reviewer_id, "handed_on", asked)
+        append(session, Event.REVIEW_HANDED_ON, row.id, {"reviewer_id": reviewer_id}, rows=rows)
+
+
+def _check_turn(session: Session, row: RenderRow, reviewer_id: str, *, senior: bool) -> None:
+    check_free(session, row.id, reviewer_id)
+    if not senior and is_handed_on(session, row.id):
+        raise Forbidden(
+            "a reviewer has handed this video on, and a senior reviewer decides over it",
+            where=row.id,
+            next_step="take the next one",
+            code="handed_on",
+        )
 
 
 def rule_of(session: Session, row: RenderRow) -> Rule:

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 
 from audit.errors import AuthorityNotGranted, LedgerInconsistent, RenderLimitReached
+from audit.standing import authority_standing
 from core.database import reading, take_turn, transaction
-from core.errors import GreenroomError, InputError
+from core.errors import DatabaseBusy, GreenroomError, InputError
 from core.heartbeat import beating
 from core.logs import learned
 from core.settings import get_settings
-from pipeline.agreement import check_agreement
+from pipeline.agreement import check_rows
 from pipeline.errors import LeaseLost
 from pipeline.jobs import Job, Outcome, load_job
 from pipeline.leases import Claim
@@ -77,9 +78,20 @@ def run_stage(taken: Claim, shift: Shift | None = None) -> None:
         log.warning("given back, this worker ends: %s %s", taken.render_id, taken.stage.name)
         give_back(taken)
     except _TryAgain as again:
-        log.warning("stage failed, will be tried again: %s %s %s", taken.render_id, taken.stage.name, again)
-        taken.postpone(retryable=again.retryable)
+        _postpone(taken, again.code, retryable=again.retryable)
         stage_postponed(taken.stage.name, again.code, time.monotonic() - began)
+    except DatabaseBusy as busy:
+        # Before the work or when its result was to be recorded. Where that was recorded all the same, this is late.
+        _postpone(taken, busy.code, retryable=True)
+        stage_postponed(taken.stage.name, busy.code, time.monotonic() - began)
+
+
+def _postpone(taken: Claim, code: str, *, retryable: bool) -> None:
+    log.warning("stage failed, will be tried again: %s %s %s", taken.render_id, taken.stage.name, code)
+    try:
+        taken.postpone(retryable=retryable)
+    except DatabaseBusy:
+        log.warning("its lease ends by itself: %s %s", taken.render_id, taken.stage.name)
 
 
 class _TryAgain(Exception):
@@ -98,10 +110,10 @@ def _stopped(job: Job) -> Outcome | None:
     """
     with reading() as session:
         try:
-            check_agreement(session, job.render)
+            check_rows(session, job.render, job.campaign, job.persona, where=job.render.id)
         except LedgerInconsistent as error:
             return altered(error)
-        standing = authority_of(session, job.render, with_count=False)
+        standing = authority_standing(session, job.persona.authority_id, with_count=False)
     if standing.state in ("suspended", "not_yet"):
         raise _TryAgain(f"authority_{standing.state}", retryable=True)
     return None if standing.valid else withdrawn(standing.state)

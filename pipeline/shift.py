@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from core.database import reading, transaction
+from core.database import transaction
 from core.errors import DatabaseBusy
 from pipeline import leases, outbox
 from pipeline.leases import Claim
-from pipeline.states import KINDS, STAGE_AT, State
+from pipeline.states import KINDS, State
 from pipeline.tables import RenderRow
 
 log = logging.getLogger("greenroom.pipeline")
@@ -57,14 +57,7 @@ class Shift:
 
     def claim(self, render_id: str) -> Claim | None:
         """The stage that a render waits for, where it is of our kinds; None where there is nothing for us to do."""
-        if self.ending:
-            return None
-        with reading() as session:
-            state = session.scalar(select(RenderRow.state).where(RenderRow.id == render_id))
-        stage = STAGE_AT.get(State(state)) if state is not None else None
-        if stage is None or stage.kind not in self.kinds:
-            return None
-        return leases.claim(render_id, stage)  # this stage or none: the render may have moved meanwhile
+        return None if self.ending else leases.claim(render_id, kinds=self.kinds)
 
 
 def give_back(taken: Claim) -> None:
@@ -93,6 +86,7 @@ def _free(session: Session, *which: object) -> None:
                 lease_owner=None,
                 lease_started=None,
                 lease_until=None,
+                **outbox.hinted(session, State(row.state)),
                 # Its result, should it still come, is a late one.
                 fence=RenderRow.fence + 1,
                 attempts=max(0, row.attempts - 1),

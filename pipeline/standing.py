@@ -25,8 +25,9 @@ from core.errors import GreenroomError
 from core.models import AssetRole, Verdict
 from core.tables import AssetRow
 from pipeline.approved import decided_by_people
+from pipeline.grounds import grounds_of
 from pipeline.states import State
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.tables import RenderRow
 from pipeline.uses import covered_by
 
 Release = Literal["released", "recalled", "withdrawn", "unreleased"]
@@ -77,12 +78,9 @@ def authority_of(
     session: Session, render: RenderRow, *, at: datetime | None = None, with_count: bool = True
 ) -> AuthorityStanding:
     """How the authority over a render's persona stands. Raises ForgedAuthority, NotFound."""
-    persona = session.scalar(
-        select(PersonaRow.authority_id)
-        .join(CampaignRow, CampaignRow.persona_id == PersonaRow.id)
-        .where(CampaignRow.id == render.campaign_id)
-    )
-    return authority_standing(session, persona or "", at=at, with_count=with_count)
+    persona = grounds_of(session, render).persona
+    authority_id = persona.authority_id if persona is not None else ""
+    return authority_standing(session, authority_id, at=at, with_count=with_count)
 
 
 def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer

@@ -228,3 +228,41 @@ class StageResultRow(Base):
     stage: Mapped[str] = mapped_column(String(20))
     result: Mapped[dict[str, Any]] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class AnnotationRow(Base):
+    """What a reviewer wrote on a video, or on some seconds of it: what to change, or why a senior should look."""
+
+    __tablename__ = "annotations"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "render_id", "sealed_sha256", "author_id", "kind", "code", "words", "t0", "t1",
+            "created_at", "salt",
+        ),
+        immutable=True,
+    )  # fmt: skip
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), index=True)
+    sealed_sha256: Mapped[str] = mapped_column(String(64))
+    author_id: Mapped[str] = mapped_column(String(40), info={"personal": "pseudonym of a reviewer"})
+    kind: Mapped[str] = mapped_column(String(20))  # pipeline/annotations.py
+    code: Mapped[str] = mapped_column(String(20))
+    words: Mapped[str] = mapped_column(Text, info={"personal": "free words of a reviewer"})
+    t0: Mapped[float | None] = mapped_column(Float)  # seconds of the video; None: all of it
+    t1: Mapped[float | None] = mapped_column(Float)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
+
+
+class ReviewLeaseRow(Base):
+    """Who looks at a render in review, and until when: two people do not take the same one."""
+
+    __tablename__ = "review_leases"
+    __ledger__ = Uncovered("over after a minute and a half; a wrong row delays a decision and makes none")
+
+    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    account_id: Mapped[str] = mapped_column(String(40), info={"personal": "pseudonym of a reviewer"})
+    until: Mapped[float] = mapped_column(Float)  # seconds of the database's clock

@@ -14,7 +14,8 @@ from core.database import now
 from core.errors import NotFound
 from core.models import Finding, Verdict
 from pipeline.errors import AuthorityInvalid
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.grounds import grounds_of
+from pipeline.tables import RenderRow
 from policy.consent import ScopeDecision, Use, covers
 
 
@@ -24,7 +25,9 @@ def covered(session: Session, render: RenderRow, script: str | None) -> ScopeDec
     Args:
         script: the composed text, for its topics; None before step 2.
     """
-    persona = _persona(session, render)
+    persona = grounds_of(session, render).persona
+    if persona is None:
+        raise NotFound("the render has no campaign or no persona", where=render.id)
     standing = authority_standing(session, persona.authority_id)
     return covered_by(session, standing.authority, render, script=script)
 
@@ -46,7 +49,7 @@ def covered_by(
     session: Session, authority: Authority, render: RenderRow, *, script: str | None
 ) -> ScopeDecision:
     """Whether one authority covers this use now."""
-    campaign = session.get(CampaignRow, render.campaign_id)
+    campaign = grounds_of(session, render).campaign
     if campaign is None:
         raise NotFound("the render has no campaign", where=render.id)
     decision = covers(
@@ -77,11 +80,3 @@ def covered_by(
         citation="Trust step 11",
     )
     return ScopeDecision(verdict=Verdict.BLOCK, findings=(*decision.findings, wanted))
-
-
-def _persona(session: Session, render: RenderRow) -> PersonaRow:
-    campaign = session.get(CampaignRow, render.campaign_id)
-    persona = session.get(PersonaRow, campaign.persona_id) if campaign else None
-    if persona is None:
-        raise NotFound("the render has no campaign or no persona", where=render.id)
-    return persona

@@ -20,6 +20,7 @@ import c2pa
 from core.canonical import digest_file_once
 from core.heartbeat import beat
 from core.media.essence import essence, media_boxes
+from core.media.own import OwnFile
 from provenance.errors import (
     ProvenanceError,
     PublishMismatch,
@@ -38,11 +39,20 @@ TIMESTAMP_TRIES = 3
 TIMESTAMP_PAUSE = 0.4  # seconds, doubled after each try
 
 
-def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: str = "") -> Credential:
+def seal(
+    asset: Path,
+    out: Path,
+    facts: SealFacts,
+    signer: Signer,
+    *,
+    anchors: str = "",
+    own: OwnFile | None = None,
+) -> Credential:
     """Sign ``asset`` (an mp4) into ``out``. The essence does not change; that is checked.
 
     Args:
         anchors: PEM of trusted roots; an ingredient's own credential is recorded as trusted under these.
+        own: the caller's word that ``asset`` is ours; ``out`` is ours too then, if no other credential goes into it.
 
     Raises:
         ProvenanceError: no gate verdicts, or an import whose own credential does not hold.
@@ -52,7 +62,8 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
     for material in (facts.parent, *(ingredient.path for ingredient in facts.ingredients)):
         if material is not None:
             beat()
-            _refuse_broken(material, anchors)
+            if _carries_credential(material, anchors):
+                own = None
     urn = _new_urn()
     parent_type = _media_type(facts.parent) if facts.parent is not None else None
     stated = (
@@ -90,20 +101,31 @@ def seal(asset: Path, out: Path, facts: SealFacts, signer: Signer, *, anchors: s
 
     store = _sign(_Job(manifest, build, asset, signer, anchors), out)
     try:
-        digest = essence(out).sha256
+        own = OwnFile(digest_file_once(out)) if own is not None else None
+        digest = essence(out, own=own).sha256
         # Equal boxes are an equal essence, and cheaper to prove; a container whose boxes move is read again.
         if media_boxes(out) != boxes and digest != essence(asset).sha256:
             raise SigningError("sealing changed the media", where=asset.name)
     except BaseException:
         out.unlink(missing_ok=True)
         raise
-    return Credential(out, urn, store, digest_file_once(out), digest)
+    return Credential(out, urn, store, digest_file_once(out), digest, own)
 
 
 def publish(
-    sealed: Path, out: Path, approval: ApprovalFacts, signer: Signer, *, anchors: str = ""
+    sealed: Path,
+    out: Path,
+    approval: ApprovalFacts,
+    signer: Signer,
+    *,
+    anchors: str = "",
+    own: OwnFile | None = None,
 ) -> Credential:
     """Append the approval to a sealed mp4. ``ftyp``, ``moov`` and ``mdat`` are proven byte-identical.
+
+    Args:
+        anchors: PEM of trusted roots.
+        own: the caller's word that ``sealed`` is ours; ``out`` is ours too then, as nobody else's bytes are added.
 
     Raises:
         PublishMismatch: the media bytes would differ; ``out`` was deleted.
@@ -127,11 +149,12 @@ def publish(
                 where=sealed.name,
                 next_step="seal the examined asset again; the file was deleted",
             )
-        digest = essence(out).sha256
+        own = OwnFile(digest_file_once(out)) if own is not None else None
+        digest = essence(out, own=own).sha256
     except BaseException:
         out.unlink(missing_ok=True)
         raise
-    return Credential(out, urn, store, digest_file_once(out), digest)
+    return Credential(out, urn, store, digest_file_once(out), digest, own)
 
 
 def _media_type(path: Path) -> str | None:
@@ -143,14 +166,14 @@ def _media_type(path: Path) -> str | None:
     return "video/x-msvideo" if head[:4] + head[8:] == b"RIFFAVI " else None
 
 
-def _refuse_broken(material: Path, anchors: str) -> None:
-    """A credential that we carry along must hold; who signed it is not for us to say."""
+def _carries_credential(material: Path, anchors: str) -> bool:
+    """Whether it has a credential of its own. One that we carry along must hold; who signed it is not for us to say."""
     context = c2pa.Context(c2pa.Settings.from_dict(library_settings(anchors)))
     try:
         with material.open("rb") as file, c2pa.Reader(file, context=context) as reader:
             results = reader.get_validation_results() or {}
     except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
-        return
+        return False
     except c2pa.C2paError:
         results = {"activeManifest": {"failure": [{"code": "unreadable"}]}}
     deltas = [delta["validationDeltas"] for delta in results.get("ingredientDeltas") or []]
@@ -167,6 +190,7 @@ def _refuse_broken(material: Path, anchors: str) -> None:
             next_step="import the original file",
             code="broken_parent_credential",
         )
+    return True
 
 
 def _new_urn() -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from core.media.own import OwnFile
+
 if TYPE_CHECKING:
     from provenance.fingerprint import Fingerprint
 
@@ -107,6 +109,7 @@ class Credential:
         path: the file.
         id: the active manifest's URN; ``manifest`` its whole manifest store, for the sidecar.
         sha256: of the file; ``essence`` of its media.
+        own: vouches for the file where all of it is ours; None where it counts as foreign.
     """
 
     path: Path
@@ -114,6 +117,7 @@ class Credential:
     manifest: bytes
     sha256: str
     essence: str
+    own: OwnFile | None = None
 
 
 @dataclass(frozen=True)

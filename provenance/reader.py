@@ -1,6 +1,6 @@
 """Read a file's credential without trusting the file, the library or its summary (trust step 10).
 
-A fresh child process with explicit anchors; then our own judgement over what it reports: the success codes that
+A child process with explicit anchors; then our own judgement over what it reports: the success codes that
 must be there, every failure anywhere, every ingredient, every manifest in the container. Nothing is shared with
 the signer but the names of assertions.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.heartbeat import beat
+from core.media.own import OwnFile
 from core.media.starting import start
 from core.settings import MediaSettings, get_settings
 from provenance.models import Anchors
@@ -40,8 +41,11 @@ class RawReading:
     store: dict[str, Any] = field(default_factory=dict)
 
 
-def read_raw(path: Path, anchors: Anchors, limits: MediaSettings | None = None) -> RawReading:
-    """Run the library over a file in the confined child. A crash, a hang or a flood is ``crashed``."""
+def read_raw(
+    path: Path, anchors: Anchors, limits: MediaSettings | None = None, *, own: OwnFile | None = None
+) -> RawReading:
+    """Run the library over a file in the confined child. A crash, a hang or a flood is ``crashed``. ``own`` vouches for
+    the file: see :mod:`core.media.starting`."""
     limits = limits or get_settings().media
     lists = [library_settings(anchors.own)]
     if anchors.others.strip():
@@ -57,9 +61,10 @@ def read_raw(path: Path, anchors: Anchors, limits: MediaSettings | None = None) 
             child = start(
                 "provenance.reader_child",
                 request,
-                file=file.fileno(),
+                file=file,
                 out=writer,
                 given=json.dumps(lists).encode(),
+                own=own,
             )
         except BaseException:
             os.close(reader)

@@ -10,6 +10,7 @@ from core.heartbeat import beat
 from core.media.decode import frames
 from core.media.heard import Heard
 from core.media.models import Decoded
+from core.media.own import OwnFile
 from core.media.reading import read
 from core.secrets import derived_key
 from core.settings import MediaSettings
@@ -28,15 +29,17 @@ EXCERPT_SECONDS = 1.0
 class RealSenses:
     """Marks under this installation's key (``derived_key("mark")``); fingerprints of picture, face and speech."""
 
-    def __init__(self, limits: MediaSettings | None = None, *, key: bytes | None = None):
-        self._limits = limits
+    def __init__(
+        self, limits: MediaSettings | None = None, *, key: bytes | None = None, own: OwnFile | None = None
+    ):
+        self._limits, self._own = limits, own
         self._key = key
         self._heard: Heard | None = None
         self._decoded: Decoded | None = None
 
     def mark(self, path: Path, expected: int | None) -> MarkReading:
         reader = MarkReader(self._key or derived_key("mark"), expected)
-        pictures = frames(path, self._limits)
+        pictures = frames(path, self._limits, own=self._own)
         try:
             for frame in pictures:
                 if expected is not None and frame.time >= EXPECTED_SECONDS:

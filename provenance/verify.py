@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from core.canonical import digest_file_once
 from core.errors import MediaError
 from core.media.models import Presentation
+from core.media.own import OwnFile
 from core.media.reading import read
 from core.settings import MediaSettings
 from provenance.judgement import Judgement, judge
@@ -105,6 +106,7 @@ def verify(
     anchors: Anchors | None = None,
     senses: Senses | None = None,
     limits: MediaSettings | None = None,
+    own: OwnFile | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> VerifyReport:
     """The verdict on one file, with everything that led to it.
@@ -113,6 +115,7 @@ def verify(
         registry: what is known of our assets; None: offline, the answer is for the credential alone.
         anchors: whose signatures are trusted; None: the settings' (`anchors_of`).
         senses: how to read marks and fingerprints; None: the real ones.
+        own: the caller's word that this file is ours: how it is read, never what is said of it. None: it is foreign.
         progress: told which part runs now ("credential", "mark", "fingerprint").
 
     Raises:
@@ -123,11 +126,11 @@ def verify(
     if senses is None:
         from provenance.senses import RealSenses
 
-        senses = RealSenses(limits)
+        senses = RealSenses(limits, own=own)
     tell = progress or (lambda part: None)
     case = _Case(path)
     tell("credential")
-    _look(case, anchors or anchors_of(), limits)
+    _look(case, anchors or anchors_of(), limits, own)
     if case.kind == "video" and not case.crashed:
         tell("mark")
         _mark(case, registry, senses)
@@ -139,7 +142,7 @@ def verify(
     return _report(case, registry)
 
 
-def _look(case: _Case, anchors: Anchors, limits: MediaSettings | None) -> None:
+def _look(case: _Case, anchors: Anchors, limits: MediaSettings | None, own: OwnFile | None) -> None:
     """What the file is, and what its credential is worth."""
     with case.path.open("rb") as file:
         head = file.read(16)
@@ -148,7 +151,7 @@ def _look(case: _Case, anchors: Anchors, limits: MediaSettings | None) -> None:
     shape = Structure()
     if case.kind == "video":
         try:
-            with read(case.path, limits, want="") as reading:
+            with read(case.path, limits, want="", own=own) as reading:
                 case.presentation, case.essence = reading.presentation, reading.essence.sha256
         except MediaError as error:
             case.kind = "broken"
@@ -158,7 +161,7 @@ def _look(case: _Case, anchors: Anchors, limits: MediaSettings | None) -> None:
             case.problems.append(Problem("several_tracks", f"{what} That was not compared."))
         shape = structure(case.path)
     if head:
-        raw = read_raw(case.path, anchors, limits)
+        raw = read_raw(case.path, anchors, limits, own=own)
         if raw.status == "broken" and case.kind == "video" and not holds_manifest(case.path):
             # A container with a flaw that players forgive, and no trace of a credential: there is none to be broken.
             raw = RawReading("none")

@@ -19,7 +19,7 @@ from core import logs
 from core.errors import GreenroomError, InputError, NotFound
 from core.metrics import serve
 from delivery.collector import offer
-from review_ui import api, metrics
+from review_ui import api, metrics, uploads
 from review_ui.access import Access
 from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.heads import Heads
@@ -29,6 +29,7 @@ from review_ui.pages import (
     brand_page,
     campaigns,
     console,
+    decisions,
     player,
     public,
     queue,
@@ -37,6 +38,7 @@ from review_ui.pages import (
     verify,
 )
 from review_ui.rates import retry_headers
+from review_ui.refusals import back_to, render_of, who
 from review_ui.rendering import page, problem_answer, wants_json
 from review_ui.security import HEADERS, SignInNeeded, Walls
 from review_ui.sessions import forget_expired
@@ -67,7 +69,7 @@ def make_app() -> FastAPI:
     app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
-    rooms = (signin, account, queue, console, player, campaigns, authorities, reports, brand_page)
+    rooms = (signin, account, queue, console, decisions, player, campaigns, authorities, reports, brand_page)
     for module in (*rooms, verify, public, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
@@ -79,7 +81,8 @@ def make_app() -> FastAPI:
 
 @asynccontextmanager
 async def _housekeeping(_app: FastAPI) -> AsyncIterator[None]:
-    """While the application runs, sessions and challenges that are over are deleted beside the requests."""
+    """While the application runs, sessions and challenges that are over are deleted beside the requests, and so are
+    uploads that a killed process left behind."""
     logs.set_up("web")
     offer(database=False)
     serve("web")
@@ -91,12 +94,14 @@ async def _housekeeping(_app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _forget_now_and_then() -> None:
+    await run_in_threadpool(uploads.sweep)
     while True:
         await asyncio.sleep(FORGET_SECONDS)
         try:
+            await run_in_threadpool(uploads.sweep)
             await run_in_threadpool(forget_expired)
         except Exception:  # the next round tries again; no request may suffer
-            log.exception("expired sign-ins could not be deleted")
+            log.exception("what is over could not be deleted")
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
@@ -109,9 +114,15 @@ async def _on_error(request: Request, error: Exception) -> Response:
         told.headers.update(headers)
         return told
     if isinstance(error, SignInNeeded):
-        target = request.url.path if request.method == "GET" else "/"
-        return RedirectResponse(f"/sign-in?next={target}", status_code=303)
-    answer = page(request, "problem.html", status=error.http_status, problem=error)
+        return RedirectResponse(f"/sign-in?next={back_to(request)}", status_code=303)
+    answer = page(
+        request,
+        "problem.html",
+        status=error.http_status,
+        problem=error,
+        visitor=await run_in_threadpool(who, request, error),
+        render=None if isinstance(error, NotFound) else render_of(request),
+    )
     answer.headers.update(headers)
     return answer
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from audit.approvals import approvals_for
@@ -12,16 +13,11 @@ from core.gates import GateSet, load_gate_set
 from core.models import Finding
 from pipeline import review
 from pipeline.findings import findings_of, receipts_of
-from pipeline.models import CLEARNESS_UNIT
 from pipeline.standing import Standing, standing_of
 from pipeline.states import State
 from pipeline.tables import CampaignRow, RenderRow
-
-# Gates whose curve is of another measure than their score: its name and unit.
-_MEASURES = {
-    "lip_sync": ("clearness", CLEARNESS_UNIT),
-    "technical": ("movement", "least movement of a picture in the second"),
-}
+from review_ui.measures import Measured, curve_of, measured, words_of
+from review_ui.people import names_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +36,7 @@ class Evidence:
         timeline: data of the evidence player: duration, findings with seconds, curves by gate.
         rule: what the decision table asks of an approval.
         standing: whether a released render may be served now, and why not; None before a release.
+        names: what to call the people who made it and decided over it.
     """
 
     campaign: CampaignRow | None
@@ -51,20 +48,42 @@ class Evidence:
     timeline: dict[str, Any]
     rule: review.Rule = review.STRICTEST
     standing: Standing | None = None
+    names: dict[str, str] = field(default_factory=dict)
 
-    def informs(self, gate: str) -> bool:
-        """Is the gate for information only? One that today's gate set does not know is not: its verdict counted."""
-        entry = self.gate_set.gates.get(gate)
-        return entry is not None and entry.informational
+    @cached_property
+    def gates(self) -> list[Measured]:
+        """Each receipt in words, what a person has to look at first."""
+        told = [measured(receipt, self.gate_set) for receipt in self.receipts]
+        return sorted(told, key=lambda gate: -gate.verdict.severity if gate.verdict is not None else 1)
+
+    @cached_property
+    def reasons(self) -> list[Measured]:
+        """The gates that did not pass for a reason that is no finding: an abstention, or a score beyond its bar."""
+        return [gate for gate in self.gates if gate.why and gate.verdict is not None]
+
+    @cached_property
+    def unexamined(self) -> list[str]:
+        """Gates that a release needs and that left no receipt, by name; none before the gates have looked."""
+        if not self.receipts:
+            return []
+        present = {receipt.gate for receipt in self.receipts}
+        return [words_of(gate).name for gate in self.gate_set.required() if gate not in present]
 
 
-def evidence_of(render: RenderRow) -> Evidence:
-    """The evidence of one render at this moment."""
+def evidence_of(render: RenderRow, *, reader: str | None = None) -> Evidence:
+    """The evidence of one render at this moment.
+
+    Args:
+        reader: an account that may decide: while the render is in review it sees its own decision alone, so that the
+            second of two people does not know what the first one said, nor that there was one.
+    """
     receipts = receipts_of(render)
     findings = findings_of(render)
     with reading() as session:
         campaign = session.get(CampaignRow, render.campaign_id)
         approvals = approvals_for(session, render.sealed_sha256) if render.sealed_sha256 else []
+        if reader is not None and render.state == State.IN_REVIEW:
+            approvals = [decision for decision in approvals if decision.reviewer_id == reader]
         rule = review.rule_of(session, render)
         standing = standing_of(session, render) if render.state == State.RELEASED else None
     gate_set = load_gate_set(campaign.gate_set if campaign else "standard")
@@ -75,9 +94,12 @@ def evidence_of(render: RenderRow) -> Evidence:
         approvals=approvals,
         gate_set=gate_set,
         script=marked_script(render.script or "", findings),
-        timeline=_timeline(render, receipts, findings),
+        timeline=_timeline(render, receipts, findings, gate_set),
         rule=rule,
         standing=standing,
+        names=names_of(
+            [render.maker_id, *(decision.reviewer_id for decision in approvals)], brand_id=render.brand_id
+        ),
     )
 
 
@@ -98,7 +120,9 @@ def marked_script(text: str, findings: list[Finding]) -> list[Piece]:
     return pieces
 
 
-def _timeline(render: RenderRow, receipts: list[Receipt], findings: list[Finding]) -> dict[str, Any]:
+def _timeline(
+    render: RenderRow, receipts: list[Receipt], findings: list[Finding], gate_set: GateSet
+) -> dict[str, Any]:
     return {
         "duration": render.seconds,
         "findings": [
@@ -115,14 +139,7 @@ def _timeline(render: RenderRow, receipts: list[Receipt], findings: list[Finding
             if span.t0 is not None
         ],
         "curves": [
-            {
-                "gate": receipt.gate,
-                "measure": _MEASURES.get(receipt.gate, ("", ""))[0],
-                "unit": _MEASURES.get(receipt.gate, ("", receipt.decision.result.unit))[1],
-                "points": receipt.decision.result.curve,
-            }
-            for receipt in receipts
-            if len(receipt.decision.result.curve) > 1
+            curve for curve in (curve_of(receipt, gate_set) for receipt in receipts) if curve is not None
         ],
         "words": [
             word

@@ -22,6 +22,7 @@ from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, MovingWindowSupport, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
 
+from core.addresses import rates_tls
 from core.errors import GreenroomError, InputError
 from core.secrets import derived_key
 from core.settings import get_settings
@@ -105,6 +106,7 @@ def _shared() -> MovingWindowRateLimiter | None:
     if not url:
         return None
     options = {"socket_timeout": _REDIS_SECONDS, "socket_connect_timeout": _REDIS_SECONDS}
+    options |= rates_tls(get_settings())
     try:
         storage = storage_from_string(url, wrap_exceptions=True, key_prefix="greenroom-rates", **options)
     except ConfigurationError as error:

@@ -1,10 +1,19 @@
-"""An upload on disk for as long as it is checked, and gone after the answer."""
+"""An upload on disk for as long as it is checked, and gone after the answer.
+
+A process that is killed meanwhile leaves its folder behind. A lock on the folder ends with its process: that is how the
+web processes of the machine know such a folder, and remove it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +25,8 @@ from provenance.verdicts import NEXT
 UNREADABLE = 422
 """The status for a file that nobody can read, at every address that takes one."""
 _BLOCK = 1 << 20
+_PREFIX = "greenroom-upload-"
+_YOUNG_SECONDS = 60.0  # a folder may have been made a moment ago and have no lock yet
 
 
 class Unreadable(InputError):
@@ -40,12 +51,41 @@ async def kept(upload: UploadFile | None) -> AsyncIterator[Path]:
     """A path to the uploaded bytes, under a name of ours: the stranger's file name is never used."""
     if upload is None or not upload.filename:
         raise InputError("no file was sent", where="file", next_step="choose a video file", code="no_file")
-    with tempfile.TemporaryDirectory(prefix="greenroom-upload-") as folder:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _locked(Path(folder)) as mine:
+        assert mine
         path = Path(folder) / f"upload{_suffix(upload.filename)}"
         with path.open("wb") as file:
             while block := await upload.read(_BLOCK):
                 file.write(block)
         yield path
+
+
+def sweep() -> int:
+    """Remove the uploads of processes that were killed; how many. Those of other users are let be."""
+    gone = 0
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            if found.st_uid != os.getuid() or found.st_mtime > time.time() - _YOUNG_SECONDS:
+                continue
+            with _locked(folder) as left_behind:
+                if left_behind:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    gone += 1
+    return gone
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether the folder is ours; it is until the block, or this process, ends."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
 
 
 def _suffix(name: str) -> str:

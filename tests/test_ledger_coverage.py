@@ -30,6 +30,7 @@ from core.engines import VOUCHES
 from delivery.brand_page import set_words
 from delivery.links import list_links, make_link, revoke_link
 from delivery.reports import close, list_cases, report
+from pipeline.annotations import Ask
 from pipeline.intake import import_video
 from pipeline.standing import standing_of
 from tests.conftest import import_tables
@@ -62,6 +63,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         set_words(w.brand_id, "Made-up words.", actor_id=w.operator)
         w.recall(w.released(supersedes=out.id))
         w.to_review(flagged=("lip_sync",))
+        w.reject(w.to_review(), asks=[Ask("lips", "A made-up reason.", 0.5, 1.0)])
         clip = media.write_clip(folder / "finished.mp4", 7)
         import_video(clip, campaign.id, brand_id=w.brand_id, maker_id=w.operator)
         w.supersede(w.add_persona("consent"))

@@ -96,10 +96,18 @@ def _signed(table: type[Any]) -> Callable[[Session, Any], Any] | None:
         approvals.verified(row)
         approvals.check_key_in_use(session, row)
 
+    def authority(session: Session, row: Any) -> None:
+        authority_reading.verified(row)
+        authority_reading.check_key_in_use(session, row)
+
+    def status(session: Session, row: Any) -> None:
+        authority_reading.verified_status(row)
+        authority_reading.check_key_in_use(session, row)
+
     checks: dict[str, Callable[[Session, Any], Any]] = {
         "approvals": decision,
         "receipts": lambda _session, row: receipts.verified(row),
-        "authorities": lambda _session, row: authority_reading.verified(row),
-        "authority_status": lambda _session, row: authority_reading.verified_status(row),
+        "authorities": authority,
+        "authority_status": status,
     }
     return checks.get(table.__tablename__)

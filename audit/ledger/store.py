@@ -9,15 +9,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
-from obstore.store import ObjectStore, from_url
+from obstore.store import ObjectStore
 
 from core.durable import sync_folder, write_durably
+from core.remote import in_words, open_store
 from core.settings import get_settings
 
 AT_ONCE = 16  # writes to an object store that are under way together
@@ -84,8 +86,12 @@ class Folder:
         shutil.rmtree(self.path / folder, ignore_errors=True)
 
 
+def _in_words(doing: str) -> AbstractContextManager[None]:
+    return in_words(f"{doing} the ledger's files", may_be_absent=True, setting="GREENROOM_LEDGER_URL")
+
+
 class Objects:
-    """An object store behind any obstore URL."""
+    """An object store behind any obstore URL. Raises :class:`core.errors.BlobStoreUnavailable` where it fails."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -95,30 +101,34 @@ class Objects:
 
     def read_version(self, name: str) -> tuple[bytes | None, Version]:
         try:
-            found = obstore.get(self._store, name)
-            return bytes(found.bytes()), found.meta.get("e_tag")
+            with _in_words("reading"):
+                found = obstore.get(self._store, name)
+                return bytes(found.bytes()), found.meta.get("e_tag")
         except FileNotFoundError:
             return None, None
 
     def write(self, name: str, data: bytes) -> None:
-        obstore.put(self._store, name, data)
+        with _in_words("writing"):
+            obstore.put(self._store, name, data)
 
     def write_all(self, files: Iterable[tuple[str, bytes]]) -> None:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(lambda file: self.write(*file), files))
 
     def replace(self, name: str, data: bytes, version: Version) -> bool:
-        try:
-            obstore.put(self._store, name, data, mode={"e_tag": version} if version else "create")
-        except (PreconditionError, AlreadyExistsError):
-            return False
-        except (NotSupportedError, NotImplementedError):
-            self.write(name, data)
+        with _in_words("writing"):
+            try:
+                obstore.put(self._store, name, data, mode={"e_tag": version} if version else "create")
+            except (PreconditionError, AlreadyExistsError):
+                return False
+            except (NotSupportedError, NotImplementedError):
+                obstore.put(self._store, name, data)
         return True
 
     def drop(self, folder: str) -> None:
-        for found in obstore.list(self._store, prefix=folder, chunk_size=1000):
-            obstore.delete(self._store, [entry["path"] for entry in found])
+        with _in_words("removing"):
+            for found in obstore.list(self._store, prefix=folder, chunk_size=1000):
+                obstore.delete(self._store, [entry["path"] for entry in found])
 
 
 def files() -> Files:
@@ -131,4 +141,4 @@ def files_at(url: str) -> Files:
     """One store a URL: its connections are kept."""
     if url.startswith("file://"):
         return Folder(Path(url.removeprefix("file://")))
-    return Objects(from_url(url))
+    return Objects(open_store(url, silence=get_settings().blob_seconds, retries=2))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from core.errors import MediaError
 from core.heartbeat import beat
 from core.media.errors import media_error
+from core.media.own import OwnFile
 from core.media.starting import start
 from core.media.wire import HEADER
 from core.settings import MediaSettings, get_settings
@@ -64,12 +65,13 @@ class Message:
 
 
 def converse(
-    job: str, path: Path, limits: MediaSettings | None = None, **extra: Any
+    job: str, path: Path, limits: MediaSettings | None = None, *, own: OwnFile | None = None, **extra: Any
 ) -> Generator[Message, None, None]:
     """Run one job over one file in a confined child and yield its messages.
 
     The child is killed when the generator ends, however it ends. For each message ``stall_seconds`` may be spent
     waiting for the child, however many pieces the message comes in; what the caller does meanwhile does not count.
+    ``own`` vouches for the file: see :mod:`core.media.starting`.
 
     Raises:
         MediaError: the file is missing, empty, over a limit or unreadable, or the child broke or hung.
@@ -96,7 +98,7 @@ def converse(
                 **extra,
             }
             child = start(
-                "core.media.child", request, file=file.fileno(), out=writer, environment=_ENVIRONMENT
+                "core.media.child", request, file=file, out=writer, environment=_ENVIRONMENT, own=own
             )
         except BaseException:
             os.close(reader)

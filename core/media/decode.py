@@ -10,17 +10,20 @@ import numpy as np
 
 from core.media.heard import RATE, Heard
 from core.media.models import Frame, Samples
+from core.media.own import OwnFile
 from core.media.reading import read
 from core.settings import MediaSettings
 
 
-def frames(path: Path, limits: MediaSettings | None = None) -> Generator[Frame, None, None]:
+def frames(
+    path: Path, limits: MediaSettings | None = None, *, own: OwnFile | None = None
+) -> Generator[Frame, None, None]:
     """Every presented picture, as people see it, in order. The decoding child dies with the generator.
 
     Raises:
         MediaError: as :func:`core.media.probe.probe`, also in mid-file.
     """
-    with read(path, limits, want="F") as reading:
+    with read(path, limits, want="F", own=own) as reading:
         yield from reading.pictures()
 
 

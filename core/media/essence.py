@@ -7,11 +7,12 @@ from pathlib import Path
 from core.media.boxes import BrokenBoxes, media_digests
 from core.media.errors import media_error
 from core.media.models import Essence
+from core.media.own import OwnFile
 from core.media.reading import read
 from core.settings import MediaSettings, get_settings
 
 
-def essence(path: Path, limits: MediaSettings | None = None) -> Essence:
+def essence(path: Path, limits: MediaSettings | None = None, *, own: OwnFile | None = None) -> Essence:
     """SHA-256 over each track's codec parameters (codec, extradata, size or rate and layout, colour, time
     base) and packets (pts, dts, size, bytes), in track order.
 
@@ -20,7 +21,7 @@ def essence(path: Path, limits: MediaSettings | None = None) -> Essence:
     Raises:
         MediaError: as :func:`core.media.probe.probe`.
     """
-    with read(path, limits, want="") as reading:
+    with read(path, limits, want="", own=own) as reading:
         return reading.essence
 
 

@@ -23,6 +23,7 @@ from core.media.facts import decoded_of, essence_of, presentation_of, rational
 from core.media.heard import RATE as HEARD_RATE
 from core.media.heard import Heard
 from core.media.models import Decoded, Essence, Frame, Presentation, Samples
+from core.media.own import OwnFile
 from core.settings import MediaSettings, get_settings
 
 Hear = Callable[[Samples], None]
@@ -172,6 +173,7 @@ def read(
     want: str = "FH",
     hear: Hear | None = None,
     rate: int = HEARD_RATE,
+    own: OwnFile | None = None,
 ) -> Generator[Reading, None, None]:
     """Read a file. The child that decodes it dies with the block.
 
@@ -180,12 +182,14 @@ def read(
             presentation and the essence alone.
         hear: takes the sound at the file's own rate as it comes.
         rate: of :attr:`Reading.heard`, Hz; every check hears 16 kHz.
+        own: the caller's word that this file is ours, by its digest; None, for every other: it is foreign.
 
     Raises:
         MediaError: as :func:`core.media.probe.probe`.
     """
     limits = limits or get_settings().media
-    messages = converse("read", path, limits, want=want + ("A" if hear is not None else ""), rate=rate)
+    wants = want + ("A" if hear is not None else "")
+    messages = converse("read", path, limits, own=own, want=wants, rate=rate)
     try:
         if _is_truncated(path, limits):
             raise media_error("truncated", path, {}, limits)

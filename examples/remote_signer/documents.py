@@ -13,10 +13,15 @@ _SIG_STRUCTURE = b"\x84\x6aSignature1"  # CBOR: an array of four, the first the 
 
 
 def receipt(data: bytes) -> str | None:
-    """A gate's receipt, an authority or its status."""
+    """What a gate measured."""
+    return "greenroom.receipt.v1" if _object(data).get("type") == "greenroom.receipt.v1" else None
+
+
+def authority(data: bytes) -> str | None:
+    """An authority, or its status."""
     document = _object(data)
     kind = document.get("type")
-    if kind in ("greenroom.receipt.v1", "greenroom.authority_status.v1"):
+    if kind == "greenroom.authority_status.v1":
         return str(kind)
     is_authority = kind is None and {"record_id", "version", "persona_id", "scope"} <= document.keys()
     return "authority" if is_authority else None
@@ -39,6 +44,7 @@ def claim(data: bytes) -> str | None:
 
 KINDS: dict[str, Callable[[bytes], str | None]] = {
     "receipts": receipt,
+    "authorities": authority,
     "approvals": approval,
     "ledger": checkpoint,
     "claims": claim,

@@ -35,6 +35,12 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="kept checkpoints that the log must continue; those in GREENROOM_WITNESSES are always asked",
     )
+    verify.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="keep the answer in FILE too: what a timer does (docs/observability.md)",
+    )
     witness = command(
         actions, shared, "witness", "the newest checkpoint, to be kept somewhere else", run_witness
     )
@@ -79,6 +85,8 @@ def run_verify(args: argparse.Namespace) -> Answer:
 
     migrate()
     report = verify_ledger(kept_checkpoints(args.against))
+    if args.report is not None:
+        _write(args.report, json.dumps(report.as_dict()).encode() + b"\n")
     return Answer(report.as_dict(), report.text(), yes=report.good)
 
 
@@ -100,7 +108,6 @@ def run_witness(args: argparse.Namespace) -> Answer:
     from audit.ledger import current_checkpoint
     from audit.ledger.tiles import LedgerFiles
     from audit.ledger.witness import cosign, file_name
-    from core.durable import write_durably
     from core.settings import get_settings
 
     current = current_checkpoint()
@@ -117,10 +124,7 @@ def run_witness(args: argparse.Namespace) -> Answer:
     if out is None and (folder := get_settings().witnesses):
         out = Path(folder) / file_name(checkpoint)
     if out is not None:
-        try:
-            write_durably(out, note.encode())
-        except OSError as error:
-            raise _not_written(out, error) from error
+        _write(out, note.encode())
     keys = [verifier.vkey for verifier in LedgerFiles().verifiers()]
     document = {
         "origin": checkpoint.origin,
@@ -137,17 +141,13 @@ def run_witness(args: argparse.Namespace) -> Answer:
 def run_prove(args: argparse.Namespace) -> Answer:
     from audit.ledger import prove
     from core.database import reading
-    from core.durable import write_durably
     from greenroom.database import migrate
 
     migrate()
     with reading() as session:
         proof = prove(session, args.entry_id)
     if args.out is not None:
-        try:
-            write_durably(args.out, proof.encode())
-        except OSError as error:
-            raise _not_written(args.out, error) from error
+        _write(args.out, proof.encode())
     document = {"entry": args.entry_id, "proof": proof, "file": str(args.out) if args.out else None}
     return Answer(document, f"proof in {args.out}" if args.out else proof.rstrip("\n"))
 
@@ -205,6 +205,15 @@ def _private_key(path: Path) -> Any:
         where=str(path),
         next_step="make one with `openssl genpkey -algorithm ed25519 -out FILE`",
     )
+
+
+def _write(path: Path, data: bytes) -> None:
+    from core.durable import write_durably
+
+    try:
+        write_durably(path, data)
+    except OSError as error:
+        raise _not_written(path, error) from error
 
 
 def _not_written(path: Path, error: OSError) -> InputError:

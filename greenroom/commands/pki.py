@@ -9,7 +9,7 @@ from greenroom.actors import actor, add_actor_options
 from greenroom.cli import command
 from greenroom.output import Answer
 
-ROTATED = ("approvals", "receipts", "ledger")
+ROTATED = ("approvals", "authorities", "receipts", "ledger")
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -80,11 +80,11 @@ def run_rotate(args: argparse.Namespace) -> Answer:
 
 def run_check(_args: argparse.Namespace) -> Answer:
     from core.settings import get_settings
-    from delivery.machine import machine_faults
+    from delivery.machine import machine_cautions, machine_faults
     from delivery.parts import cautions, faults
 
     settings = get_settings()
-    found, known = [*faults(settings), *machine_faults()], cautions(settings)
+    found, known = [*faults(settings), *machine_faults()], [*cautions(settings), *machine_cautions()]
     document = {
         "environment": settings.environment,
         "fit": not found,

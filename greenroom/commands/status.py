@@ -25,10 +25,12 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> Answer:
+    from core.media.standing import standing_walls
     from core.settings import get_settings
     from delivery.concerns import Concern, concerns
     from delivery.overview import overview
     from delivery.parts import faults
+    from delivery.walls import wall_cautions
 
     settings = get_settings()
     if not _has_database(settings.effective_database_url):
@@ -40,12 +42,13 @@ def run(args: argparse.Namespace) -> Answer:
         return Answer({"good": False, "concerns": [missing]}, "There is no database yet.", yes=False)
     found = overview()
     noted: list[Concern] = concerns(found)
-    unfit = faults(settings)
+    unfit, cautions = faults(settings), wall_cautions(settings)
     document = {
-        "good": not noted and not unfit,
+        "good": not noted and not unfit and not cautions,
         **_document(found),
         "concerns": [concern.as_dict() for concern in noted],
         "faults": [fault.as_dict() for fault in unfit],
+        "walls": sorted(standing_walls()),
     }
     if args.record_baseline:
         from delivery.drift import record_baseline
@@ -53,6 +56,7 @@ def run(args: argparse.Namespace) -> Answer:
         document["baseline"] = record_baseline(Path(args.record_baseline))
     lines = [*_lines(found), ""]
     lines += [f"LOOK  {concern.what} ({concern.code}): {concern.as_dict()['next']}" for concern in noted]
+    lines += [f"LOOK  {caution.line()}" for caution in cautions]
     lines += [f"FAULT {fault.line()}" for fault in unfit]
     return Answer(document, "\n".join(lines).rstrip(), yes=bool(document["good"]))
 

@@ -24,13 +24,13 @@ def run(args: argparse.Namespace) -> Answer:
     from core.settings import get_settings
     from delivery.machine import check_machine
     from delivery.parts import check_start
+    from delivery.walls import check_walls
     from greenroom.worker import kinds_of, main
     from pipeline.states import RELEASE
 
     check_machine()
     kinds = kinds_of(args.queues or get_settings().pipeline.kinds)
-    if RELEASE.kind in kinds:
-        for caution in check_start():
-            print(f"caution: {caution}", file=sys.stderr)
+    for caution in check_start() if RELEASE.kind in kinds else check_walls():
+        print(f"caution: {caution}", file=sys.stderr)
     code = main(args.name, kinds)
     return Answer({"stopped": True}, "", yes=code == 0)

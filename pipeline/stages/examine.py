@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from audit.receipts import issue
+from audit.receipts import issue_all
 from core.blobs import blobs
 from core.canonical import digest_bytes, digest_json
 from core.database import Base
@@ -68,16 +68,15 @@ def run(job: Job) -> Outcome:
     verdict = Verdict.worst([examination.verdict, *_script_verdicts(render.script_findings)])
 
     def record(session: Session) -> list[Base]:
-        for decision in examination.decisions:
-            receipt = issue(
-                session,
-                essence=essence,
-                decision=decision,
-                gate_set_sha256=gate_set.sha256,
-                brand_id=render.brand_id,
-                brief_sha256=brief_sha256,
-            )
-            facts["receipts"][receipt.gate] = receipt.sha256
+        receipts = issue_all(
+            session,
+            essence=essence,
+            decisions=examination.decisions,
+            gate_set_sha256=gate_set.sha256,
+            brand_id=render.brand_id,
+            brief_sha256=brief_sha256,
+        )
+        facts["receipts"] = {receipt.gate: receipt.sha256 for receipt in receipts}
         kept = save_fingerprint(session, essence=essence, brand_id=render.brand_id, fingerprint=fingerprint)
         facts["fingerprint_sha256"] = digest_bytes(kept.data)
         return [kept]

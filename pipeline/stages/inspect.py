@@ -9,6 +9,7 @@ from core.blobs import blobs
 from core.database import Base
 from core.errors import IntegrityError
 from pipeline.jobs import Job, Outcome
+from pipeline.own import own_sealed
 from pipeline.registry import DatabaseRegistry
 from pipeline.states import State
 from provenance.verify import verify
@@ -18,7 +19,8 @@ def run(job: Job) -> Outcome:
     """The only good answer about a sealed file is `unreleased`, with a trusted credential and no problem."""
     if job.render.sealed_sha256 is None:
         raise IntegrityError("the render has no sealed asset", where=job.render.id)
-    report = verify(blobs().get_file(job.render.sealed_sha256), registry=DatabaseRegistry())
+    sealed = blobs().get_file(job.render.sealed_sha256)
+    report = verify(sealed, registry=DatabaseRegistry(), own=own_sealed(job.render, sealed))
     if report.verdict != "unreleased" or not report.trusted or report.problems:
         raise IntegrityError(
             f"the independent reader answers '{report.verdict}' about the sealed file",

@@ -19,6 +19,7 @@ from generate.lipsync import load_lipsync
 from generate.models import Speech
 from generate.service import make_candidate, relabel
 from pipeline.jobs import Job, Outcome, workspace
+from pipeline.own import own_encoded
 from pipeline.prepared import prepared
 from pipeline.states import State
 from provenance.mark import MarkEmbedder
@@ -38,7 +39,7 @@ def run(job: Job) -> Outcome:
             _animate(job, mark_id, out)
         else:
             _relabel(job, mark_id, out)
-        with read(out, want="") as reading:
+        with read(out, want="", own=own_encoded(job.render, out)) as reading:
             identity, seconds = reading.essence, float(reading.presentation.duration)
         stored = blobs().put_file(out, AssetRole.EXAMINED)
 

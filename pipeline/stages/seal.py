@@ -15,6 +15,7 @@ from core.settings import get_settings
 from core.tables import AssetRow
 from pipeline.jobs import Job, Outcome, workspace
 from pipeline.manifests import keep_manifest
+from pipeline.own import own_examined
 from pipeline.states import State
 from provenance.credential import seal
 from provenance.models import GateFact, Ingredient, SealFacts
@@ -61,7 +62,12 @@ def run(job: Job) -> Outcome:
     with workspace() as folder:
         out = folder / "sealed.mp4"
         credential = seal(  # proves that the essence stays the same
-            blobs().get_file(render.examined_sha256), out, facts, signer_of(), anchors=export_anchors()
+            blobs().get_file(render.examined_sha256),
+            out,
+            facts,
+            signer_of(),
+            anchors=export_anchors(),
+            own=own_examined(render),
         )
         stored = blobs().put_file(out, AssetRole.SEALED)
         keep_manifest(credential, folder)

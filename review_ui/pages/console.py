@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
 from core.blobs import blobs
 from core.database import now
@@ -14,31 +14,30 @@ from core.errors import GreenroomError, InputError, NotFound
 from delivery import links
 from delivery.asked import release_or_ask
 from delivery.recall import recall
-from pipeline import review
+from pipeline.annotations import CODES, annotations_of
 from pipeline.service import get_render, retry
 from pipeline.states import State
 from review_ui import factors
 from review_ui.accounts import require
 from review_ui.evidence import evidence_of
-from review_ui.pages.player import ranges_of_form
-from review_ui.played import coverage, report_with_decision, what_is_missing
+from review_ui.people import names_of
+from review_ui.played import coverage, what_is_missing
 from review_ui.rendering import page
 from review_ui.security import Sent, Signed, Visitor
 
 router = APIRouter()
 
 Note = Annotated[str, Form(max_length=2000)]
-Played = Annotated[str, Form(max_length=8000)]
 
 
 @router.get("/renders/{render_id}")
 def one(request: Request, visitor: Signed, render_id: str) -> Response:
     """The page of one render. Looking at it makes and changes nothing."""
     require(visitor.account, "view")
-    return _show(request, visitor, render_id)
+    return show(request, visitor, render_id)
 
 
-def _show(
+def show(
     request: Request,
     visitor: Visitor,
     render_id: str,
@@ -46,9 +45,13 @@ def _show(
     note: str = "",
 ) -> Response:
     row = get_render(render_id, brand_id=visitor.account.brand_id)
-    evidence = evidence_of(row)
+    evidence = evidence_of(row, reader=visitor.account.id if visitor.may("review") else None)
     is_maker = row.maker_id == visitor.account.id
     decides = row.state == State.IN_REVIEW and visitor.may("review") and not is_maker
+    notes = annotations_of(row.id)
+    handed_on = next((one for one in notes if one.kind == "handed_on"), None)
+    decides = decides and (handed_on is None or is_senior(visitor))
+    decides = decides and not evidence.approvals  # one's own: one decision each
     played = coverage(visitor.account.id, row.sealed_sha256 or "") if decides else []
     shown = links.list_links(row.id, brand_id=row.brand_id) if visitor.may("release") else []
     return page(
@@ -62,10 +65,19 @@ def _show(
         missing=what_is_missing(row.seconds, evidence.findings, played) if decides else None,
         holds=factors.has_factor(visitor.account) if decides else None,
         is_maker=is_maker,
+        codes=CODES,
+        notes=notes,
+        handed_on=handed_on,
+        writers=names_of((one.author_id for one in notes), brand_id=row.brand_id),
         problem=problem,
         note=note,
         now=now(),
     )
+
+
+def is_senior(visitor: Visitor) -> bool:
+    """Whether this is somebody who decides over what reviewers hand on."""
+    return visitor.may("settle") or visitor.may("administer")
 
 
 @router.get("/renders/{render_id}/video")
@@ -81,111 +93,62 @@ def video(visitor: Signed, render_id: str) -> Response:
     )
 
 
-def _act(
+def act_on(
     request: Request, visitor: Visitor, render_id: str, act: Callable[[], object], note: str = ""
 ) -> Response:
-    """Do it and show the page; where it is refused the page says why, and keeps what was typed."""
+    """Do it and show the page; where it is refused the page says why, and keeps what was typed. A script is answered
+    with the render's state, or with the error as JSON.
+    """
+    by_script = request.headers.get("accept") == "application/json"
     try:
         act()
     except GreenroomError as problem:
-        return _show(request, visitor, render_id, problem, note)
+        if by_script:
+            raise
+        return show(request, visitor, render_id, problem, note)
+    if by_script:
+        return JSONResponse({"state": get_render(render_id, brand_id=visitor.account.brand_id).state})
     return RedirectResponse(f"/renders/{render_id}", status_code=303)
-
-
-@router.post("/renders/{render_id}/approve")
-def approve(
-    *,
-    request: Request,
-    visitor: Sent,
-    render_id: str,
-    asset: Annotated[str, Form()],
-    note: Note = "",
-    played: Played = "",
-    passkey: Annotated[str, Form(max_length=20_000)] = "",
-    totp: Annotated[str, Form(max_length=20)] = "",
-) -> Response:
-    """Whether it was seen follows from what the player reported; whether that is enough says ``pipeline.review``."""
-    require(visitor.account, "review")
-    account = visitor.account
-
-    def act() -> None:
-        report_with_decision(render_id, ranges_of_form(played), account=account)
-        factor = factors.prove(
-            account,
-            purpose="approve",
-            subject=factors.decision_subject(render_id, asset, "approve"),
-            passkey_json=passkey,
-            totp=totp,
-        )
-        review.approve(
-            render_id,
-            brand_id=account.brand_id,
-            reviewer_id=account.id,
-            sealed_sha256=asset,
-            note=note,
-            played=coverage(account.id, asset),
-            factor=factor,
-        )
-
-    return _act(request, visitor, render_id, act, note)
-
-
-@router.post("/renders/{render_id}/reject")
-def reject(
-    *,
-    request: Request,
-    visitor: Sent,
-    render_id: str,
-    asset: Annotated[str, Form()],
-    note: Note = "",
-    played: Played = "",
-) -> Response:
-    require(visitor.account, "review")
-    account = visitor.account
-
-    def act() -> None:
-        if not note.strip():
-            raise InputError(
-                "a rejection needs a reason", where="reason", next_step="say in a sentence what is wrong"
-            )
-        report_with_decision(render_id, ranges_of_form(played), account=account)
-        review.reject(
-            render_id,
-            brand_id=account.brand_id,
-            reviewer_id=account.id,
-            sealed_sha256=asset,
-            reason=note,
-            played=coverage(account.id, asset),
-        )
-
-    return _act(request, visitor, render_id, act, note)
 
 
 @router.post("/renders/{render_id}/release")
 def release_it(request: Request, visitor: Sent, render_id: str) -> Response:
     require(visitor.account, "release")
     who = visitor.account
-    return _act(
+    return act_on(
         request, visitor, render_id, lambda: release_or_ask(render_id, brand_id=who.brand_id, actor_id=who.id)
     )
 
 
 @router.post("/renders/{render_id}/recall")
-def recall_it(request: Request, visitor: Sent, render_id: str, why: Note = "") -> Response:
+def recall_it(
+    request: Request,
+    visitor: Sent,
+    render_id: str,
+    why: Note = "",
+    sure: Annotated[str, Form(max_length=3)] = "",
+) -> Response:
+    """For good, so that it is confirmed beside its reason."""
     require(visitor.account, "release")
     who = visitor.account
 
     def act() -> None:
+        if sure != "yes":
+            raise InputError(
+                "a recall is for good and was not confirmed",
+                where="sure",
+                next_step="tick the box, then recall it",
+            )
         recall(render_id, brand_id=who.brand_id, actor_id=who.id, reason=why)
 
-    return _act(request, visitor, render_id, act)
+    return act_on(request, visitor, render_id, act)
 
 
 @router.post("/renders/{render_id}/links")
 def make_link(request: Request, visitor: Sent, render_id: str) -> Response:
     require(visitor.account, "release")
     who = visitor.account
-    return _act(
+    return act_on(
         request,
         visitor,
         render_id,
@@ -197,7 +160,7 @@ def make_link(request: Request, visitor: Sent, render_id: str) -> Response:
 def revoke_link(request: Request, visitor: Sent, render_id: str, link_id: str) -> Response:
     require(visitor.account, "release")
     who = visitor.account
-    return _act(
+    return act_on(
         request,
         visitor,
         render_id,
@@ -208,4 +171,4 @@ def revoke_link(request: Request, visitor: Sent, render_id: str, link_id: str) -
 @router.post("/renders/{render_id}/retry")
 def retry_it(request: Request, visitor: Sent, render_id: str) -> Response:
     require(visitor.account, "make")
-    return _act(request, visitor, render_id, lambda: retry(render_id, brand_id=visitor.account.brand_id))
+    return act_on(request, visitor, render_id, lambda: retry(render_id, brand_id=visitor.account.brand_id))

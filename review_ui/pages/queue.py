@@ -37,8 +37,9 @@ VIEWS: dict[str, View] = {
         (State.DRAFT, State.SCRIPTED, State.VOICED, State.ENCODED, State.EXAMINED, State.SEALED),
         ("oldest", "newest"),
     ),
-    "stopped": View("Stopped", (State.BLOCKED, State.FAILED, State.REJECTED)),
-    "released": View("Released", (State.APPROVED, State.RELEASED, State.RECALLED)),
+    "approved": View("Approved", (State.APPROVED,), ("oldest", "newest")),
+    "released": View("Released", (State.RELEASED,)),
+    "stopped": View("Stopped", (State.BLOCKED, State.FAILED, State.REJECTED, State.RECALLED)),
     "all": View("All", tuple(State)),
 }
 ORDER_WORDS: dict[Order, str] = {

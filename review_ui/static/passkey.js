@@ -69,7 +69,8 @@ function say(form, words) {
 }
 
 async function fill(event) {
-  const form = event.currentTarget, { submitter } = event, field = form.elements.passkey;
+  const form = event.target, { submitter } = event, field = form.elements.passkey;
+  if (!form.matches("form[data-passkey-purpose], form[data-passkey-create]")) return;
   if (field.value || submitter?.hasAttribute("formaction") || form.elements.totp?.value.trim()) return;
   event.preventDefault();
   if (form.dataset.passkeyBusy) return; // the device is asked once, however often the button is pressed
@@ -86,9 +87,8 @@ async function fill(event) {
   }
 }
 
-for (const form of document.querySelectorAll("form[data-passkey-purpose], form[data-passkey-create]")) {
-  form.addEventListener("submit", fill);
-}
+// On the document, before anybody else: forms come and go without a page load.
+document.addEventListener("submit", fill, { capture: true });
 // A page that comes back from the browser's memory holds an answer that was used.
 addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("form input[name=passkey]")) field.value = "";

@@ -15,8 +15,11 @@ export class Played {
     video.addEventListener("seeking", () => { this.last = null; });
     for (const name of ["pause", "ended"]) video.addEventListener(name, () => { this.tick(); this.tell(); });
     document.addEventListener("visibilitychange", () => { this.tick(); if (document.hidden) this.tell(true); });
-    setInterval(() => this.tell(), EVERY);
+    this.timer = setInterval(() => this.tell(), EVERY);
   }
+
+  // The video goes: what is left is told, and then nothing more.
+  end() { this.tick(); this.tell(true); clearInterval(this.timer); }
 
   counts() {
     const video = this.video;

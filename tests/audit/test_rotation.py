@@ -38,7 +38,7 @@ def test_the_first_key_of_a_name_can_be_made_so(home: object) -> None:
     made = rotation.rotate("approvals")
     assert made.old is None and keys.sign("approvals", b"data").key_id == made.new
     with reading() as session:
-        assert rotation.retired_by(session, made.new) is None
+        assert rotation.retired_by(session, made.new, "approvals") is None
 
 
 def test_what_was_written_after_a_key_was_retired_can_be_told() -> None:
@@ -47,10 +47,10 @@ def test_what_was_written_after_a_key_was_retired_can_be_told() -> None:
     with transaction() as session:
         append(session, Event.STATE_CHANGED, "rnd_later", {"state": "draft"})
     with reading() as session:
-        retired = rotation.retired_by(session, old)
+        retired = rotation.retired_by(session, old, "approvals")
         later = session.scalars(select(LedgerEntryRow).where(LedgerEntryRow.subject == "rnd_later")).one()
         assert retired is not None and retired.id < later.id
-        assert rotation.retired_by(session, new) is None
+        assert rotation.retired_by(session, new, "approvals") is None
 
 
 def test_nothing_signs_with_a_key_whose_entry_was_not_committed(monkeypatch: pytest.MonkeyPatch) -> None:

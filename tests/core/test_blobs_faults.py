@@ -155,11 +155,26 @@ def test_what_is_there_is_not_sent_again(store: ObstoreBlobs, server: FaultyStor
     assert server.asked["PUT"] == sent
 
 
+def test_what_the_store_took_and_lost_is_no_blob(
+    store: ObstoreBlobs, server: FaultyStore, file: Path
+) -> None:
+    """It is asked whether the file is there before anybody names it."""
+    server.mode = "lost"
+    with pytest.raises(BlobStoreUnavailable) as caught:
+        store.put_file(file, PUBLISHED)
+    assert caught.value.retryable
+    server.mode = ""
+    store.put_file(file, PUBLISHED)
+    forget(store)
+    assert store.get_file(SHA256, PUBLISHED).read_bytes() == DATA
+
+
 # A door
 
 
 def test_a_door_asks_once_in_some_seconds(store: ObstoreBlobs, server: FaultyStore, file: Path) -> None:
     store.put_file(file, PUBLISHED)
+    store._known.clear()  # another process than the one that put it
     server.asked.clear()
     for _ in range(50):
         assert store.size(SHA256, PUBLISHED) == len(DATA)

@@ -13,10 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.canonical import digest_file
 from core.errors import MediaError
-from core.media import confined
+from core.media import confined, nurseries
 from core.media.decode import frames
-from core.media.probe import probe
+from core.media.essence import essence
+from core.media.own import OwnFile
 from core.media.wire import HEADER
 from core.settings import MediaSettings
 from tests.core.media_files import picture, write_video
@@ -24,12 +26,19 @@ from tests.core.media_files import picture, write_video
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def in_a_child(program: str, *, locked: bool = True) -> str:
-    """What a confined process prints (through a pipe: it may write no file)."""
-    prepared = (
-        "import socket, subprocess, sys; from core.media import child; child.confine(2_000_000_000, 20);"
-        "from core.media import child_jobs\n" + ("child.lock()\n" if locked else "")
+WAYS = ("fresh", "nursery")
+LIBRARIES = "from core.media import child_jobs\n"
+
+
+def in_a_child(program: str, way: str, *, locked: bool = True) -> str:
+    """What a confined process prints (through a pipe: it may write no file). One of a nursery is a fork of a process
+    that had loaded the libraries before it gave up anything."""
+    confined = (
+        "import socket, subprocess, sys; from core.media import child; child.confine(2_000_000_000, 20)\n"
     )
+    forked = LIBRARIES + "import os\nif os.fork(): os.wait(); sys.exit()\n"
+    prepared = "import sys\n" + (forked if way == "nursery" else "") + confined + LIBRARIES
+    prepared += "child.lock()\n" if locked else ""
     run = subprocess.run(
         [sys.executable, "-c", prepared + program],
         check=False,
@@ -41,28 +50,37 @@ def in_a_child(program: str, *, locked: bool = True) -> str:
     return run.stdout.strip() or run.stderr.strip().splitlines()[-1]
 
 
-def test_it_opens_no_file() -> None:
-    answer = in_a_child("""
+@pytest.mark.parametrize("way", WAYS)
+def test_it_opens_no_file(way: str) -> None:
+    answer = in_a_child(
+        """
 try:
     open('/etc/passwd'); print('opened')
 except OSError as error:
     print(type(error).__name__)
-""")
+""",
+        way,
+    )
     assert answer == "PermissionError"
 
 
-def test_it_writes_no_file_and_starts_no_program(tmp_path: Path) -> None:
-    answer = in_a_child(f"""
+@pytest.mark.parametrize("way", WAYS)
+def test_it_writes_no_file_and_starts_no_program(way: str, tmp_path: Path) -> None:
+    answer = in_a_child(
+        f"""
 for attempt in (lambda: open({str(tmp_path / "x")!r}, 'w'), lambda: subprocess.run(['/bin/true'])):
     try:
         attempt(); print('done')
     except OSError as error:
         print(type(error).__name__, end=' ')
-""")
+""",
+        way,
+    )
     assert answer == "PermissionError PermissionError"
 
 
-def test_it_reaches_no_network() -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_it_reaches_no_network(way: str) -> None:
     program = """
 try:
     socket.socket().connect(('127.0.0.1', 9)); print('connected')
@@ -70,33 +88,54 @@ except OSError as error:
     print(error.errno)
 """
     assert (
-        in_a_child(program, locked=False) == "101"
+        in_a_child(program, way, locked=False) == "101"
     )  # unreachable: its namespace has no interface that is up
-    assert in_a_child(program) == "1"  # EPERM: no socket is made at all, on hosts without namespaces too
+    assert in_a_child(program, way) == "1"  # EPERM: no socket is made at all, on hosts without namespaces too
 
 
-def test_it_has_little_memory() -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_it_has_little_memory(way: str) -> None:
     assert (
-        in_a_child("""
+        in_a_child(
+            """
 try:
     bytearray(3_000_000_000); print('got it')
 except MemoryError:
     print('refused')
-""")
+""",
+            way,
+        )
         == "refused"
     )
 
 
 def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "core.media.child" in " ".join(p.cmdline())]
+    """Readers that are there: children of this process, and of its nursery."""
+    mine = [p for p in psutil.Process().children() if "core.media.child" in " ".join(p.cmdline())]
+    nursery = [p for p in mine if "core.media.nursery" in p.cmdline()]
+    forked = [p for n in nursery for p in n.children() if p.status() != psutil.STATUS_ZOMBIE]
+    return [p for p in mine if p not in nursery] + forked
 
 
-def test_it_dies_with_the_generator(clip: Path) -> None:
-    reader = frames(clip)
+@pytest.fixture
+def own(
+    request: pytest.FixtureRequest, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OwnFile | None]:
+    """The word for the clip, as if it were our own, or none: the two ways to be read."""
+    monkeypatch.setattr(nurseries, "OPEN", {})
+    yield OwnFile(digest_file(clip)) if request.param == "nursery" else None
+    assert bool(nurseries.OPEN) == (request.param == "nursery")
+    for nursery in nurseries.OPEN.values():
+        nursery.close()
+
+
+@pytest.mark.parametrize("own", WAYS, indirect=True)
+def test_it_dies_with_the_generator(clip: Path, own: OwnFile | None) -> None:
+    reader = frames(clip, own=own)
     next(reader)
     (child,) = children()
     reader.close()
-    assert not child.is_running()
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
     assert children() == []
 
 
@@ -116,12 +155,13 @@ def test_it_dies_when_its_parent_is_killed(clip: Path) -> None:
     assert alive == []
 
 
-def test_no_descriptor_and_no_process_is_left_over(clip: Path) -> None:
-    probe(clip)
+@pytest.mark.parametrize("own", WAYS, indirect=True)
+def test_no_descriptor_and_no_process_is_left_over(clip: Path, own: OwnFile | None) -> None:
+    essence(clip, own=own)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):
-        probe(clip)
-        next(iter(frames(clip)))
+        essence(clip, own=own)
+        next(iter(frames(clip, own=own)))
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
     assert children() == []
 

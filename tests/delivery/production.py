@@ -113,11 +113,11 @@ class Installation:
 
     def __post_init__(self) -> None:
         self.home.mkdir()
-        for folder, mode in (("keys", 0o700), ("keys/receipts", 0o700), ("keys/ledger", 0o700)):
-            (self.home / folder).mkdir(mode=mode)
+        for folder in ("keys", "keys/receipts", "keys/authorities", "keys/ledger"):
+            (self.home / folder).mkdir(mode=0o700)
         (self.home / "keys" / "approvals").mkdir()
         (self.home / "keys" / "approvals").chmod(0o755)
-        for name in ("receipts", "ledger", "approvals"):
+        for name in ("receipts", "authorities", "ledger", "approvals"):
             self.write(self.home / "keys" / name / f"{'ab' * 8}.pem", b"a private key", 0o600)
         (self.folder / "signing").mkdir(mode=0o755)
         self.sign_with(self.authority.leaf, self.authority.between)

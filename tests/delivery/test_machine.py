@@ -59,8 +59,8 @@ def test_a_machine_with_keys_and_secret_fits(first: Path, second: Callable[..., 
 def test_an_empty_one_is_told_all_that_it_lacks(second: Callable[..., object]) -> None:
     with second(copied=False, master_secret=""):  # type: ignore[attr-defined]
         assert codes() == [
-            "master_secret_foreign", "ledger_key_unknown", "receipts_key_unknown", "approvals_key_unknown",
-            "development_absent",
+            "master_secret_foreign", "ledger_key_unknown", "receipts_key_unknown",
+            "authorities_key_unknown", "approvals_key_unknown", "development_absent",
         ]  # fmt: skip
         with pytest.raises(UnfitParts, match="receipts_key_unknown"):
             check_start()

@@ -11,7 +11,7 @@ import pytest
 from core.blobs import blobs
 from core.models import AssetRole
 from delivery import orphans
-from delivery.orphans import OLD_ENOUGH, sweep_orphans
+from delivery.orphans import EVERY, OLD_ENOUGH, sweep_orphans
 from tests.kit.workers import as_owner
 from tests.kit.world import World
 
@@ -21,6 +21,7 @@ ROLES = [AssetRole.EXAMINED, AssetRole.SEALED, AssetRole.PUBLISHED, "manifest"]
 @pytest.fixture(autouse=True)
 def _not_swept_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orphans, "_last", 0.0)
+    orphans._seen.clear()
 
 
 def sweep() -> list[str]:
@@ -106,3 +107,22 @@ def test_folders_of_killed_stages_go(world: World):
     aged(old)
     sweep()
     assert not old.exists() and young.exists()
+
+
+def test_a_clock_that_jumps_ahead_takes_nothing_from_under_a_stage(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A file that was put a moment ago looks a week old: it goes at the next look, an hour later by no such clock."""
+    path = left(tmp_path, AssetRole.SEALED, days=0)
+    moment, running = time.time() + 7 * 24 * 3600, time.monotonic() + EVERY
+    monkeypatch.setattr(time, "time", lambda: moment)
+    assert sweep_orphans() == [] and path.exists()
+    monkeypatch.setattr(time, "monotonic", lambda: running - 60)
+    assert sweep_orphans() == [] and path.exists()
+    monkeypatch.setattr(time, "monotonic", lambda: running + 60)
+    again = (
+        blobs().put_file(path, AssetRole.SEALED).path
+    )  # who makes the same bytes again is about to name them
+    assert sweep_orphans() == [] and again.exists()
+    monkeypatch.setattr(time, "monotonic", lambda: running + 60 + EVERY)
+    assert sweep_orphans() == [path.name]

@@ -176,7 +176,7 @@ def test_release_refuses_a_forged_approval(w: World, approved: RenderRow):
         pytest.param("created_at = '2020-01-01 00:00:00'", "columns differ", id="time"),
         pytest.param("signature = ''", "not signed", id="unsigned"),
         pytest.param("document = replace(document, 'usr_', 'usx_')", "not signed", id="document"),
-        pytest.param("key_id = '0000000000000000'", "public half is not here", id="another-key"),
+        pytest.param("key_id = '0000000000000000'", "not signed by anybody who may decide", id="another-key"),
     ],
 )
 def test_release_refuses_an_approval_that_was_changed(w: World, approved: RenderRow, change: str, words: str):

@@ -6,16 +6,27 @@ from pathlib import Path
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
-PROCESSES = ("web", "cpu", "io", "relay", "sequencer")
+PROCESSES = ("web", "cpu", "io", "relay", "sequencer", "verify")
 
 SIGNS = {
-    "web": {"approvals", "receipts"},
+    "web": {"approvals", "authorities"},
     "cpu": {"receipts"},
     "io": set(),
-    "relay": {"receipts"},
+    "relay": {"authorities"},
     "sequencer": {"ledger"},
+    "verify": set(),
 }
 """The Ed25519 keys whose private half each process has; the claim-signing key is io's."""
+
+SIGNED_IN = {
+    "audit/approvals.py": "approvals",  # decisions: web
+    "audit/authorities.py": "authorities",  # granted and withdrawn: web; ended by its date: relay
+    "audit/ledger/sequencer.py": "ledger",  # checkpoints: sequencer
+    "audit/receipts.py": "receipts",  # measured: the stage `examine`, of kind cpu
+    "greenroom/backup/capture.py": "ledger",  # what a backup holds: a command, as the sequencer's user
+    "review_ui/health.py": "approvals",  # whether it could decide
+}
+"""Every place that signs with one of them: where one is added, the keys of its process may have to change."""
 
 VERBS = {
     "web": ["web"],
@@ -23,6 +34,7 @@ VERBS = {
     "io": ["worker", "--queues", "io"],
     "relay": ["relay"],
     "sequencer": ["sequencer"],
+    "verify": ["ledger", "verify", "--report"],
 }
 
 

@@ -22,6 +22,7 @@ OURS = {
     "io": "io",
     "relay": "relay",
     "sequencer": "sequencer",
+    "verify": "verify",
 }
 USERS = {process: int(uid) for process, uid in re.findall(r"\b(\w+):(1000\d)", CONTAINERFILE)}
 
@@ -53,7 +54,8 @@ def test_no_container_has_root_or_a_way_to_it(name: str) -> None:
 def test_each_process_has_its_own_user_command_and_secrets(name: str, process: str) -> None:
     service = SERVICES[name]
     assert service["user"] == f"{USERS[process]}:{USERS[process]}"
-    assert service["command"] == VERBS[process]
+    said = service["command"] if "entrypoint" not in service else service["command"][0].split()[4:]
+    assert said[: len(VERBS[process])] == VERBS[process]
     assert mounted(service) == {f"./processes/{process}", "./signing"}
     assert all(volume.endswith(":ro") for volume in service["volumes"] if volume.startswith("."))
     assert service["env_file"] == ["greenroom.env", f"processes/s3-{process}.env"]
@@ -69,6 +71,32 @@ def test_only_io_is_told_where_the_claim_key_is_and_only_it_and_the_proxy_reach_
     assert {name for name, s in SERVICES.items() if "out" in s["networks"]} == {"io", "proxy"}
     assert {name for name, s in SERVICES.items() if "ports" in s} == {"proxy"}
     assert COMPOSE["networks"]["inside"] == COMPOSE["networks"]["front"] == {"internal": True}
+
+
+def test_prometheus_asks_every_process_and_nobody_outside_can() -> None:
+    asked = yaml.safe_load((DEPLOY / "observability" / "prometheus.compose.yaml").read_text())
+    (job,) = asked["scrape_configs"]
+    port = COMPOSE["x-settings"]["GREENROOM_METRICS_PORT"]
+    targets = {target for config in job["static_configs"] for target in config["targets"]}
+    found = {f"{name}:{config['port']}" for config in job["dns_sd_configs"] for name in config["names"]}
+    assert targets | found == {f"{name}:{port}" for name in OURS if name != "verify"}
+    networks = set(SERVICES["prometheus"]["networks"])
+    assert all(networks & set(SERVICES[name]["networks"]) for name in OURS)
+    assert all(COMPOSE["networks"][network].get("internal") for network in networks)
+    assert "ports" not in SERVICES["prometheus"]
+    blocked = re.search(r"@inside path (.*)", (DEPLOY / "Caddyfile").read_text())
+    assert blocked is not None and "/metrics" in blocked[1].split()
+
+
+def test_the_verification_keeps_its_answer_where_the_relay_looks() -> None:
+    command, relay = SERVICES["verify"]["command"][0], SERVICES["relay"]
+    home = SERVICES["verify"]["environment"]["GREENROOM_HOME"]
+    kept = re.search(r"--report (\S+);", command)
+    assert kept is not None
+    assert (
+        kept[1].replace("$$GREENROOM_HOME", home) == relay["environment"]["GREENROOM_METRICS_LEDGER_REPORT"]
+    )
+    assert f"verify:{home}" in SERVICES["verify"]["volumes"] and f"verify:{home}:ro" in relay["volumes"]
 
 
 def test_the_owner_of_the_tables_is_nobody_but_the_migration() -> None:
@@ -98,7 +126,7 @@ def test_every_image_is_pinned_by_a_digest_that_somebody_has_to_fill_in() -> Non
         service["image"] for service in SERVICES.values() if not service["image"].startswith("greenroom:")
     ]
     pins += re.findall(r"^ARG PYTHON=(\S+)", CONTAINERFILE, re.MULTILINE)
-    assert len(pins) == 5 and all(re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", pin) for pin in pins)
+    assert len(pins) == 6 and all(re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", pin) for pin in pins)
     assert set(re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE)) == {"${PYTHON}"}
     users = re.findall(r"^USER (\S+)", CONTAINERFILE, re.MULTILINE)
     assert users and all(int(user) in USERS.values() for user in users)

@@ -19,6 +19,7 @@ from audit.errors import KeyProblem
 from core.database import engine
 from core.settings import get_settings
 from tests.deploy import DEPLOY, PROCESSES, SIGNS
+from tests.deploy.test_units import unit_of, values
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other users")
 
@@ -46,7 +47,7 @@ def out() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def lay_out(source: Path, out: Path, **users: int) -> subprocess.CompletedProcess[str]:
+def lay_out(source: Path, out: Path, **users: int | str) -> subprocess.CompletedProcess[str]:
     pairs = " ".join(f"{process}:{uid}" for process, uid in (users or UIDS).items())
     return subprocess.run(
         [DEPLOY / "lay-out", source, out],
@@ -97,6 +98,26 @@ def test_each_user_reads_the_secrets_of_its_own_process_alone(source: Path, out:
         }
         mine |= {"claim.key"} if process == "io" else set()
         assert as_user(uid, lambda: readable(secret)) == {out / process / name for name in mine}, process
+
+
+def test_by_the_units_each_process_can_sign_what_it_has_to_and_nothing_else(source: Path, out: Path) -> None:
+    """The folders that a unit names, under the user that it names, among what of them the unit can see."""
+    assert lay_out(source, out).returncode == 0
+    for process, uid in UIDS.items():
+        unit = unit_of(process)
+        assert values(unit, "User") == [f"greenroom-{process}"], "the user whose number stands in for it here"
+        (seen,) = values(unit, "BindReadOnlyPaths")
+        settings = dict(line.split("=", 1) for line in values(unit, "Environment") if "_KEYS=" in line)
+        assert set(settings) == set(keys.SETTINGS.values())
+        can = set()
+        for name, setting in keys.SETTINGS.items():
+            assert settings[setting].startswith(f"{seen}/")
+            folder = out / process / settings[setting].removeprefix(f"{seen}/")
+            private = list(folder.glob("*.pem"))
+            assert list(folder.glob("*.pub")), "it verifies whatever is signed"
+            if as_user(uid, lambda private=private: readable(private)):
+                can.add(name)
+        assert can == SIGNS[process], process
 
 
 def test_every_user_reads_every_public_half_and_writes_nothing(source: Path, out: Path) -> None:
@@ -172,6 +193,12 @@ def test_a_command_is_run_as_the_process_would_run_it(source: Path, out: Path) -
     assert "GREENROOM_ENVIRONMENT=production" in lines and "A_LABEL=two words; $(id)" in lines
     assert f"GREENROOM_APPROVAL_KEYS={out}/processes/io/approvals" in lines
     assert "A_SECRET_OF_ROOT" not in answer.stdout
+
+
+def test_without_its_users_nothing_is_laid_out(source: Path, out: Path) -> None:
+    """As a new machine is before systemd-sysusers: no secret is left in a folder that nobody owns."""
+    answer = lay_out(source, out, web=UIDS["web"], cpu="greenroom-nobody-of-this-name")
+    assert answer.returncode == 3 and "systemd-sysusers" in answer.stderr and not list(out.iterdir())
 
 
 def test_without_keys_nothing_is_laid_out(tmp_path: Path, out: Path) -> None:

@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+from core.settings import MetricsSettings
 from tests.deploy import DEPLOY, DRAIN, PROCESSES, VERBS
 
 SYSTEMD = DEPLOY / "systemd"
@@ -55,6 +57,39 @@ def test_each_is_given_its_own_folder_of_keys_and_the_others_are_out_of_sight(pr
     assert named == {process}
     # Not even an Environment= or a mount of a later line takes back what the common part says.
     assert not {key for key, _ in unit} & {key for key, _ in COMMON} - {"Environment"}
+
+
+def test_the_verification_runs_once_a_day_and_the_relay_looks_into_what_it_keeps() -> None:
+    """The common part says Restart=always, which systemd refuses of what runs once: a later file takes it back."""
+    folder = SYSTEMD / "greenroom-verify.service.d"
+    (once,) = folder.iterdir()
+    assert once.name > "hardening.conf", "files count in the order of their names"
+    assert dict(read(once)) == {"Type": "oneshot", "Restart": "no", "TimeoutStartSec": "infinity"}
+    timer = dict(read(SYSTEMD / "greenroom-verify.timer"))
+    assert timer["OnCalendar"] == "daily" and timer["WantedBy"] == "greenroom.target"
+    (command,), (kept,) = values(unit_of("verify"), "ExecStart"), values(unit_of("verify"), "StateDirectory")
+    assert values(unit_of("verify"), "StateDirectoryMode") == ["0755"]
+    report = f"%S/{kept}/ledger-verify.json"
+    assert command.replace("${GREENROOM_HOME}", f"%S/{kept}").endswith(f"--report {report}")
+    assert f"GREENROOM_METRICS_LEDGER_REPORT={report}" in values(unit_of("relay"), "Environment")
+
+
+def test_every_process_offers_its_numbers_on_loopback_where_the_example_of_prometheus_asks() -> None:
+    ports = {
+        process: int(*re.findall(r"GREENROOM_METRICS_PORT=(\d+)", str(unit_of(process))))
+        for process in PROCESSES
+        if process != "verify"  # what it finds the relay offers
+    }
+    asked = yaml.safe_load((DEPLOY / "observability" / "prometheus.yaml").read_text())
+    (job,) = asked["scrape_configs"]
+    targets = {target for config in job["static_configs"] for target in config["targets"]}
+    assert {f"127.0.0.1:{port}" for port in ports.values()} <= targets and len(set(ports.values())) == len(
+        ports
+    )
+    assert "GREENROOM_METRICS_HOST" not in "".join(
+        path.read_text() for path in SYSTEMD.rglob("*.*") if path.is_file()
+    )
+    assert MetricsSettings().host == "127.0.0.1"
 
 
 def test_only_the_io_worker_is_told_where_the_claim_key_is() -> None:
@@ -116,7 +151,7 @@ def test_systemd_itself_understands_them(tmp_path: Path) -> None:
         check=False,
     )
     assert (verified.returncode, verified.stderr) == (0, "")
-    assert len(names) == len(PROCESSES) + 1
+    assert len(names) == len(PROCESSES) + 2
     services = [name for name in names if name.endswith(".service")]
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=25", *services],

@@ -138,6 +138,7 @@ def test_a_new_video_is_asked_for_approved_released_and_verified(
     expect(page.get_by_text("recorded as seen")).to_be_visible(timeout=60_000)  # played from end to end
     shot(page, "seen")
     page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name="Send now").click()
     wait_for(render_id, demo, "released", 60)
     assert manners(render_id, demo) == ["seen"]
 
@@ -168,6 +169,7 @@ def test_a_new_video_is_asked_for_approved_released_and_verified(
     page.goto(f"{console.address}/renders/{render_id}")
     page.get_by_text("Recall it").click()
     page.get_by_label("Reason").fill("A rehearsal.")
+    page.get_by_label("I am sure").check()
     page.get_by_role("button", name="Recall", exact=True).click()
     wait_for(render_id, demo, "recalled", 10)
     answer = page.goto(link)

@@ -1,6 +1,7 @@
 """An S3 server that misbehaves on demand: an HTTP proxy in front of a real one, which may be in another process.
 
-It answers 500, waits, cuts a body short, adds to it, or changes a byte and keeps the ETag. It counts what it is asked.
+It answers 500, waits, cuts a body short, adds to it, or changes a byte and keeps the ETag. ``lost``: it says that it
+keeps a file, and does not. ``stale``: its lists stay what they were. It counts what it is asked.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-Mode = Literal["", "500", "silent", "wrong", "cut", "longer", "403"]
+Mode = Literal["", "500", "silent", "wrong", "cut", "longer", "403", "lost", "stale"]
 
 
 class FaultyStore(ThreadingHTTPServer):
@@ -29,6 +30,7 @@ class FaultyStore(ThreadingHTTPServer):
         self.only: tuple[str, ...] = ("GET", "HEAD", "PUT", "POST", "DELETE")
         self.silence = 30.0
         self.asked: Counter[str] = Counter()
+        self.lists: dict[str, tuple[int, dict[str, str], bytes]] = {}
 
     @property
     def address(self) -> str:
@@ -67,7 +69,15 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(self.server.silence)
             self.close_connection = True
             return
+        if mode == "lost" and self.command in ("PUT", "POST"):
+            self._answer(200, {"etag": '"made-up"'}, b"")
+            return
+        if mode == "stale" and "list-type" in self.path:
+            self._answer(*self.server.lists.get(self.path) or self._ask(body))
+            return
         status, headers, data = self._ask(body)
+        if "list-type" in self.path:
+            self.server.lists[self.path] = status, dict(headers), data
         if self.command == "GET" and status in (200, 206) and len(data) > 1 and "etag" in headers:
             self._spoilt(mode, status, headers, data)
         else:

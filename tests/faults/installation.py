@@ -32,16 +32,21 @@ from review_ui.sessions import open_session, signed_in
 from review_ui.tables import AccountRow
 from tests.faults import points
 from tests.faults.faulty_store import FaultyStore, faulty_store
+from tests.kit.home import Signer
 from tests.kit.world import ASHA, World
 from tests.kit.world import world as open_world
 from tests.servers.postgres import Postgres
 from tests.servers.processes import free_port
 from tests.servers.proxy import Proxy, proxy
+from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import Redis
 from tests.servers.s3 import S3
 
 ON_SERVERS = pytest.mark.parametrize("shape", ["servers"], indirect=True)
 """On a test of the large shape alone."""
+FULL = os.environ.get("FULL") == "1"
+AGAIN = 3 if FULL else 1
+"""How often a fault is made whose three times take long; the page says which those are."""
 
 ROOT = Path(__file__).parents[2]
 USUAL = {"relay": "relay", "sequencer": "sequencer", "worker-1": "worker", "web": "web"}
@@ -83,7 +88,11 @@ class Nursery:
     def close(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(10)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:  # a busy machine: nothing of it is needed any more
+            self._process.kill()
+            self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
 
@@ -97,7 +106,7 @@ class Servers:
     """What the large shape stands on, with something in between that can be told to fail."""
 
     postgres: Postgres
-    redis: Redis
+    broker: Redis | RabbitMQ
     s3: S3
     database: str
     to_database: Proxy
@@ -116,11 +125,16 @@ class Installation:
     roles: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     submitted: list[str] = field(default_factory=list)
     restarts: int = 0
+    faults: int = 0  # how many were made in this test: what its mark says (table.py)
     tokens: dict[str, str] = field(default_factory=dict)  # sessions of the people who use the web
 
     @property
     def home(self) -> Path:
         return self.world.home
+
+    def fault(self) -> None:
+        """One more was made."""
+        self.faults += 1
 
     # Processes
 
@@ -150,8 +164,8 @@ class Installation:
         if self.servers:
             self.servers.to_database.mend()
             self.servers.store.mode = ""
-            if self.servers.redis.child.poll() is not None:
-                self.servers.redis.start()
+            if self.servers.broker.child.poll() is not None:
+                self.servers.broker.start()
         self.stop(*(self.pids.keys() - USUAL.keys()))
         for name, role in USUAL.items():
             environment = (
@@ -235,8 +249,12 @@ class Installation:
 
     def told(self) -> str:
         """The end of what the processes said, and where every render is."""
+        for pid in self.pids.values():  # where each stands (roles.py)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGUSR2)
+        time.sleep(0.2)
         log = self.home / "processes.log"
-        said = log.read_text(errors="replace")[-6000:] if log.exists() else ""
+        said = log.read_text(errors="replace")[-12000:] if log.exists() else ""
         rows = [self.world.now_is(render) for render in self.submitted[-3:]]
         where = [
             f"{row.id} {row.state} attempts={row.attempts} waits={row.waits} owner={row.lease_owner} {row.reason}"
@@ -305,19 +323,21 @@ def installation(
     home: Path,
     nursery: Nursery,
     *,
-    on: tuple[Postgres, Redis, S3] | None = None,
+    on: tuple[Postgres, Redis | RabbitMQ, S3] | None = None,
+    signer: Signer = "recorded",
     **environment: str,
 ) -> Iterator[Installation]:
     """A brand in a fresh home with a relay, a sequencer, a worker and a web process, all running.
 
     Args:
         on: the servers of the large shape; None: SQLite, a folder and the filesystem transport.
+        signer: see :mod:`tests.kit.signing`; ``real`` takes seconds a render.
     """
     with ExitStack() as stack:
         servers, more = stack.enter_context(_servers(*on)) if on else (None, SMALL)
-        variables = {**QUICK, **more, **environment, "GREENROOM_HOME": str(home)}
+        variables = {**QUICK, **more, **environment, "FAULTS_SIGNER": signer, "GREENROOM_HOME": str(home)}
         stack.enter_context(_variables(variables))
-        world = stack.enter_context(open_world(home, signer="recorded"))
+        world = stack.enter_context(open_world(home, signer=signer))
         greenroom = Installation(world, variables, nursery, servers)
         stack.callback(lambda: greenroom.stop(*greenroom.pids))
         greenroom.mend()
@@ -325,18 +345,20 @@ def installation(
 
 
 @contextmanager
-def _servers(postgres: Postgres, redis: Redis, s3: S3) -> Iterator[tuple[Servers, dict[str, str]]]:
+def _servers(
+    postgres: Postgres, broker: Redis | RabbitMQ, s3: S3
+) -> Iterator[tuple[Servers, dict[str, str]]]:
     database = postgres.create()
     try:
         with proxy(postgres.port) as to_database, faulty_store(s3.port) as store:
             environment = {
                 "GREENROOM_DATABASE_URL": postgres.url(database, port=to_database.port),
-                "GREENROOM_BROKER_URL": redis.url,
+                "GREENROOM_BROKER_URL": broker.url,
                 "GREENROOM_MASTER_SECRET": "a made-up master secret of the tests",
                 "GREENROOM_BLOB_URL": s3.bucket(),
                 **s3.environment(port=store.server_port),
             }
-            yield Servers(postgres, redis, s3, database, to_database, store), environment
+            yield Servers(postgres, broker, s3, database, to_database, store), environment
     finally:
         postgres.drop(database)
 

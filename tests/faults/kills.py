@@ -21,16 +21,18 @@ def ordered(greenroom: Installation, point: str, act: Callable[[], object], *, w
     points.order(greenroom.home, what, point)
     act()
     pid: int = greenroom.until(lambda: points.carried_out(greenroom.home))
+    if what == "KILL":
+        greenroom.fault()
     return pid
 
 
 def a_life(
     greenroom: Installation, campaign: CampaignRow, stage_points: list[str], release_point: str
 ) -> list[str]:
-    """One render from its submission to its release; its worker is killed in every stage and in the release.
+    """One render from its submission to its release; its worker is killed in its stages and in the release.
 
     Args:
-        stage_points: one for each stage, in their order.
+        stage_points: one for each stage, or for some of them, in their order.
     """
     render_id = ""
 
@@ -47,6 +49,14 @@ def a_life(
     return [*stage_points, release_point]
 
 
+def of_the_signer(greenroom: Installation, campaign: CampaignRow, number: int) -> list[str]:
+    """A worker is killed while it seals a file and while it publishes it: where the real signer runs, in the signing
+    itself at first, in other places of these two afterwards."""
+    seals = (points.SIGNED_POINTS[0], "seal stage_done", "seal stage_inside")
+    releases = (points.SIGNED_POINTS[1], "release published", "release inside")
+    return a_life(greenroom, campaign, [seals[number % len(seals)]], releases[number % len(releases)])
+
+
 def in_review(greenroom: Installation, campaign: CampaignRow) -> str:
     """A render that waits for a person."""
     render_id = greenroom.submit(campaign)
@@ -54,17 +64,27 @@ def in_review(greenroom: Installation, campaign: CampaignRow) -> str:
     return render_id
 
 
-def of_the_relay(greenroom: Installation, campaign: CampaignRow, point: str) -> None:
-    """The relay while it sends, or the sequencer, is killed while a render goes its way."""
+def of_the_relay(greenroom: Installation, campaign: CampaignRow, *which: str) -> None:
+    """The relay while it sends, or the sequencer, is killed while a render goes its way: at one point after another,
+    the last one after the approval."""
     render_id = ""
 
     def submit() -> None:
         nonlocal render_id
         render_id = greenroom.submit(campaign)
 
-    ordered(greenroom, point, submit)
-    greenroom.until_state(render_id, State.IN_REVIEW)
-    greenroom.world.approve(render_id)
+    *first, last = which
+    act: Callable[[], object] = submit
+    for point in first:
+        ordered(greenroom, point, act)
+        act = greenroom.supervise
+    if first:
+        greenroom.until_state(render_id, State.IN_REVIEW)
+        ordered(greenroom, last, lambda: greenroom.world.approve(render_id))
+    else:
+        ordered(greenroom, last, submit)
+        greenroom.until_state(render_id, State.IN_REVIEW)
+        greenroom.world.approve(render_id)
     greenroom.until_state(render_id, State.RELEASED)
 
 
@@ -97,6 +117,7 @@ def at_any_moment(greenroom: Installation, campaign: CampaignRow, process: str, 
         if not where and time.monotonic() > moment:
             where = greenroom.state(render_id)
             greenroom.signal(process, signal.SIGKILL)
+            greenroom.fault()
         if greenroom.state(render_id) is State.IN_REVIEW:
             greenroom.approve(render_id) if process != "web" else greenroom.world.approve(render_id)
         greenroom.supervise()

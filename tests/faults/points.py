@@ -19,9 +19,13 @@ from unittest.mock import patch
 import pipeline.intake
 import pipeline.review
 import pipeline.runner
+import review_ui.api
 import review_ui.pages.campaigns
+import review_ui.pages.public
 from audit.ledger import sequence_pending
+from pipeline import outbox
 from pipeline.states import STAGES
+from provenance.signer import FileSigner
 from tests.trust import seams
 
 ORDER, DONE = "order", "order.done"
@@ -30,8 +34,13 @@ WORKED = STAGES[1:]  # the script's is done where the video is asked for, in the
 STAGE_POINTS = tuple(f"{stage.name} {seam}" for stage in WORKED for seam in seams.STAGE)
 WORK_POINTS = tuple(f"{stage.name} works" for stage in WORKED)  # a render that is its worker's end dies here
 RELEASE_POINTS = tuple(f"release {seam}" for seam in seams.RELEASE)
-RELAY_POINTS = ("relay sends", "relay sent")
-SEQUENCER_POINTS = tuple(f"sequencer {step}" for step in ("positions", "signed", "remembered", "checkpoint"))
+RELAY_POINTS = ("relay sends", "relay sent", "relay marks")
+"""Before a message is sent, after it, and in the transaction that writes that down."""
+SEQUENCER_POINTS = tuple(
+    f"sequencer {step}" for step in ("positions", "bundle", "tile", "signed", "remembered", "checkpoint")
+)
+SIGNED_POINTS = ("seal signs", "release signs")
+"""With the real signer: the library asks for the signature, with half of the signed file written."""
 INTAKE_POINTS = ("intake asked", "intake inside", "intake done")
 APPROVAL_POINTS = ("approval asked", "approval inside", "approval done")
 """Of what a person sends: before it is done, in its transaction with everything written, and before the answer."""
@@ -106,6 +115,10 @@ def installed(home: Path) -> Iterator[None]:
             for name, work in pipeline.runner.STAGE_FUNCTIONS.items()
         }
         stack.enter_context(patch.dict(pipeline.runner.STAGE_FUNCTIONS, working))
+        sign = FileSigner.sign
+        put(FileSigner, "sign", lambda *signed: (reached(home, f"{stage[0]} signs"), sign(*signed))[1])
+        for module in (review_ui.api, review_ui.pages.public):
+            put(module, "run_child", _before(home, "upload kept", module.run_child))
         for module, name, inner, what in (
             (pipeline.review, "approve", pipeline.review, "approval"),
             (review_ui.pages.campaigns, "request_render", pipeline.intake, "intake"),
@@ -115,19 +128,32 @@ def installed(home: Path) -> Iterator[None]:
         yield
 
 
+def _before(home: Path, point: str, act: Callable[..., Any]) -> Callable[..., Any]:
+    def acting(*arguments: Any, **more: Any) -> Any:
+        reached(home, point)
+        return act(*arguments, **more)
+
+    return acting
+
+
 def in_loops(home: Path) -> None:
     """Those of the relay and of the sequencer, imported here: a Celery application is made on the way."""
     import greenroom.relay as relay
     import greenroom.sequencer as sequencer
 
-    send = relay.send
+    send, mark = relay.send, outbox._mark
 
     def sending(topic: str, payload: dict[str, Any]) -> None:
         reached(home, "relay sends")
         send(topic, payload)
         reached(home, "relay sent")
 
+    def marking(*arguments: Any, **values: Any) -> None:
+        mark(*arguments, **values)
+        reached(home, "relay marks")
+
     relay.send = sending  # type: ignore[assignment]
+    outbox._mark = marking
     sequencer.sequence_pending = partial(  # type: ignore[assignment]
-        sequence_pending, at=lambda step: reached(home, f"sequencer {step}")
+        sequence_pending, at=lambda step: reached(home, f"sequencer {step.partition(' ')[0]}")
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
+import signal
 import sys
+import tempfile
 import time
 import warnings
 from contextlib import ExitStack
@@ -12,12 +15,13 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import core.database
+import core.engines
 from core.errors import DevelopmentPart
 from core.settings import get_settings
 from pipeline.states import KINDS
 from tests.faults import points
 from tests.kit.models import Recorded, recorded_models
-from tests.kit.signing import recorded_signing
+from tests.kit.signing import real_signing, recorded_signing
 from tests.kit.unconfined import unconfined
 
 
@@ -25,10 +29,14 @@ def run(role: str, name: str, home: Path) -> None:
     """Until it is ended."""
     warnings.simplefilter("ignore", DevelopmentPart)
     get_settings.cache_clear()
+    tempfile.tempdir = None  # where TMPDIR says
+    faulthandler.register(signal.SIGUSR2)
     _set_clock(float(os.environ.get("FAULTS_CLOCK", "0")))
+    core.engines.IDLE_SECONDS = int(os.environ.get("FAULTS_IDLE", core.engines.IDLE_SECONDS))
     logging.basicConfig(level="INFO", stream=sys.stderr, format=f"%(asctime)s {name} %(name)s %(message)s")
     with ExitStack() as stack:
-        for double in (recorded_models(Recorded()), recorded_signing(), unconfined(), points.installed(home)):
+        signing = real_signing if os.environ.get("FAULTS_SIGNER") == "real" else recorded_signing
+        for double in (recorded_models(Recorded()), signing(), unconfined(), points.installed(home)):
             stack.enter_context(double)
         points.in_loops(home)
         _start(role, name)

@@ -411,13 +411,17 @@ def test_links_in_every_state(run: Callable[..., Any]) -> None:
     assert told == {"id": "lnk_1", "state": "revoked"}
 
 
-def test_the_ledger_whole_and_broken(run: Callable[..., Any]) -> None:
+def test_the_ledger_whole_and_broken(run: Callable[..., Any], tmp_path: Path) -> None:
+    """And what a timer keeps of it is the same answer, for other users to read."""
+    kept = tmp_path / "kept.json"
     broken = LedgerReport()
     broken.add("missing", "ledger_entries 1", "it is gone")
     for report in (LedgerReport(), broken):
         text, told, code = run(
-            "ledger verify", {"audit.ledger.verify_ledger": report, "audit.ledger.sequence_pending": 0}
+            f"ledger verify --report {kept}",
+            {"audit.ledger.verify_ledger": report, "audit.ledger.sequence_pending": 0},
         )
+        assert json.loads(kept.read_text()) == told and kept.stat().st_mode & 0o777 == 0o644
         assert told["good"] is report.good and code == (0 if report.good else 1) and text
 
 

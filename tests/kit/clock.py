@@ -38,15 +38,15 @@ class Clock:
             def now(cls, tz: tzinfo | None = None) -> datetime:
                 return datetime.now(tz) + clock.ahead
 
-        of_database = pipeline.leases.database_seconds
+        of_database = pipeline.leases.database_clock
 
-        def database_seconds(session: Any) -> float:
+        def database_clock(session: Any) -> Any:
             return of_database(session) + clock.ahead.total_seconds()
 
         real = core.database.datetime
         core.database.datetime = Moved  # type: ignore[misc]
         try:
-            with standing_in((of_database, database_seconds)):
+            with standing_in((of_database, database_clock)):
                 yield
         finally:
             core.database.datetime = real  # type: ignore[misc]

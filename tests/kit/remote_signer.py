@@ -17,8 +17,8 @@ from tests.servers.processes import answers, free_port, server
 
 ROOT = Path(__file__).resolve().parents[2]
 RINGS = {
-    "all": ["receipts", "approvals", "ledger", "claims"],
-    "web": ["approvals", "receipts"],
+    "all": ["receipts", "authorities", "approvals", "ledger", "claims"],
+    "web": ["approvals", "authorities"],
     "worker": ["receipts", "claims"],
 }
 
@@ -42,6 +42,7 @@ class Remote:
         """Settings of a machine that signs there with that token."""
         return {
             "receipt_keys": self.address("receipts"),
+            "authority_keys": self.address("authorities"),
             "approval_keys": self.address("approvals"),
             "ledger_keys": self.address("ledger"),
             "signer_token": token(client),
@@ -66,7 +67,7 @@ def remote_signer(folder: Path) -> Iterator[Remote]:
             "name": name,
             "token_sha256": hashlib.sha256(token(name).encode()).hexdigest(),
             "rings": rings,
-            "makes": ["receipts", "approvals", "ledger"] if name == "all" else [],
+            "makes": ["receipts", "authorities", "approvals", "ledger"] if name == "all" else [],
         }
         for name, rings in RINGS.items()
     ]

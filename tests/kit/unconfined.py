@@ -18,6 +18,7 @@ import provenance.reader
 import provenance.reader_child
 from core.media import child_jobs
 from core.media.confined import Message
+from core.media.own import OwnFile
 from core.media.wire import Refused, Wire
 from core.settings import MediaSettings, get_settings
 from provenance.models import Anchors
@@ -59,7 +60,13 @@ class _Here:
         return frozenset()
 
     def _converse_here(
-        self, job: str, path: Path, limits: MediaSettings | None = None, **extra: Any
+        self,
+        job: str,
+        path: Path,
+        limits: MediaSettings | None = None,
+        *,
+        own: OwnFile | None = None,
+        **extra: Any,
     ) -> Iterator[Message]:
         limits = limits or get_settings().media
         wire = _Heap()
@@ -74,17 +81,19 @@ class _Here:
                 }
                 child_jobs.JOBS[job](request, wire)
         except (Refused, OSError, ValueError):
-            yield from self._converse(job, path, limits, **extra)
+            yield from self._converse(job, path, limits, own=own, **extra)
             return
         yield from wire.messages
 
-    def _read_raw_here(self, path: Path, anchors: Anchors, limits: MediaSettings | None = None) -> RawReading:
+    def _read_raw_here(
+        self, path: Path, anchors: Anchors, limits: MediaSettings | None = None, *, own: OwnFile | None = None
+    ) -> RawReading:
         lists = [library_settings(anchors.own)]
         if anchors.others.strip():
             lists.append(library_settings(anchors.own + "\n" + anchors.others))
         with path.open("rb") as file:
             reply = answer({"file": file.fileno()}, lists)
         if reply["status"] != "found":
-            return self._read_raw(path, anchors, limits)
+            return self._read_raw(path, anchors, limits, own=own)
         trust_list = "others" if reply["list"] == 1 else "own"
         return RawReading("found", trust_list, reply["embedded"], "", dict(reply["store"]))

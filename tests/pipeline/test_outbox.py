@@ -6,11 +6,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from core.database import reading, transaction
+from core.database import engine, now, reading, transaction
+from core.settings import get_settings
 from core.tables import OutboxRow
 from pipeline import outbox
 from pipeline.leases import claim
@@ -141,3 +144,74 @@ def test_an_approved_render_is_offered_to_release_until_it_is_released(make_rend
 def test_a_release_that_was_refused_waits_for_a_person(make_render: Callable[..., RenderRow]):
     make_render(state=State.APPROVED, reason={"code": "release_refused", "message": "..."})
     assert outbox.sweep(Broker().send) == []
+
+
+# What was sent is not kept for ever
+
+
+def sent(hours: float, count: int = 1) -> None:
+    """Messages that were sent so long ago."""
+    when = now() - timedelta(hours=hours)
+    with transaction() as session:
+        session.add_all(OutboxRow(topic=outbox.ADVANCE, payload={}, sent_at=when) for _ in range(count))
+
+
+def left() -> int:
+    with reading() as session:
+        return session.query(OutboxRow).count()
+
+
+def test_messages_that_were_sent_long_ago_are_deleted_and_no_others(
+    home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent(hours=25, count=3)
+    sent(hours=23)
+    posted(1)
+    assert (outbox.prune(), left()) == (3, 2)
+    assert outbox.prune() == 0
+    monkeypatch.setenv("GREENROOM_PIPELINE_SENT_SECONDS", "0")
+    get_settings.cache_clear()
+    assert (outbox.prune(), left()) == (1, 1), "what was not sent stays"
+
+
+def test_they_are_deleted_in_batches_and_one_sweep_does_not_do_it_all(
+    home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "PRUNED_AT_ONCE", 2)
+    monkeypatch.setattr(outbox, "_PRUNINGS", 3)
+    sent(hours=25, count=9)
+    assert [outbox.prune() for _ in range(3)] == [6, 3, 0]
+
+
+# Nothing here reads a whole table
+
+
+@pytest.mark.parametrize("act", [lambda: outbox.sweep(Broker().send), outbox.prune])
+def test_what_waits_and_what_was_sent_is_found_by_an_index(
+    make_render: Callable[..., RenderRow], act: Callable[[], object]
+) -> None:
+    make_render()
+    asked: list[tuple[str, Any]] = []
+
+    def told(_connection: Any, _cursor: Any, words: str, values: Any, *_: Any) -> None:
+        asked.append((words, values))
+
+    event.listen(engine(), "before_cursor_execute", told)
+    try:
+        act()
+    finally:
+        event.remove(engine(), "before_cursor_execute", told)
+    with reading() as session:
+        connection = session.connection()
+        sqlite = connection.dialect.name == "sqlite"
+        if not sqlite:  # the tables are small: what still reads all of one has no index to use
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
+        plans = [
+            str(step)
+            for words, values in asked
+            if "LIMIT" in words
+            for step in connection.exec_driver_sql(f"{explain} {words}", values)
+        ]
+    whole = ("SCAN renders", "SCAN outbox", "Seq Scan on renders", "Seq Scan on outbox")
+    assert plans and not [step for step in plans if any(words in step for words in whole)], plans

@@ -80,10 +80,10 @@ def test_a_render_that_moves_on_between_look_and_claim_is_not_claimed(
     render = world.render()
     real = claim
 
-    def late(render_id: str, stage: Any) -> Any:
+    def late(render_id: str, **asked: Any) -> Any:
         monkeypatch.setattr("pipeline.leases.claim", real)
         advance(render_id, Shift())  # another worker's, up to the review
-        return real(render_id, stage)
+        return real(render_id, **asked)
 
     monkeypatch.setattr("pipeline.leases.claim", late)
     assert CPU.claim(render.id) is None

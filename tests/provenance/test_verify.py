@@ -445,7 +445,7 @@ def test_an_edit_that_hides_a_tampered_parent_is_found(studio: Studio, check: Ch
     """The library reads "Trusted"; the mismatch is only in what the ingredient recorded."""
     broken = changed(studio.sealed.path, tmp_path / "broken.mp4", b"mdat")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("provenance.credential._refuse_broken", lambda *args: None)
+        patch.setattr("provenance.credential._carries_credential", lambda *args: None)
         facts = seal_facts(parent=broken, ingredients=())
         hidden = seal(broken, tmp_path / "hidden.mp4", facts, studio.signer, anchors=studio.anchors.own)
     context = c2pa.Context(c2pa.Settings.from_dict(library_settings(studio.anchors.own)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from audit.models import Approval
 from core.database import reading, transaction
 from pipeline.tables import CampaignRow, RenderRow
 from review_ui import factors, played
+from review_ui.accounts import find_account
 from review_ui.tables import AccountRow, ViewRow
 from tests.review_ui.conftest import SEALED, MakeAccount, MakeRender
 
@@ -196,3 +198,89 @@ def test_a_rejection_needs_a_reason_and_no_factor(high_risk: Reviewer):
     assert high_risk.decide("reject").status_code == 422
     assert high_risk.decide("reject", note="The lips are late.").status_code == 303
     assert [(one.verdict, one.factor) for one in decisions()] == [("reject", "none")]
+
+
+# Sent back, handed on, the next one
+
+
+def test_a_change_is_asked_for_with_its_seconds_and_the_maker_reads_a_list(
+    reviewer: Reviewer, client: TestClient, new_account: MakeAccount, signed: SignIn
+):
+    answer = reviewer.decide("change", code="lips", note="Half a word late.", seconds="3.2, 5 - 6.5")
+    assert answer.status_code == 303
+    assert [(one.verdict, one.reason) for one in decisions()] == [
+        ("reject", "The lips do not fit the sound: Half a word late.")
+    ]
+    signed(new_account("maker", role="operator"))
+    text = client.get(reviewer.at).text
+    assert "A change is asked for: The lips do not fit the sound" in text and "What to change" in text
+    assert 'data-seek="3.2"' in text and 'data-seek="5.0">5.0 s to 6.5 s' in text
+    assert "ann@brand.example" in text and "badge good" not in text
+
+
+@pytest.mark.parametrize("seconds", ["soon", "3-2", "-1", "1e3", "3.2;4", "200", ",".join("1" * 51)])
+@pytest.mark.parametrize("verdict", ["reject", "change"])
+def test_what_are_no_seconds_of_the_video_is_said_and_nothing_is_decided(
+    reviewer: Reviewer, verdict: str, seconds: str
+):
+    answer = reviewer.decide(verdict, code="lips", note="Typed with care.", seconds=seconds)
+    assert answer.status_code == 422 and "Typed with care.</textarea>" in answer.text
+    assert decisions() == []
+
+
+def test_a_change_needs_a_reason_and_the_script_is_told_in_json(reviewer: Reviewer):
+    asked = {"csrf": reviewer.csrf, "asset": SEALED}
+    told = {"accept": "application/json"}
+    refused = reviewer.client.post(f"{reviewer.at}/change", data=asked, headers=told)
+    assert refused.status_code == 422 and refused.json()["error"]["where"] == "reason"
+    done = reviewer.client.post(f"{reviewer.at}/change", data=asked | {"code": "claim"}, headers=told)
+    assert (done.status_code, done.json()) == (200, {"state": "rejected"})
+
+
+def test_the_second_of_two_people_does_not_see_that_there_was_a_first(
+    high_risk: Reviewer,
+    wait: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+    new_account: MakeAccount,
+    signed: SignIn,
+):
+    second = new_account("ben")
+    signed(second)
+    before = high_risk.client.get(high_risk.at).text
+    high_risk.csrf = signed(find_account("ann@brand.example"))
+    monkeypatch.setattr(factors, "prove", lambda *_, **__: "passkey")
+    high_risk.script("/views")
+    wait(50.0)
+    assert high_risk.decide(note="Looks right to me.", played="[[0, 100]]").status_code == 303
+    assert "You have decided." in high_risk.client.get(high_risk.at).text
+    assert [one.verdict for one in decisions()] == ["approve"]
+    signed(second)
+    after = high_risk.client.get(high_risk.at).text
+    drop = re.compile(r'name="csrf" value="[^"]+"|"csrf": "[^"]+"')
+    assert drop.sub("", before) == drop.sub("", after)
+
+
+def test_next_goes_to_a_video_of_ones_own_and_to_the_queue_where_nothing_waits(
+    reviewer: Reviewer, make_render: MakeRender, new_account: MakeAccount, signed: SignIn
+):
+    own = {"csrf": reviewer.csrf, "after": reviewer.at.rsplit("/", 1)[1]}
+    assert reviewer.client.post("/review/next", data=own).headers["location"] == "/"
+    other = make_render(sealed_sha256="ef" * 32)
+    assert reviewer.client.post("/review/next", data=own).headers["location"] == f"/renders/{other.id}"
+    ben = new_account("ben")
+    at = Reviewer(reviewer.client, signed(ben), other)
+    assert at.script("/lease").json() == {"mine": False, "holder": "ann@brand.example"}
+    refused = at.decide(note="Mine.", asset=other.sealed_sha256)
+    assert refused.status_code == 409 and "omebody else is deciding" in refused.text
+
+
+def test_what_is_handed_on_is_not_offered_to_decide_but_to_a_senior(
+    reviewer: Reviewer, client: TestClient, new_account: MakeAccount, signed: SignIn
+):
+    assert reviewer.decide("hand-on").status_code == 422
+    assert reviewer.decide("hand-on", note="Is this a claim?").status_code == 303
+    assert "data-decision" not in client.get(reviewer.at).text
+    assert reviewer.decide().status_code == 403 and decisions() == []
+    signed(new_account("admin", role="admin"))
+    text = client.get(reviewer.at).text
+    assert "Is this a claim?" in text and "data-decision" in text

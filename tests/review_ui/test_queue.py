@@ -14,7 +14,9 @@ from sqlalchemy import insert
 
 from core.database import transaction
 from pipeline.paging import PAGE_ROWS
+from pipeline.states import State
 from pipeline.tables import CampaignRow, RenderRow
+from review_ui.pages.queue import numbers
 from review_ui.tables import AccountRow
 from tests.review_ui.conftest import PASSWORD
 
@@ -82,8 +84,9 @@ def test_the_tabs_say_how_many_there_are_however_many_a_page_shows(web: TestClie
     assert numbers == {
         "To review": str(MANY),
         "In the making": "0",
-        "Stopped": "3",
+        "Approved": "0",
         "Released": "0",
+        "Stopped": "3",
         "All": str(MANY + 3),
     }
     assert len(shown(text)) == 3
@@ -193,3 +196,11 @@ def test_the_command_line_goes_on_where_a_page_ended(
     assert sorted(seen) == sorted(ids) and document["total"] == MANY
     assert main(["review", "list", "--cursor", "nonsense", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "bad_cursor"
+
+
+def test_released_counts_what_is_released_now_and_each_state_is_in_one_view() -> None:
+    counts = {state: 10**place for place, state in enumerate(State)}
+    assert numbers(counts)["released"] == counts[State.RELEASED]
+    assert numbers(counts)["approved"] == counts[State.APPROVED]
+    apart = [number for name, number in numbers(counts).items() if name != "all"]
+    assert sum(apart) == sum(counts.values()) == numbers(counts)["all"]

@@ -139,7 +139,10 @@ def test_looking_makes_no_link_and_the_form_makes_one_that_can_be_revoked(
 def test_an_approved_video_is_taken_back_before_it_is_released(web: TestClient, world: World):
     csrf, row = operator(web, world), world.approved()
     assert "Take it back instead" in web.get(f"/renders/{row.id}").text
-    assert web.post(f"/renders/{row.id}/recall", data={"csrf": csrf, "why": "A mistake."}).status_code == 303
+    asked = {"csrf": csrf, "why": "A mistake."}
+    refused = web.post(f"/renders/{row.id}/recall", data=asked)
+    assert refused.status_code == 422 and "not confirmed" in refused.text
+    assert web.post(f"/renders/{row.id}/recall", data=asked | {"sure": "yes"}).status_code == 303
     text = web.get(f"/renders/{row.id}").text
     assert "Recalled by its publisher." in text and "A mistake." in text
     assert web.post(f"/renders/{row.id}/release", data={"csrf": csrf}).status_code == 409

@@ -54,7 +54,7 @@ REVIEWING: tuple[Sabotage, ...] = (
     off("11", "an approval is with a factor where one is asked for", REVIEW,
         'and (decision.factor != "none" or not rule.factor)', "and True",
         "release:release_refuses_an_approval_that_the_risk_class_does_not_count"),
-    off("12", "an approval is over what is shown", "delivery/release.py",
+    off("12", "an approval is over what is shown", "delivery/conditions.py",
         "if any(approval.shown_sha256 != what for approval in approvals):", "if False:",
         "release:release_refuses_what_was_shown_otherwise"),
     off("11", "a key that was retired", APPROVALS,

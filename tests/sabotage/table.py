@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.sabotage.doors import DOORS
 from tests.sabotage.making import MAKING
+from tests.sabotage.reading import READING
 from tests.sabotage.record import RECORD
 from tests.sabotage.releasing import RELEASING
 from tests.sabotage.reviewing import REVIEWING
@@ -14,4 +15,4 @@ from tests.sabotage.words import Sabotage
 
 __all__ = ["SABOTAGES", "Sabotage"]
 
-SABOTAGES: tuple[Sabotage, ...] = (*MAKING, *REVIEWING, *RELEASING, *DOORS, *RECORD)
+SABOTAGES: tuple[Sabotage, ...] = (*MAKING, *REVIEWING, *RELEASING, *DOORS, *RECORD, *READING)

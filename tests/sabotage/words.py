@@ -34,6 +34,7 @@ FILES = {
     "approvals": "tests/audit/test_approvals.py",
     "authorities": "tests/audit/test_authorities.py",
     "receipts": "tests/audit/test_receipts.py",
+    "separate_keys": "tests/audit/test_separate_keys.py",
     "keys": "tests/audit/test_keys.py",
     "verify_ledger": "tests/audit/ledger/test_verify.py",
     "coverage": "tests/test_ledger_coverage.py",
@@ -48,6 +49,9 @@ FILES = {
     "altered": "tests/trust/test_changed_rows.py",
     "played": "tests/review_ui/test_played.py",
     "serving": "tests/review_ui/test_serving.py",
+    "nursery": "tests/core/test_nursery.py",
+    "foreign": "tests/security/test_foreign_files.py",
+    "walls": "tests/delivery/test_walls.py",
 }
 
 

@@ -1,4 +1,6 @@
-"""A library that a hostile file has taken over: in both confined children it can read, reach and change nothing."""
+"""A library that a hostile file has taken over: in both confined children it can read, reach and change nothing.
+
+So in a process that starts from nothing, and in one that comes from a nursery."""
 
 from __future__ import annotations
 
@@ -7,11 +9,15 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from core.canonical import digest_file
+from core.media import nurseries
+from core.media.own import OwnFile
+from core.media.starting import start
 from core.media.wire import HEADER
 from tests.security.taken_over import attempts
 
@@ -44,65 +50,83 @@ class Reader:
 """
 
 DECODER = """
-import sys
+import json
 from pathlib import Path
 from core.media import child, child_jobs
 from tests.security.taken_over import outcome
-def attack(request, wire): wire.send_json(b"I", outcome(Path(sys.argv[2]), Path(sys.argv[3])))
+def attack(request, wire): wire.send_json(b"I", outcome(Path(%r), Path(%r)))
 child_jobs.JOBS["attack"] = attack
-child.main(sys.argv[1])
+load, main = child.load, child.main
+if __name__ == "__main__":
+    import sys
+    main(sys.argv[1])
 """
 
-Child = Callable[[Path, Path, Path], dict[str, str]]
+Child = Callable[[Path, Path, Path, str], dict[str, str]]
+WAYS = ("fresh", "nursery")
 
 
-def credential_reader(folder: Path, secret: Path, victim: Path) -> dict[str, str]:
+@pytest.fixture(autouse=True)
+def no_nursery_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(nurseries, "OPEN", {})
+    yield
+    for nursery in nurseries.OPEN.values():
+        nursery.close()
+
+
+def credential_reader(folder: Path, secret: Path, victim: Path, way: str) -> dict[str, str]:
     (folder / "c2pa.py").write_text(LIBRARY % (str(secret), str(victim)), encoding="utf-8")
-    with victim.open("rb") as file:
-        answer = _run(
-            ["-m", "provenance.reader_child"], {"file": file.fileno()}, [file.fileno()], f"{folder}:{ROOT}"
-        )
+    answer = _run("provenance.reader_child", {}, folder, victim, way)
     outcome: dict[str, str] = json.loads(answer)["store"]["outcome"]
     return outcome
 
 
-def decoder(folder: Path, secret: Path, victim: Path) -> dict[str, str]:
-    answer = _run(["-c", DECODER], {"job": "attack"}, [], str(ROOT), str(secret), str(victim))
+def decoder(folder: Path, secret: Path, victim: Path, way: str) -> dict[str, str]:
+    (folder / "taken_decoder.py").write_text(DECODER % (str(secret), str(victim)), encoding="utf-8")
+    answer = _run("taken_decoder", {"job": "attack"}, folder, victim, way)
     _kind, size, _ = HEADER.unpack(answer[: HEADER.size])
     outcome: dict[str, str] = json.loads(answer[HEADER.size : HEADER.size + size])
     return outcome
 
 
-def _run(program: list[str], request: dict[str, object], keep: list[int], path: str, *rest: str) -> bytes:
+def _run(module: str, request: dict[str, object], folder: Path, file: Path, way: str) -> bytes:
+    """What a child of the product's own starting answers, in which a library is the attacker."""
+    own = OwnFile(digest_file(file)) if way == "nursery" else None
     reader, writer = os.pipe()
-    command = [
-        sys.executable, "-s", "-P", *program, json.dumps({**LIMITS, **request, "out": writer}), *rest,
-    ]  # fmt: skip
-    try:
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, pass_fds=[*keep, writer], env={"PYTHONPATH": path}, cwd="/"
-        ) as child:
-            os.close(writer)
-            child.communicate(b"[{}]", timeout=60)
-        with os.fdopen(reader, "rb", closefd=False) as answer:
-            return answer.read()
-    finally:
-        os.close(reader)
+    with file.open("rb") as opened:
+        child = start(
+            module,
+            LIMITS | request,
+            file=opened,
+            out=writer,
+            given=b"[{}]",
+            environment={"PYTHONPATH": f"{folder}:{ROOT}"},
+            own=own,
+        )
+        os.close(writer)
+    with os.fdopen(reader, "rb") as answer:
+        said = answer.read()
+    child.kill()
+    child.wait()
+    assert bool(nurseries.OPEN) == (way == "nursery") == isinstance(child, nurseries.Forked)
+    return said
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("child", [credential_reader, decoder])
-def test_it_is_refused_all_but_computing(child: Child, tmp_path: Path):
+def test_it_is_refused_all_but_computing(child: Child, way: str, tmp_path: Path):
     secret, victim = tmp_path / "keys" / "approvals.pem", tmp_path / "victim"
     secret.parent.mkdir()
     secret.write_text("a private key")
     victim.write_text("as it was")
-    said = child(tmp_path, secret, victim)
+    said = child(tmp_path, secret, victim, way)
     assert set(said) == {*attempts(secret, victim), "start a thread"}
     assert {name: what for name, what in said.items() if what != "PermissionError"} == {
         "start a thread": "done"
     }
     assert victim.read_text() == "as it was"
-    assert {path.name for path in tmp_path.iterdir()} - {"c2pa.py", "__pycache__"} == {"keys", "victim"}
+    made = {path.name for path in tmp_path.iterdir()} - {"c2pa.py", "taken_decoder.py", "__pycache__"}
+    assert made == {"keys", "victim"}
 
 
 def test_the_units_leave_the_calls_that_build_the_walls():
@@ -127,8 +151,13 @@ steps += [walls._step(walls._RETURN, walls._ERRNO | errno.EPERM), walls._step(wa
 body = ctypes.create_string_buffer(b"".join(steps), 32)
 ctypes.CDLL(None).prctl(22, 2, struct.pack("@HP", 4, ctypes.addressof(body)))
 print(sorted(walls.lock()))
+try:
+    open("/etc/hostname")
+except OSError as error:
+    print(type(error).__name__)  # the filter refuses to open files, too
 """
     ran = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
-    assert ran.stdout.strip() == {317: "['calls', 'files']", 444: "['calls']"}[denied], ran.stderr
+    stands = {317: "['calls', 'files']", 444: "['calls']"}[denied]
+    assert ran.stdout.splitlines() == [stands, "PermissionError"], ran.stderr

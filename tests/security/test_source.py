@@ -30,10 +30,11 @@ NEVER_CALLED = {
 
 # Where this program opens a connection, and what says where to: the settings, or the code itself.
 CONNECTS = {
+    "core/addresses.py": "nowhere: it reads the operator's settings of the database, broker and Redis",
     "core/weights.py": "the registry of weights, a file of this tree; what comes is held against its digest",
     "provenance/timestamp.py": "GREENROOM_TIMESTAMP_URL",
     "core/remote_signer.py": "the settings of keys: https, or this machine",
-    "core/media/starting.py": "a pair of sockets with a nursery, which has no address",
+    "core/media/nurseries.py": "a pair of sockets with a nursery, which has no address",
     "core/media/nursery.py": "its end of that pair",
     "greenroom/commands/health.py": "GREENROOM_WEB_HOST and its port: this machine's own web process",
     "greenroom/worker.py": "asks this machine's own name, and connects to nothing",

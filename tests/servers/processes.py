@@ -110,9 +110,15 @@ def server(
         stop(child, end)
 
 
-def wait_until(ready: Callable[[], bool], child: subprocess.Popen[bytes], name: str, log: Path) -> None:
-    """Until the server answers. Raises ServerMissing when it ends first or takes too long."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait_until(
+    ready: Callable[[], bool],
+    child: subprocess.Popen[bytes],
+    name: str,
+    log: Path,
+    patience: float = PATIENCE_SECONDS,
+) -> None:
+    """Until the server answers. Raises ServerMissing when it ends first or takes longer than ``patience`` seconds."""
+    deadline = time.monotonic() + patience
     while not ready():
         if child.poll() is not None or time.monotonic() > deadline:
             said = log.read_text(errors="replace")[-2000:]

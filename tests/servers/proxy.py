@@ -7,10 +7,9 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-Seen = Callable[[bytes], bool]
 _BLOCK = 65_536
 
 
@@ -18,8 +17,9 @@ class Proxy:
     """Forwards ``port`` to a port of loopback.
 
     ``drop()``: new connections are refused and open ones cut, until ``mend()``; ``cut()``: open ones are cut, once;
-    ``delay(seconds)``: each block waits; ``cut_after_request(seen)``: the connection whose request makes ``seen`` true
-    is cut after the request went through and before its answer comes back: nobody knows whether it was done.
+    ``delay(seconds)``: each block waits; ``cut_after(*words)``: the connection in whose requests these words come one
+    after the other is cut when the last went through and before its answer comes back: nobody knows whether it was
+    done. Once for each call; ``waiting`` holds those that did not come yet.
     """
 
     def __init__(self, target: int) -> None:
@@ -30,8 +30,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._down = False
         self._delay = 0.0
-        self._seen: Seen | None = None
-        self.cuts = 0
+        self.waiting: list[tuple[bytes, ...]] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def drop(self) -> None:
@@ -48,10 +47,11 @@ class Proxy:
         self._delay = seconds
 
     def mend(self) -> None:
-        self._down, self._delay, self._seen = False, 0.0, None
+        self._down, self._delay, self.waiting = False, 0.0, []
 
-    def cut_after_request(self, seen: Seen) -> None:
-        self._seen = seen
+    def cut_after(self, *words: bytes) -> None:
+        with self._lock:
+            self.waiting.append(words)
 
     def close(self) -> None:
         self._down = True
@@ -79,7 +79,7 @@ class Proxy:
         client, server = pair
         with self._lock:
             self._pairs.add(pair)
-        doomed = False
+        doomed, known = False, dict[tuple[bytes, ...], int]()
         try:
             while True:
                 readable, _, _ = select.select(pair, [], [], 60)
@@ -90,14 +90,23 @@ class Proxy:
                     if self._delay:
                         time.sleep(self._delay)
                     if source is server and doomed:
-                        self.cuts += 1
                         return
-                    doomed = doomed or (source is client and self._seen is not None and self._seen(block))
+                    if source is client and self.waiting:
+                        doomed = self._read(block, known) or doomed
                     (server if source is client else client).sendall(block)
         except (OSError, ValueError):
             pass
         finally:
             self._end(pair)
+
+    def _read(self, block: bytes, known: dict[tuple[bytes, ...], int]) -> bool:
+        """Whether all words of one call have come in this connection; ``known``: how many so far."""
+        with self._lock:
+            for words in self.waiting:
+                known[words] = _read_on(block, words, known.get(words, 0))
+            came = [words for words in self.waiting if known[words] == len(words)]
+            self.waiting = [words for words in self.waiting if words not in came]
+        return bool(came)
 
     def _end(self, pair: tuple[socket.socket, socket.socket]) -> None:
         with self._lock:
@@ -106,6 +115,14 @@ class Proxy:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
+
+
+def _read_on(block: bytes, words: tuple[bytes, ...], known: int) -> int:
+    """How many of the words were read after this block, of which ``known`` were before it."""
+    at = 0
+    while known < len(words) and (found := block.find(words[known], at)) >= 0:
+        at, known = found + len(words[known]), known + 1
+    return known
 
 
 @contextmanager

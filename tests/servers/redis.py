@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import redis
+
 from tests.servers.processes import answers, folder, free_port, program, spawn, stop, wait_until
 
 
@@ -27,6 +29,11 @@ class Redis:
 
     def stop(self, end: signal.Signals = signal.SIGKILL) -> None:
         stop(self.child, end)
+
+    def wipe(self) -> None:
+        """Every message is gone."""
+        with redis.Redis(port=self.port) as client:
+            client.flushall()
 
     def start(self) -> None:
         self.child = _start(self.port, self.root)

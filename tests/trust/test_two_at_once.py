@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from audit.models import Effect
 from audit.tables import AuthorityRenderRow
 from core.database import exclusive, reading, transaction
 from core.errors import Conflict, DatabaseBusy, GreenroomError
+from core.settings import get_settings
 from core.tables import BrandRow
 from delivery.errors import ReleaseRefused
 from delivery.recall import recall
@@ -37,6 +39,7 @@ from pipeline.standing import standing_of
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from review_ui.accounts import create_account
+from tests.kit.machines import machine
 from tests.kit.workers import as_owner, events_of
 from tests.kit.world import PASSWORD, World
 
@@ -378,6 +381,27 @@ def test_one_process_at_a_time_is_inside(world: World):
             assert pool.submit(beside_it).result(20)
     with exclusive("kit", wait=False) as again:
         assert again is not None
+
+
+@pytest.mark.only("sqlite")
+def test_two_homes_on_one_database_exclude_each_other(world: World, tmp_path: Path):
+    """Also where the second one names the file by another path; another database beside it has locks of its own."""
+    home = get_settings().home
+    (tmp_path / "by another name").symlink_to(home)
+    beside = home / "another.db"
+    with exclusive("kit") as first:
+        assert first is not None
+        same = f"sqlite:///{tmp_path / 'by another name' / 'greenroom.db'}"
+        with (
+            machine(tmp_path / "second", database_url=same),
+            exclusive("kit", wait=False) as second,
+        ):
+            assert second is None
+        with (
+            machine(tmp_path / "second", database_url=f"sqlite:///{beside}"),
+            exclusive("kit", wait=False) as other,
+        ):
+            assert other is not None
 
 
 @pytest.mark.only("postgresql")

@@ -24,6 +24,7 @@ from audit.ledger.store import Files
 from audit.ledger.tiles import LedgerFiles
 from audit.tables import LedgerCheckpointRow, LedgerEntryRow
 from core.database import reading, transaction
+from core.errors import BlobStoreUnavailable
 from core.settings import get_settings
 from tests.audit.conftest import append_one
 
@@ -246,3 +247,26 @@ def test_a_machine_that_cannot_sign_gives_no_positions(files: Files, home: Path)
     (home / "kept.pem").rename(private)
     rotation.rotate(keys.LEDGER)
     assert sequence_pending() == 2 and verify_ledger().good
+
+
+@pytest.mark.parametrize("asked", ["read", "write", "replace", "drop"])
+def test_a_store_that_is_away_is_said_in_words_and_may_be_asked_again(
+    asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREENROOM_BLOB_SECONDS", "1")
+    away_from = {"ACCESS_KEY_ID": "made-up", "SECRET_ACCESS_KEY": "made-up", "REGION": "x", "ALLOW_HTTP": "1"}
+    for name, value in away_from.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nobody listens
+    get_settings.cache_clear()
+    store.files_at.cache_clear()
+    away = store.files_at("s3://bucket/ledger")
+    given: dict[str, tuple[Any, ...]] = {
+        "write": ("a", b"b"),
+        "replace": ("a", b"b", None),
+        "drop": ("tile",),
+    }
+    with pytest.raises(BlobStoreUnavailable, match="GREENROOM_LEDGER_URL") as raised:
+        getattr(away, asked)(*given.get(asked, ("a",)))
+    assert raised.value.retryable
+    store.files_at.cache_clear()

@@ -1,0 +1,155 @@
+"""Who looks at which video in review: a lease of a minute and a half, renewed while the page is open.
+
+A lease keeps two people from deciding over the same video at once. It is no right: the decision table asks the same
+of whoever holds one.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from audit.tables import ApprovalRow
+from core.database import add_once, reading, take_turn, transaction
+from core.errors import Conflict
+from pipeline.leases import database_seconds
+from pipeline.ownership import owned
+from pipeline.states import State
+from pipeline.tables import AnnotationRow, RenderRow, ReviewLeaseRow
+
+SECONDS = 90.0
+_TRIES = 5  # how often the next one is looked for anew when somebody else was quicker
+
+
+def take(render_id: str, *, brand_id: str, account_id: str) -> str:
+    """Take or renew the lease on a render in review; the account that holds it now, which may be another's.
+
+    Raises NotFound; Conflict where it is not in review.
+    """
+    with transaction() as session:
+        row = owned(session, RenderRow, render_id, brand_id)
+        if row.state != State.IN_REVIEW:
+            raise Conflict(
+                f"this render is not in review: it is {row.state}",
+                where=render_id,
+                next_step="reload the page",
+                code="not_in_review",
+            )
+        return account_id if _take(session, row, account_id) else holder(session, render_id) or account_id
+
+
+def give_back(render_id: str, *, account_id: str) -> None:
+    """Let go of a render; nothing happens where another holds it."""
+    with transaction() as session:
+        session.execute(
+            delete(ReviewLeaseRow).where(
+                ReviewLeaseRow.render_id == render_id, ReviewLeaseRow.account_id == account_id
+            )
+        )
+
+
+def holder(session: Session, render_id: str) -> str | None:
+    """Who looks at a render at this moment."""
+    return session.scalar(
+        select(ReviewLeaseRow.account_id).where(
+            ReviewLeaseRow.render_id == render_id, ReviewLeaseRow.until > database_seconds(session)
+        )
+    )
+
+
+def check_free(session: Session, render_id: str, account_id: str) -> None:
+    """Raises Conflict while somebody else looks at the render."""
+    other = holder(session, render_id)
+    if other is not None and other != account_id:
+        raise Conflict(
+            "somebody else is deciding over this video at this moment",
+            where=render_id,
+            next_step="take the next one, or come back in two minutes",
+            code="held",
+        )
+
+
+def next_for(
+    account_id: str, *, brand_id: str, after: str = "", without: str = "", senior: bool = False
+) -> str | None:
+    """The next render that this account may decide over, taken for it; None where nothing waits.
+
+    Oldest first, from the place of ``after`` on and then from the start. Left out is what the account made, decided
+    over or handed on, what somebody else looks at, and what waits for a senior reviewer unless this is one.
+
+    Args:
+        after: the render that the account was at.
+        without: one more that is not wanted: its decision is on its way.
+    """
+    with reading() as session:
+        place = session.get(RenderRow, after) if after else None
+    for _ in range(_TRIES):
+        with transaction() as session:
+            found = None
+            if place is not None and place.brand_id == brand_id:
+                later = or_(
+                    RenderRow.created_at > place.created_at,
+                    and_(RenderRow.created_at == place.created_at, RenderRow.id > place.id),
+                )
+                found = _first(session, account_id, brand_id, (after, without), senior, later)
+            found = found or _first(session, account_id, brand_id, (after, without), senior)
+            if found is None:
+                return None
+            row = take_turn(session, RenderRow, found)
+            if row is not None and row.state == State.IN_REVIEW and _take(session, row, account_id):
+                return row.id
+    return None
+
+
+def _first(
+    session: Session,
+    account_id: str,
+    brand_id: str,
+    without: tuple[str, ...],
+    senior: bool,
+    *more: ColumnElement[bool],
+) -> str | None:
+    decided = exists().where(
+        ApprovalRow.render_id == RenderRow.id,
+        ApprovalRow.sealed_sha256 == RenderRow.sealed_sha256,
+        ApprovalRow.reviewer_id == account_id,
+    )
+    taken = exists().where(
+        ReviewLeaseRow.render_id == RenderRow.id,
+        ReviewLeaseRow.account_id != account_id,
+        ReviewLeaseRow.until > database_seconds(session),
+    )
+    handed_on = and_(AnnotationRow.render_id == RenderRow.id, AnnotationRow.kind == "handed_on")
+    if senior:
+        handed_on = and_(handed_on, AnnotationRow.author_id == account_id)
+    return session.scalar(
+        select(RenderRow.id)
+        .where(
+            RenderRow.brand_id == brand_id,
+            RenderRow.state == State.IN_REVIEW,
+            RenderRow.maker_id != account_id,
+            RenderRow.id.not_in(without),
+            ~decided,
+            ~taken,
+            ~exists().where(handed_on),
+            *more,
+        )
+        .order_by(RenderRow.created_at, RenderRow.id)
+        .limit(1)
+    )
+
+
+def _take(session: Session, row: RenderRow, account_id: str) -> bool:
+    """Whether the lease is this account's now. The caller has its turn on the render."""
+    until = database_seconds(session) + SECONDS
+    lease = ReviewLeaseRow(render_id=row.id, brand_id=row.brand_id, account_id=account_id, until=until)
+    if add_once(session, lease):
+        return True
+    free = or_(ReviewLeaseRow.account_id == account_id, ReviewLeaseRow.until <= until - SECONDS)
+    taken = session.execute(
+        update(ReviewLeaseRow)
+        .where(ReviewLeaseRow.render_id == row.id, free)
+        .values(account_id=account_id, until=until)
+        .returning(ReviewLeaseRow.render_id)
+    )
+    return taken.scalar() is not None

@@ -1,0 +1,205 @@
+"""Where a reviewer decides (trust step 11), leaves a video to a senior, takes the next one, and says that they look.
+
+A form works without script. The page's script sends the same forms ten seconds later (decision.js): until then nothing
+has reached this process, so that taking a decision back leaves nothing to take back.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from core.errors import InputError
+from pipeline import review
+from pipeline.annotations import MOST, Ask
+from pipeline.assignment import give_back, next_for, take
+from review_ui import factors
+from review_ui.accounts import require
+from review_ui.pages.console import Note, act_on, is_senior
+from review_ui.pages.player import FromScript, ranges_of_form
+from review_ui.people import names_of
+from review_ui.played import coverage, report_with_decision
+from review_ui.security import Sent, Visitor
+
+router = APIRouter()
+
+Asset = Annotated[str, Form()]
+Played = Annotated[str, Form(max_length=8000)]
+Code = Annotated[str, Form(max_length=20)]
+Seconds = Annotated[str, Form(max_length=1000)]
+Id = Annotated[str, Form(max_length=60, pattern=r"^\w*$")]
+
+_PLACE = re.compile(
+    r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*s?(?:\s*(?:-|to)\s*(\d{1,6}(?:\.\d{1,3})?)\s*s?)?\s*", re.ASCII
+)
+
+
+@router.post("/renders/{render_id}/approve")
+def approve(
+    *,
+    request: Request,
+    visitor: Sent,
+    render_id: str,
+    asset: Asset,
+    note: Note = "",
+    played: Played = "",
+    passkey: Annotated[str, Form(max_length=20_000)] = "",
+    totp: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """Whether it was seen follows from what the player reported; whether that is enough says ``pipeline.review``."""
+    require(visitor.account, "review")
+    account = visitor.account
+
+    def act() -> None:
+        report_with_decision(render_id, ranges_of_form(played), account=account)
+        factor = factors.prove(
+            account,
+            purpose="approve",
+            subject=factors.decision_subject(render_id, asset, "approve"),
+            passkey_json=passkey,
+            totp=totp,
+        )
+        review.approve(**_decision(visitor, render_id, asset), note=note, factor=factor)
+
+    return act_on(request, visitor, render_id, act, note)
+
+
+@router.post("/renders/{render_id}/reject")
+def reject(
+    *,
+    request: Request,
+    visitor: Sent,
+    render_id: str,
+    asset: Asset,
+    note: Note = "",
+    code: Code = "",
+    seconds: Seconds = "",
+    played: Played = "",
+) -> Response:
+    require(visitor.account, "review")
+
+    def act() -> None:
+        asks = asks_of(code, note, seconds)
+        report_with_decision(render_id, ranges_of_form(played), account=visitor.account)
+        review.reject(**_decision(visitor, render_id, asset), asks=asks)
+
+    return act_on(request, visitor, render_id, act, note)
+
+
+@router.post("/renders/{render_id}/change")
+def ask_for_change(
+    *,
+    request: Request,
+    visitor: Sent,
+    render_id: str,
+    asset: Asset,
+    note: Note = "",
+    code: Code = "",
+    seconds: Seconds = "",
+    played: Played = "",
+) -> Response:
+    require(visitor.account, "review")
+
+    def act() -> None:
+        asks = asks_of(code, note, seconds)
+        report_with_decision(render_id, ranges_of_form(played), account=visitor.account)
+        review.reject(**_decision(visitor, render_id, asset), asks=asks, change=True)
+
+    return act_on(request, visitor, render_id, act, note)
+
+
+@router.post("/renders/{render_id}/hand-on")
+def hand_on(request: Request, visitor: Sent, render_id: str, asset: Asset, note: Note = "") -> Response:
+    """Leave the decision to a senior reviewer, with a question."""
+    require(visitor.account, "review")
+    account = visitor.account
+
+    def act() -> None:
+        review.hand_on(
+            render_id,
+            brand_id=account.brand_id,
+            reviewer_id=account.id,
+            sealed_sha256=asset,
+            words=note,
+            senior=is_senior(visitor),
+        )
+        give_back(render_id, account_id=account.id)
+
+    return act_on(request, visitor, render_id, act, note)
+
+
+@router.post("/review/next")
+def next_one(visitor: Sent, after: Id = "", without: Id = "") -> Response:
+    """To the next video that this account may decide over, taken for it; to the queue where nothing waits."""
+    require(visitor.account, "review")
+    account = visitor.account
+    found = next_for(
+        account.id, brand_id=account.brand_id, after=after, without=without, senior=is_senior(visitor)
+    )
+    if after and after != without:
+        give_back(after, account_id=account.id)
+    return RedirectResponse(f"/renders/{found}" if found else "/", status_code=303)
+
+
+@router.post("/renders/{render_id}/lease")
+def look(visitor: FromScript, render_id: str) -> dict[str, Any]:
+    """Somebody looks at this video: their lease is taken or renewed. The answer names who has it."""
+    require(visitor.account, "review")
+    account = visitor.account
+    holder = take(render_id, brand_id=account.brand_id, account_id=account.id)
+    return {
+        "mine": holder == account.id,
+        "holder": names_of([holder], brand_id=account.brand_id)[holder],
+    }
+
+
+def asks_of(code: str, note: str, seconds: str) -> list[Ask]:
+    """What a form says is wrong: one for each place of ``seconds`` ("3.2, 5-6.5"), or one for all of the video.
+
+    Raises InputError for no reason at all, and for what is no list of seconds.
+    """
+    if not code and not note.strip():
+        raise InputError(
+            "this needs a reason",
+            where="reason",
+            next_step="choose a reason, or say in a sentence what is wrong",
+        )
+    named = code or "other"
+    places = [part for part in seconds.split(",") if part.strip()]
+    if len(places) > MOST:
+        raise InputError(
+            f"at most {MOST} places at once", where="seconds", next_step="say the rest in the note"
+        )
+    return [_ask(named, note, place) for place in places] or [Ask(named, note)]
+
+
+def _ask(code: str, note: str, place: str) -> Ask:
+    found = _PLACE.fullmatch(place)
+    if found is None:
+        raise InputError(
+            "these are no seconds",
+            where="seconds",
+            next_step="write them as in 3.2, 5-6.5, or leave them out",
+        )
+    t0 = float(found[1])
+    t1 = float(found[2]) if found[2] else t0
+    if not (math.isfinite(t0) and t0 <= t1):
+        raise InputError("a stretch ends after it begins", where="seconds", next_step="write it as in 5-6.5")
+    return Ask(code, note, t0, t1)
+
+
+def _decision(visitor: Visitor, render_id: str, asset: str) -> dict[str, Any]:
+    """Who decides over what, as the functions of ``pipeline.review`` take it."""
+    account = visitor.account
+    return {
+        "render_id": render_id,
+        "brand_id": account.brand_id,
+        "reviewer_id": account.id,
+        "sealed_sha256": asset,
+        "played": coverage(account.id, asset),
+        "senior": is_senior(visitor),
+    }

@@ -1,0 +1,135 @@
+"""Who takes which video: nobody gets one twice, nobody gets one that is not theirs, and a lease ends by itself."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from sqlalchemy import update
+
+from core.database import transaction
+from core.errors import Conflict, Forbidden, InputError, NotFound
+from pipeline.annotations import CODES, MOST, Ask, annotations_of
+from pipeline.assignment import give_back, next_for, take
+from pipeline.review import hand_on, reject
+from pipeline.states import State
+from pipeline.tables import RenderRow, ReviewLeaseRow
+from tests.kit.workers import events_of
+from tests.kit.world import World
+
+
+def over(render: RenderRow) -> None:
+    """The lease on a render has ended, as it does when nobody renews it."""
+    with transaction() as session:
+        session.execute(update(ReviewLeaseRow).where(ReviewLeaseRow.render_id == render.id).values(until=0.0))
+
+
+def offered(w: World, account: str, after: RenderRow | None = None, **more: bool) -> str | None:
+    return next_for(account, brand_id=w.brand_id, after=after.id if after else "", **more)
+
+
+def decide(w: World, render: RenderRow, **more: object) -> dict[str, object]:
+    usual = {"brand_id": w.brand_id, "reviewer_id": w.reviewer, "sealed_sha256": render.sealed_sha256}
+    return {"render_id": render.id, **usual, **more}
+
+
+def test_two_reviewers_get_two_videos_and_each_goes_on_to_the_next(world: World):
+    one, two, three = (world.to_review() for _ in range(3))
+    assert offered(world, world.reviewer) == one.id
+    assert offered(world, world.second_reviewer) == two.id
+    assert offered(world, world.reviewer, one) == three.id  # not the one that the other looks at
+    give_back(one.id, account_id=world.reviewer)
+    assert offered(world, world.second_reviewer, two) == one.id  # at the end it begins again
+    over(three)
+    assert offered(world, world.second_reviewer, two) == three.id
+
+
+def test_what_one_made_or_decided_over_is_not_offered(world: World):
+    mine = world.to_review(maker=world.reviewer)
+    risky = world.to_review(campaign=world.campaign(risk_class="high"))
+    assert offered(world, world.reviewer) == risky.id
+    world.approve(risky, world.reviewer)
+    assert offered(world, world.reviewer) is None
+    over(risky)
+    assert offered(world, world.second_reviewer) == mine.id
+    assert offered(world, world.second_reviewer, mine) == risky.id
+
+
+def test_another_brands_place_in_the_queue_tells_nothing(world: World):
+    waiting = world.to_review()
+    assert next_for("usr_stranger", brand_id="brd_other", after=waiting.id) is None
+    with pytest.raises(NotFound):
+        take(waiting.id, brand_id="brd_other", account_id="usr_stranger")
+
+
+def test_who_holds_it_decides_and_nobody_else_meanwhile(world: World):
+    render = world.to_review()
+    assert take(render.id, brand_id=world.brand_id, account_id=world.reviewer) == world.reviewer
+    assert take(render.id, brand_id=world.brand_id, account_id=world.second_reviewer) == world.reviewer
+    with pytest.raises(Conflict, match="somebody else") as refused:
+        world.approve(render, world.second_reviewer)
+    assert refused.value.code == "held"
+    with pytest.raises(Conflict):
+        world.reject(render, world.second_reviewer)
+    over(render)
+    assert world.approve(render, world.second_reviewer).state == State.APPROVED
+    with pytest.raises(Conflict, match="not in review"):
+        take(render.id, brand_id=world.brand_id, account_id=world.reviewer)
+
+
+def test_a_video_that_is_sent_back_tells_its_maker_what_to_change_and_where(world: World):
+    render = world.to_review()
+    asks = [Ask("lips", "Late by a little.", 0.5, 1.0), Ask("label")]
+    assert reject(**decide(world, render, asks=asks, change=True)) == State.REJECTED
+    assert world.now_is(render).reason == {
+        "code": "change_asked",
+        "message": f"A change is asked for: {CODES['lips']}; {CODES['label']}",
+    }
+    notes = annotations_of(render.id)
+    assert [(note.code, note.words, note.t0, note.author_id) for note in notes] == [
+        ("label", "", None, world.reviewer),
+        ("lips", "Late by a little.", 0.5, world.reviewer),
+    ]
+    assert world.ledger().good
+    world.as_database_owner("UPDATE annotations SET words = 'All is well.' WHERE code = 'lips'")
+    assert not world.ledger().good
+
+
+NO_REASONS: list[list[Ask]] = [
+    [],
+    [Ask("nothing_known")],
+    [Ask("other")],
+    [Ask("lips", t0=-1.0)],
+    [Ask("lips", t0=9.0, t1=9.5)],
+    [Ask("lips", t0=1.0, t1=0.5)],
+    [Ask("lips", t0=float("nan"))],
+    [Ask("lips", "x" * 2001)],
+    [Ask("lips")] * (MOST + 1),
+]
+
+
+@pytest.mark.only("sqlite")
+def test_what_is_no_reason_or_no_second_of_the_video_sends_nothing_back(world: World):
+    render = world.to_review()
+    for asks, change in product(NO_REASONS, (True, False)):
+        with pytest.raises(InputError):
+            reject(**decide(world, render, asks=asks, change=change))
+    assert world.now_is(render).state == State.IN_REVIEW and annotations_of(render.id) == []
+
+
+def test_what_is_handed_on_waits_for_a_senior_reviewer(world: World):
+    render = world.to_review()
+    with pytest.raises(InputError):
+        hand_on(**decide(world, render, words=" "))
+    hand_on(**decide(world, render, words="Is this a claim?"))
+    assert events_of(render.id)[-1] == "render:review:handed_on"
+    assert offered(world, world.second_reviewer) is None
+    for refused in (world.approve, world.reject):
+        with pytest.raises(Forbidden) as told:
+            refused(render, world.second_reviewer)
+        assert told.value.code == "handed_on"
+    with pytest.raises(Forbidden):
+        hand_on(**decide(world, render, words="Again?"))
+    assert offered(world, world.reviewer, senior=True) is None  # not to who handed it on
+    assert offered(world, world.second_reviewer, senior=True) == render.id
+    assert world.approve(render, world.second_reviewer, senior=True).state == State.APPROVED
