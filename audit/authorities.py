@@ -38,6 +38,7 @@ from audit.tables import AuthorityRow, AuthorityStatusRow
 from core.canonical import canonical_json
 from core.database import now, seize
 from core.errors import Conflict, InputError
+from core.faults import worded
 from core.ids import new_id
 from core.tables import OutboxRow
 
@@ -159,7 +160,12 @@ def _create(
             **content,
         )
     except ValidationError as error:
-        raise InputError(f"the authority is not complete: {error}", where=content["kind"]) from error
+        told = "; ".join(worded(error, AuthorityDocument))
+        raise InputError(
+            f"the authority is not complete: {told}",
+            where=content["kind"],
+            next_step="docs/authorities.md shows one",
+        ) from error
     plain = document.model_dump(mode="json")
     signature = keys.sign(keys.AUTHORITIES, canonical_json(plain))
     row = AuthorityRow(

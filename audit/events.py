@@ -19,6 +19,7 @@ class Event(StrEnum):
     AUTHORITY_RENDER_COUNTED = "authority:render:counted"
 
     # customers and what they set up
+    ORGANISATION_NAMED = "organisation:record:named"
     BRAND_CREATED = "brand:record:created"
     BRAND_CHANGED = "brand:record:changed"
     PERSONA_CREATED = "persona:record:created"
@@ -66,6 +67,8 @@ class Event(StrEnum):
     # people, keys, custody
     USER_CREATED = "user:account:created"
     USER_CHANGED = "user:account:changed"
+    INVITATION_MADE = "user:invitation:made"
+    INVITATION_ENDED = "user:invitation:ended"
     KEY_CREATED = "key:signing:created"
     KEY_ROTATED = "key:signing:rotated"
     EVIDENCE_EXPORTED = "evidence:pack:exported"

@@ -1,7 +1,8 @@
 """What the database remembers of its installation, so that a machine which does not belong to it is noticed.
 
 A fact is written once and compared from then on. What is written proves nothing and opens nothing: a check value of the
-master secret, the fingerprint of the development authority's root.
+master secret, the fingerprint of the development authority's root, and, replaced by each newer one, an HMAC of the code
+under which the first account may be made.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from core.tables import InstallationRow
 
 MASTER_SECRET = "master_secret"
 DEVELOPMENT_ROOT = "development_root"
+FIRST_CODE = "first_code"
 
 
 def known(session: Session, name: str) -> str | None:

@@ -19,11 +19,26 @@ class BrandRow(Base):
     """A customer. Every row that belongs to one carries its id."""
 
     __tablename__ = "brands"
-    __ledger__ = Covered(committed=("id", "name", "rule_pack", "created_at"))
+    __ledger__ = Covered(
+        committed=("id", "name", "rule_pack", "created_at"),
+        free={"territory": "what a new campaign takes where it names none; the campaign's own is committed"},
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     rule_pack: Mapped[str] = mapped_column(String(100), default="consumer-products")
+    territory: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class OrganisationRow(Base):
+    """Whose installation this is: at most one row. Its brands are its customers, or its own."""
+
+    __tablename__ = "organisation"
+    __ledger__ = Covered(committed=("id", "name", "created_at"))
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True, default="org_1")
+    name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -70,7 +85,7 @@ class InstallationRow(Base):
     __tablename__ = "installation"
     __ledger__ = Uncovered(
         "it only ever stops a machine: who changes a value has machines refused, who deletes one gets a new secret or "
-        "authority made, under which nothing that exists can be read"
+        "authority made, under which nothing that exists can be read; the first code is an HMAC under the master secret"
     )
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)

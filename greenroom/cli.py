@@ -19,6 +19,7 @@ from greenroom.output import Answer, print_answer, print_error
 
 COMMANDS = (
     "demo",
+    "init",
     "up",
     "web",
     "worker",
@@ -34,6 +35,7 @@ COMMANDS = (
     "verify",
     "watermark",
     "policy",
+    "brand",
     "persona",
     "authority",
     "campaign",

@@ -87,7 +87,11 @@ class Supervisor:
     def _spawn(self, name: str, arguments: list[str]) -> None:
         # A group of its own: Ctrl-C reaches us alone, and we end the children in order.
         self.children[name] = subprocess.Popen(
-            arguments, env=os.environ.copy(), start_new_session=True, stdin=subprocess.DEVNULL
+            arguments,
+            env=os.environ.copy(),
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno(),  # ours is for one JSON document
         )
 
 

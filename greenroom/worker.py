@@ -11,11 +11,14 @@ import os
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import celery.apps.worker
 from celery import bootsteps, signals
+from celery.platforms import SecurityWarning
 from celery.worker.request import Request
 
 from audit.authorities import AUTHORITY_CHANGED
@@ -119,6 +122,10 @@ def main(name: str, kinds: tuple[str, ...]) -> int:
     _status.trouble(BROKER_AWAY)  # until it is connected
     shift.kinds, shift.on_beat = kinds, _status.alive
     signals.worker_shutting_down.connect(_drain)
+    # Celery's words to a terminal: of root, who runs nothing that a message says (JSON alone is accepted), and of its
+    # end, which it tells on standard output.
+    warnings.simplefilter("ignore", SecurityWarning)
+    celery.apps.worker.safe_say = lambda *_: None
     app.steps["consumer"].add(_SignOfLife)
     worker = app.Worker(
         pool="solo",

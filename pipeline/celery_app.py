@@ -24,7 +24,7 @@ PATIENCE = 5.0
 def make_app() -> Celery:
     """The Celery application of this process's settings."""
     settings = get_settings()
-    app = Celery("greenroom", broker=settings.broker_url or "filesystem://")
+    app = Celery("greenroom", broker=settings.broker_url or "filesystem://localhost")
     app.conf.update(
         task_acks_late=True,
         task_reject_on_worker_lost=True,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -29,6 +28,7 @@ from core.models import PersonaMaterial
 from core.perception.embed import face_embedding, voice_embedding
 from core.perception.models import Face
 from core.perception.watch import follow
+from core.stated import read_stated
 from generate.lipsync import load_lipsync
 from pipeline.jobs import workspace
 from pipeline.prepared import prepared
@@ -134,16 +134,9 @@ def authority_from_file(
     """The maker of an authority that a YAML file states: ``kind``, ``scope`` and ``consent`` or ``statement``.
 
     Raises:
-        InputError: the file does not say a complete authority.
+        StatedError: the file does not say a complete authority; every fault, with its line.
     """
-    try:
-        stated = AuthorityFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(
-            f"the authority file cannot be used: {error}",
-            where=path.name,
-            next_step="see docs/authorities.md",
-        ) from error
+    stated = read_stated(path, AuthorityFile, kind="an authority", see="docs/authorities.md")
 
     def make(session: Session, persona_id: str) -> Authority:
         if stated.consent is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.errors import GreenroomError, InputError
+from core.faults import close_to, shortened
 from generate.fields import MOST_FIELDS
 
 Format = Literal["csv", "jsonl"]
@@ -36,7 +37,8 @@ def recipients(lines: Iterable[bytes], form: Format, schema: Mapping[str, Any]) 
             empty cell is an absent field.
 
     Raises:
-        InputError: the file as a whole cannot be used: no UTF-8, an endless line, a header that is no list of fields.
+        InputError: the file as a whole cannot be used: no UTF-8, an endless line, a header that is no list of the
+            campaign's fields.
     """
     text = _text(lines)
     return _csv(text, schema) if form == "csv" else _json_lines(text)
@@ -80,6 +82,13 @@ def _csv(lines: Iterator[str], schema: Mapping[str, Any]) -> Iterator[Recipient]
         raise _unusable("the header cannot be read", 1) from error
     if not header or len(header) > MOST_FIELDS or len(set(header)) != len(header) or "" in header:
         raise _unusable(f"the header is not a list of at most {MOST_FIELDS} different field names", 1)
+    if unknown := [name for name in header if name not in properties]:
+        known = ", ".join(properties) or "none"
+        meant = close_to(unknown[0], properties)
+        raise _unusable(
+            f"the header names `{shortened(unknown[0])}`, no field of the campaign{meant}; its fields: {known}",
+            1,
+        )
     number = 0
     while True:
         try:

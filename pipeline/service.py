@@ -5,17 +5,15 @@ Requests for renders (pipeline/intake.py) and lists of them (pipeline/lists.py) 
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
-
 from audit.ledger import Event, append
 from core.database import reading, transaction
-from core.errors import Conflict
+from core.errors import Conflict, InputError
 from core.ids import new_id
-from core.labels import load_label_profile
 from core.tables import BrandRow
+from core.territories import FORM
 from generate.templates import check_template
+from pipeline.brands import create_brand
+from pipeline.campaign_spec import CampaignSpec, label_of
 from pipeline.intake import import_video, request_render
 from pipeline.life import move
 from pipeline.lists import find_render, list_campaigns, list_renders, page_of_campaigns
@@ -39,42 +37,23 @@ __all__ = [
 ]
 
 
-def create_brand(name: str, *, rule_pack: str = "consumer-products") -> BrandRow:
-    """A customer."""
-    row = BrandRow(id=new_id("brd"), name=name, rule_pack=rule_pack)
-    with transaction() as session:
-        append(session, Event.BRAND_CREATED, row.id, {}, rows=[row])
-    return row
-
-
-class CampaignSpec(BaseModel):
-    """What a campaign file says. The label profile is the territory's unless another is named."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(max_length=200)
-    template: str
-    fields: dict[str, Any] = Field(description="JSON Schema of the template's fields.")
-    territory: str = Field(max_length=20)
-    channel: str = Field(max_length=40)
-    topic: str = Field(max_length=100)
-    language: str = "en"
-    risk_class: Literal["standard", "high"] = "standard"
-    label_profile: str | None = None
-    release_on_approval: bool = True
-
-
 def create_campaign(*, brand_id: str, persona_id: str, spec: CampaignSpec) -> CampaignRow:
     """A campaign of a persona.
 
     Raises:
-        InputError: the template or the field schema is broken, or the territory has no label profile.
+        InputError: the template or the field schema is broken, or neither campaign nor brand names a territory.
     """
     check_template(spec.template, spec.fields)
-    profile = load_label_profile(spec.label_profile or spec.territory)
     with transaction() as session:
         brand = owned(session, BrandRow, brand_id, brand_id)
         owned(session, PersonaRow, persona_id, brand_id)
+        territory = spec.territory or brand.territory
+        if not territory:
+            raise InputError(
+                "the campaign names no territory, and the brand has none of its own",
+                where="territory",
+                next_step=f"write {FORM}",
+            )
         row = CampaignRow(
             id=new_id("cmp"),
             brand_id=brand_id,
@@ -82,17 +61,17 @@ def create_campaign(*, brand_id: str, persona_id: str, spec: CampaignSpec) -> Ca
             name=spec.name,
             template=spec.template,
             field_schema=spec.fields,
-            territory=spec.territory,
+            territory=territory,
             channel=spec.channel,
             topic=spec.topic,
             language=spec.language,
             risk_class=spec.risk_class,
             rule_pack=brand.rule_pack,
-            label_profile=profile.name,
+            label_profile=label_of(spec, territory).name,
             gate_set="standard",
             release_on_approval=spec.release_on_approval,
         )
-        facts = {"territory": spec.territory, "channel": spec.channel, "risk_class": spec.risk_class}
+        facts = {"territory": territory, "channel": spec.channel, "risk_class": spec.risk_class}
         append(session, Event.CAMPAIGN_CREATED, row.id, facts, rows=[row])
     return row
 

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import yaml
-from pydantic import ValidationError
 
 from core.canonical import digest_json
+from core.stated import StatedError, read_stated
 from policy.errors import PackError
 from policy.models import FieldRule, Pack, Rule
 from policy.patterns import compile_pattern
@@ -21,7 +18,6 @@ from policy.words import Vocabulary
 
 PACKS = Path(__file__).parent / "packs"
 BASE = "base"  # fields, markup, hidden characters: always on
-MAX_PACK_BYTES = 500_000
 
 
 @dataclass(frozen=True)
@@ -51,35 +47,18 @@ class RuleSet:
 
 def read_pack(path: Path) -> Pack:
     """Read and validate one YAML file; examples are not run yet. Raises :class:`PackError`."""
-    try:
-        data = path.read_bytes()
-        if len(data) > MAX_PACK_BYTES:
-            raise PackError("a rule pack is at most 500 kB", where=path.name)
-        document: Any = yaml.load(data, Loader=_PlainLoader)  # noqa: S506 - a SafeLoader without aliases
-        return Pack.model_validate(document)
-    except FileNotFoundError as error:
+    if not path.exists():
         raise PackError(
             "there is no such rule pack",
             where=path.stem,
             next_step=f"choose one of {', '.join(pack_names())}",
+        )
+    try:
+        return read_stated(path, Pack, kind="a rule pack", see="docs/policy.md")
+    except StatedError as error:
+        raise PackError(
+            f"the rule pack cannot be read: {error.what}", where=error.where, next_step=error.next_step
         ) from error
-    except (OSError, yaml.YAMLError, ValidationError, ValueError, RecursionError) as error:
-        raise PackError(f"the rule pack cannot be read: {error}", where=path.name) from error
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """YAML without aliases and repeated keys: an alias can nest a small file into a huge or endless one."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise PackError("a rule pack may not use YAML aliases")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value]
-        if len(set(map(str, names))) != len(names):
-            raise PackError("a key stands twice in one place", where=f"line {node.start_mark.line + 1}")
-        return super().construct_mapping(node, deep)
 
 
 @lru_cache(maxsize=64)

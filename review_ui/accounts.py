@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from audit.ledger import Event, append
 from core.database import Base, now, reading, seize, transaction
 from core.errors import Conflict, Forbidden, InputError, IntegrityError, NotFound
+from core.faults import close_to, one_of
 from core.ids import new_id
 from core.metrics import SIGN_INS, answers
 from core.tables import BrandRow
@@ -26,16 +27,24 @@ from review_ui.tables import AccountRow, SignInRow
 
 
 def create_account(*, brand_id: str, email: str, role: str, password: str) -> AccountRow:
-    """A new account.
+    """A new account, in a transaction of its own.
 
     Raises:
         InputError: an unknown role or brand, a short password, no e-mail address.
         Conflict: the address has an account already.
     """
+    row = draft_account(brand_id=brand_id, email=email, role=role, password=password)
+    with transaction() as session:
+        add_account(session, row)
+    return row
+
+
+def draft_account(*, brand_id: str, email: str, role: str, password: str) -> AccountRow:
+    """The row of an account that is not there yet: checked, hashed (slowly, so outside any transaction), sealed."""
     address = normal(email)
     known_role(role)
     check_password(password)
-    if address.count("@") != 1 or len(address) > 254:
+    if address.count("@") != 1 or len(address) > 254 or not address.isprintable() or " " in address:
         raise InputError("this is no e-mail address", where="email", next_step="correct it")
     row = AccountRow(
         id=new_id("usr"),
@@ -45,20 +54,30 @@ def create_account(*, brand_id: str, email: str, role: str, password: str) -> Ac
         password_hash=hash_password(password),
     )
     seal(row)
-    with transaction() as session:
-        if session.get(BrandRow, brand_id) is None:
-            raise InputError("there is no such brand", where=brand_id, next_step="check the id")
-        seize(session, f"account of {address}")
-        if session.scalar(select(AccountRow).where(AccountRow.email == address)):
-            raise Conflict("this address has an account already", where="email", next_step="sign in")
-        append(session, Event.USER_CREATED, row.id, {"role": role, "brand_id": brand_id}, rows=[row])
     return row
+
+
+def add_account(session: Session, row: AccountRow) -> None:
+    """Let a drafted account be, in the caller's transaction. Raises as :func:`create_account`."""
+    if session.get(BrandRow, row.brand_id) is None:
+        raise InputError(
+            "there is no such brand", where=row.brand_id, next_step="`greenroom brand list` shows them"
+        )
+    seize(session, f"account of {row.email}")
+    if session.scalar(select(AccountRow).where(AccountRow.email == row.email)):
+        raise Conflict("this address has an account already", where="email", next_step="sign in")
+    append(session, Event.USER_CREATED, row.id, {"role": row.role, "brand_id": row.brand_id}, rows=[row])
 
 
 def list_accounts() -> list[AccountRow]:
     """All accounts, oldest first."""
     with reading() as session:
         return list(session.scalars(select(AccountRow).order_by(AccountRow.created_at)))
+
+
+def nobody_yet(session: Session) -> bool:
+    """Whether no account was ever made here: then, and only then, the first one may be made without another's right."""
+    return session.scalar(select(AccountRow.id).limit(1)) is None
 
 
 def find_account(email: str) -> AccountRow:
@@ -180,7 +199,9 @@ def end_sign_ins(session: Session, account_id: str, *, but: str = "") -> None:
 def known_role(role: str) -> None:
     """Raises InputError for a word that is no role."""
     if role not in RIGHTS:
-        raise InputError(f"there is no role '{role}'", next_step=f"choose one of {', '.join(RIGHTS)}")
+        raise InputError(
+            f"there is no role '{role[:40]}'{close_to(role, RIGHTS)}", where="role", next_step=one_of(RIGHTS)
+        )
 
 
 def normal(email: str) -> str:

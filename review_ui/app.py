@@ -26,10 +26,13 @@ from review_ui.heads import Heads
 from review_ui.pages import (
     account,
     authorities,
+    begin,
     brand_page,
+    brands,
     campaigns,
     console,
     decisions,
+    people,
     player,
     public,
     queue,
@@ -69,8 +72,20 @@ def make_app() -> FastAPI:
     app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
-    rooms = (signin, account, queue, console, decisions, player, campaigns, authorities, reports, brand_page)
-    for module in (*rooms, verify, public, metrics):
+    staff = (
+        begin,
+        signin,
+        account,
+        people,
+        brands,
+        queue,
+        console,
+        decisions,
+        player,
+        campaigns,
+        authorities,
+    )
+    for module in (*staff, reports, brand_page, verify, public, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -1,20 +1,52 @@
 """Who may do what: one matrix. A test tries every role against every route.
 
-``view`` sees the brand's rooms, ``make`` asks for videos, ``review`` decides over them, ``release`` lets them out and
-recalls them, ``audit`` reads the record and withdraws authorities, ``administer`` is kept for accounts. One's own
-account needs no right.
+``view`` sees the brand's rooms, ``make`` asks for videos, ``review`` decides over them, ``settle`` decides what a
+reviewer handed on, ``release`` lets them out and recalls them, ``audit`` reads the record and withdraws authorities,
+``administer`` makes brands and invites people, ``appear`` sees what was made of one's own persona. One's own account
+needs no right.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from core.errors import Forbidden
 
-RIGHTS: dict[str, frozenset[str]] = {
-    "operator": frozenset({"view", "make", "release"}),
-    "reviewer": frozenset({"view", "review"}),
-    "legal": frozenset({"view", "audit", "release"}),
-    "admin": frozenset({"view", "make", "review", "release", "audit", "administer"}),
+
+class Role(NamedTuple):
+    """A role as people read it, and its rights."""
+
+    title: str
+    does: str
+    rights: frozenset[str]
+
+
+ROLES: dict[str, Role] = {
+    "admin": Role(
+        "administrator",
+        "makes brands, invites people, and may do what everybody else may",
+        frozenset({"view", "make", "review", "settle", "release", "audit", "administer"}),
+    ),
+    "operator": Role(
+        "operator",
+        "makes campaigns, asks for videos, brings finished ones in, releases what was approved",
+        frozenset({"view", "make", "release"}),
+    ),
+    "reviewer": Role("reviewer", "looks at videos and decides over them", frozenset({"view", "review"})),
+    "senior_reviewer": Role(
+        "senior reviewer",
+        "decides as a reviewer does, and over what reviewers hand on",
+        frozenset({"view", "review", "settle"}),
+    ),
+    "legal": Role(
+        "legal",
+        "reads the record, suspends and withdraws authorities, recalls videos",
+        frozenset({"view", "release", "audit"}),
+    ),
+    "persona": Role("persona", "appears in videos, and sees what was made of them", frozenset({"appear"})),
 }
+
+RIGHTS: dict[str, frozenset[str]] = {name: role.rights for name, role in ROLES.items()}
 
 
 def check_role(role: str, right: str) -> None:
@@ -23,5 +55,5 @@ def check_role(role: str, right: str) -> None:
         raise Forbidden(
             f"an account with the role '{role}' may not do this",
             where=f"right '{right}'",
-            next_step="ask an admin for another role, or sign in with another account",
+            next_step="ask an administrator for another role, or sign in with another account",
         )

@@ -17,7 +17,7 @@ from core.logs import learned
 from core.settings import get_settings
 from review_ui.accounts import authenticate
 from review_ui.bodies import Answer
-from review_ui.roles import check_role
+from review_ui.roles import ROLES, check_role
 from review_ui.sessions import is_fresh, signed_in
 from review_ui.tables import AccountRow
 
@@ -51,6 +51,12 @@ class Visitor:
     account: AccountRow
     csrf: str
     fresh: bool = False
+
+    @property
+    def title(self) -> str:
+        """The role as people read it."""
+        role = ROLES.get(self.account.role)
+        return role.title if role is not None else self.account.role
 
     def may(self, right: str) -> bool:
         try:

@@ -61,6 +61,54 @@ class AccountRow(Strikes, Sealed, Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class MembershipRow(Sealed, Base):
+    """A brand at which an account works, besides the one at which it works now.
+
+    ``persona_id``: the account is this persona's, and sees what was made of it.
+    """
+
+    __tablename__ = "memberships"
+    __ledger__ = Covered(committed=("id", "account_id", "brand_id", "persona_id", "created_at", "seal"))
+    __sealed__ = ("id", "account_id", "brand_id", "persona_id")
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    persona_id: Mapped[str | None] = mapped_column(ForeignKey("personas.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (UniqueConstraint("account_id", "brand_id"),)
+
+
+class InvitationRow(Sealed, Base):
+    """A way to one new account: whoever holds its link sets the password. Used once, while it has not ended."""
+
+    __tablename__ = "invitations"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "brand_ids", "role", "persona_id", "token_hmac", "made_by", "expires_at", "used_at",
+            "account_id", "revoked_at", "created_at", "seal",
+        )
+    )  # fmt: skip
+    __sealed__ = (
+        "id", "brand_id", "brand_ids", "role", "persona_id", "token_hmac", "made_by", "expires_at", "used_at",
+        "revoked_at",
+    )  # fmt: skip
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)  # where it was made
+    brand_ids: Mapped[list[Any]] = mapped_column()  # at which the account will work, the first one first
+    role: Mapped[str] = mapped_column(String(20))
+    persona_id: Mapped[str | None] = mapped_column(ForeignKey("personas.id"))
+    token_hmac: Mapped[str] = mapped_column(String(64), unique=True)
+    made_by: Mapped[str] = mapped_column(String(80))
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None] = mapped_column()
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"))
+    revoked_at: Mapped[datetime | None] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class SignInRow(Sealed, Base):
     """A signed-in browser. The cookie's token is stored as an HMAC; nothing else about the browser is kept."""
 

@@ -32,6 +32,7 @@ from delivery.links import list_links, make_link, revoke_link
 from delivery.reports import close, list_cases, report
 from pipeline.annotations import Ask
 from pipeline.intake import import_video
+from pipeline.service import create_brand
 from pipeline.standing import standing_of
 from tests.conftest import import_tables
 from tests.kit import media
@@ -68,6 +69,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         import_video(clip, campaign.id, brand_id=w.brand_id, maker_id=w.operator)
         w.supersede(w.add_persona("consent"))
         _people(w)
+        _organisation(w)
         work()
         assert w.ledger().good, w.ledger().text()
         yield w
@@ -83,6 +85,21 @@ def _people(w: World) -> None:
     answer = Authenticator().create(passkeys.begin_enrolment(account, ORIGIN))
     passkeys.enrol(account, name="A made-up device", origin=ORIGIN, answer=answer)
     totp.begin_enrolment(account)
+
+
+def _organisation(w: World) -> None:
+    """Whose installation it is, a second brand that somebody works at, and an invitation that was used there."""
+    from pipeline.brands import name_organisation
+    from review_ui.invitations import accept, invite, revoke_invitation
+    from review_ui.memberships import join_brand
+
+    with transaction() as session:
+        name_organisation(session, "An organisation")
+    join_brand(w.legal, create_brand("Another brand").id)
+    _, token = invite(by=None, role="persona", brand_ids=[w.brand_id], persona_id=w.persona.id)
+    accept(token, email="persona@brand.example", password="a made-up password")
+    taken_back, _ = invite(by=None, role="legal", brand_ids=[w.brand_id])
+    revoke_invitation(taken_back.id, brand_id=w.brand_id, actor=w.legal)
 
 
 def verified() -> LedgerReport:

@@ -41,20 +41,11 @@ def run_list(args: argparse.Namespace) -> Answer:
 
 
 def run_create(args: argparse.Namespace) -> Answer:
-    import yaml
-
-    from core.errors import InputError
-    from pipeline.service import CampaignSpec, create_campaign
+    from pipeline.campaign_spec import campaign_from_file
+    from pipeline.service import create_campaign
 
     who = actor(args, "make")
-    try:
-        spec = CampaignSpec.model_validate(yaml.safe_load(args.file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(
-            f"the campaign file cannot be used: {error}",
-            where=args.file.name,
-            next_step="see docs/campaigns.md",
-        ) from error
+    spec = campaign_from_file(args.file)
     row = create_campaign(brand_id=who.brand_id, persona_id=args.persona, spec=spec)
     return Answer({"campaign": row.id}, f"campaign {row.id}")
 

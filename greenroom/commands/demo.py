@@ -23,9 +23,14 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> Answer:
+    from core.settings import get_settings
     from greenroom.database import migrate
     from greenroom.demo.scenario import run_once
+    from greenroom.web import check_free
 
+    if not args.once:
+        web = get_settings().web
+        check_free(web.host, web.port)
     migrate()
     if not args.once:
         return _serve(args.out)
@@ -46,8 +51,7 @@ def _serve(out: Path) -> Answer:
     rows = ask(setting, out)
     supervisor = Supervisor()
     supervisor.start()
-    web = get_settings().web
-    address = web.address
+    address = get_settings().web.address
     print(f"\nconsole          {address}/", file=sys.stderr)
     print(f"public verifier  {address}/verify", file=sys.stderr)
     for account in (setting.operator, setting.reviewer):

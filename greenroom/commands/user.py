@@ -1,6 +1,7 @@
-"""``greenroom user list|add|role|password|disable|enable|forget-factors``: accounts, from the machine itself.
+"""``greenroom user list|add|role|brand|password|disable|enable|forget-factors``: accounts, from the machine itself.
 
-Who can run this holds the home folder and the master secret; the console lets people change their own account only.
+Who can run this holds the home folder and the master secret; the console lets people change their own account, and
+administrators invite. Invitations: greenroom/commands/invitations.py.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from greenroom.cli import command
+from greenroom.commands import invitations
 from greenroom.output import Answer
 
 if TYPE_CHECKING:
     from review_ui.tables import AccountRow
+
+ROLES_HELP = "admin, operator, reviewer, senior_reviewer, legal or persona"
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -25,11 +29,17 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         actions, shared, "add", "a new account; the password is asked for, or GREENROOM_PASSWORD", run_add
     )
     new.add_argument("email")
-    new.add_argument("--role", required=True, help="operator, reviewer, legal or admin")
+    new.add_argument("--role", required=True, help=ROLES_HELP)
     new.add_argument("--brand", required=True)
+    brand = command(
+        actions, shared, "brand", "let an account work at a brand, from now on; its others stay", run_brand
+    )
+    brand.add_argument("email")
+    brand.add_argument("brand", help="its id: `greenroom brand list`")
+    invitations.add(actions, shared)
     role = command(actions, shared, "role", "give an account another role", run_role)
     role.add_argument("email")
-    role.add_argument("role", help="operator, reviewer, legal or admin")
+    role.add_argument("role", help=ROLES_HELP)
     password = "set a password (asked for, or GREENROOM_PASSWORD); ends the account's sessions"
     leaves = "somebody leaves: sessions end, sign-in and passkeys are refused; past decisions stand"
     for name, help_text, run in (
@@ -72,6 +82,14 @@ def run_add(args: argparse.Namespace) -> Answer:
     migrate()
     row = create_account(brand_id=args.brand, email=args.email, role=args.role, password=_password())
     return Answer({"id": row.id, "email": row.email, "role": row.role}, f"{row.email} ({row.role}): {row.id}")
+
+
+def run_brand(args: argparse.Namespace) -> Answer:
+    from review_ui.memberships import join_brand, work_at
+
+    account = _found(args)
+    join_brand(account.id, args.brand)
+    return _told(work_at(account.id, args.brand))
 
 
 def run_role(args: argparse.Namespace) -> Answer:

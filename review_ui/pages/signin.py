@@ -9,9 +9,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from core.errors import Forbidden
 from core.settings import get_settings
+from review_ui.beginning import nobody_is_here
 from review_ui.factors.recovery import recover
 from review_ui.rates import TooManyTries, retry_headers
 from review_ui.rendering import page
+from review_ui.roles import RIGHTS
 from review_ui.security import COOKIE, Sent, address_of, secure
 from review_ui.sessions import open_session, sign_in, sign_out
 
@@ -20,6 +22,8 @@ router = APIRouter()
 
 @router.get("/sign-in")
 def show(request: Request, next: str = "/") -> Response:
+    if nobody_is_here():
+        return RedirectResponse("/begin", status_code=303)
     return page(request, "sign_in.html", target=_local(next), problem=None, email="")
 
 
@@ -31,10 +35,12 @@ def enter(
     target: Annotated[str, Form()] = "/",
 ) -> Response:
     try:
-        token, _ = sign_in(email, password, address=address_of(request))
+        token, account = sign_in(email, password, address=address_of(request))
     except (Forbidden, TooManyTries) as problem:
         return _again(request, "sign_in.html", problem, target=_local(target), email=email)
-    return _inside(request, token, _local(target))
+    # Who may not see the queue begins at what is theirs.
+    home = "/" if "view" in RIGHTS.get(account.role, ()) else "/account"
+    return inside(request, token, home if target == "/" else _local(target))
 
 
 @router.get("/recover")
@@ -53,7 +59,7 @@ def enter_anew(
         token = open_session(recover(email, password, code, address=address_of(request)))
     except (Forbidden, TooManyTries) as problem:
         return _again(request, "recover.html", problem, email=email)
-    return _inside(request, token, "/account")
+    return inside(request, token, "/account")
 
 
 @router.post("/sign-out")
@@ -64,7 +70,8 @@ def leave(request: Request, _visitor: Sent) -> Response:
     return answer
 
 
-def _inside(request: Request, token: str, target: str) -> Response:
+def inside(request: Request, token: str, target: str) -> Response:
+    """The way in for whoever has just proved who they are."""
     answer = RedirectResponse(target, status_code=303)
     answer.set_cookie(
         COOKIE,

@@ -368,10 +368,38 @@ def test_changes_of_an_account_say_how_it_stands(
         ("disable a@b.example", "changes.disable"),
         ("enable a@b.example", "changes.enable"),
         ("forget-factors a@b.example", "factors.recovery.drop_factors"),
+        ("brand a@b.example brd_2", "memberships.work_at"),
     ):
         replaced = {"review_ui.accounts.find_account": account, f"review_ui.{name}": account}
+        replaced["review_ui.memberships.join_brand"] = account
         text, told, _ = run(f"user {words}", {**replaced, "review_ui.accounts.standing_word": "active"})
         assert told["standing"] == "active" and text.endswith("active\n")
+
+
+def test_brands(run: Callable[..., Any]) -> None:
+    brand = SimpleNamespace(id="brd_1", name="A", territory="", rule_pack="consumer-products")
+    assert run("brand list", {"pipeline.brands.list_brands": []})[1] == []
+    text, told, _ = run("brand list", {"pipeline.brands.list_brands": [brand, brand]})
+    assert len(told) == len(text.splitlines()) == 2 and told[0]["brand"] == "brd_1"
+    who = SimpleNamespace(id="usr_1", email="a@b.example")
+    replaced = {"pipeline.brands.create_brand": brand, "review_ui.memberships.join_brand": None}
+    replaced["greenroom.commands.brand.actor"] = who
+    text, told, _ = run("brand add A --territory in", replaced)
+    assert told == {"brand": "brd_1", "member": "a@b.example"} and "greenroom user brand" in text
+
+
+def test_invitations_in_every_state(run: Callable[..., Any]) -> None:
+    row = SimpleNamespace(id="inv_1", role="legal", brand_ids=["brd_1"], expires_at=now())
+    replaced = {"review_ui.invitations.invite": (row, "token")}
+    text, told, _ = run("user invite --role legal --brand brd_1", replaced)
+    assert told["link"].endswith("/invitation/token") and told["link"] in text
+    assert run("user invitations --brand brd_1", {"review_ui.invitations.list_invitations": []})[1] == []
+    for state in ("open", "used", "revoked", "ended", "altered"):
+        replaced = {"review_ui.invitations.list_invitations": [row], "review_ui.invitations.state_of": state}
+        text, told, _ = run("user invitations --brand brd_1", replaced)
+        assert told[0]["state"] == state and state in text and "token" not in text
+        replaced["review_ui.invitations.revoke_invitation"] = row
+        assert run("user uninvite inv_1", replaced)[1] == {"invitation": "inv_1", "state": state}
 
 
 def test_authorities_in_every_status(run: Callable[..., Any], home: Path) -> None:
@@ -514,7 +542,7 @@ ELSEWHERE = {
     "ledger witness": "test_ledger_commands.py", "ledger prove": "test_ledger_commands.py",
     "ledger check-proof": "test_ledger_commands.py", "ledger acknowledge": "test_ledger_commands.py",
     "web": "test_drain.py", "worker": "test_processes.py", "relay": "test_processes.py",
-    "sequencer": "test_processes.py",
+    "sequencer": "test_processes.py", "init": "test_init.py",
 }  # fmt: skip
 TESTED = {
     "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",
@@ -522,7 +550,8 @@ TESTED = {
     "authority revoke", "authority suspend", "authority resume", "authority supersede", "link make", "link list",
     "link revoke", "campaign list", "campaign create", "campaign submit", "ledger verify", "pki init", "pki anchors",
     "pki rotate", "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
-    "user forget-factors", "models list", "models pull", "models verify", "demo", "up", "migrate", "health",
+    "user forget-factors", "user brand", "user invite", "user invitations", "user uninvite", "brand list", "brand add",
+    "models list", "models pull", "models verify", "demo", "up", "migrate", "health",
 }  # fmt: skip
 
 

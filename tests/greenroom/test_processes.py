@@ -39,16 +39,18 @@ def until(answer: Callable[[], str], wanted: str, seconds: float = 60.0) -> str:
 
 
 def test_relay_and_worker_write_json_and_offer_their_numbers(home: Path, tmp_path: Path):
-    running, ports, written = {}, {}, {}
+    """Nothing comes on standard output, which is for one document of `up --json`; nothing of Celery's is told."""
+    running, ports, written, told = {}, {}, {}, {}
     for name in PROCESSES:
         ports[name], written[name] = _free(), tmp_path / f"{name}.log"
-        with written[name].open("wb") as stderr:
+        told[name] = tmp_path / f"{name}.out"
+        with written[name].open("wb") as stderr, told[name].open("wb") as stdout:
             running[name] = subprocess.Popen(
                 [sys.executable, "-m", "greenroom.cli", name],
                 cwd=ROOT,
                 env={**os.environ, "GREENROOM_METRICS_PORT": str(ports[name]), "GREENROOM_LOG": "DEBUG"},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=stdout,
                 stderr=stderr,
             )
 
@@ -78,6 +80,9 @@ def test_relay_and_worker_write_json_and_offer_their_numbers(home: Path, tmp_pat
     for numbers in (relay, worker):
         skew = re.search(r"^greenroom_clock_skew_seconds (\S+)$", numbers, re.MULTILINE)
         assert skew is not None and abs(float(skew[1])) < 1
+    assert [name for name, file in told.items() if file.read_bytes()] == []
+    for word in ("SecurityWarning", "superuser", "No hostname was supplied", "celery@"):
+        assert word not in written["worker"].read_text(), word
     for name, file in written.items():
         lines = [json.loads(line) for line in file.read_text().splitlines()]
         assert {line["process"] for line in lines} == {name}

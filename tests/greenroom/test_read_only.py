@@ -98,7 +98,9 @@ READS = {
     "policy check": "Hello.",
     "review list": "",
     "status": "",
+    "brand list": "",
     "user list": "",
+    "user invitations": "--brand brd_absent",
     "verify": "{video}",
     "verify --offline": "{video}",
     "watermark detect": "{video}",
@@ -106,7 +108,8 @@ READS = {
 # They write to the database, or to the disk.
 WRITES = (
     "backup|restore|ledger acknowledge|migrate|web|worker|relay|sequencer|"
-    "demo|up|render|import|release|recall|review approve|review reject|link make|link revoke|watermark embed|"
+    "demo|init|up|brand add|user brand|user invite|user uninvite|"
+    "render|import|release|recall|review approve|review reject|link make|link revoke|watermark embed|"
     "persona add|authority suspend|authority resume|authority revoke|authority supersede|campaign create|"
     "campaign submit|"
     "pki init|pki rotate|user add|user role|user password|user disable|user enable|user forget-factors|models pull"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import socket
 import sqlite3
 import sys
 from pathlib import Path
@@ -12,8 +14,11 @@ import pytest
 import core.database
 import core.engines
 from core.settings import get_settings
+from greenroom.cli import main
 from greenroom.status import health_of
 from greenroom.supervisor import Supervisor
+from greenroom.web import AddressTaken, check_free
+from review_ui.beginning import begin
 from tests.greenroom.processes import until
 
 
@@ -51,6 +56,46 @@ def test_one_machine_runs_every_process_by_the_commands_that_many_machines_use(
         "worker-2": ["worker", "--name", "worker-2"],
         "web": ["web"],
     }
+
+
+@pytest.mark.parametrize("verb", [["up"], ["web"], ["demo"]])
+def test_on_a_port_that_is_taken_nothing_starts(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: list[str]
+) -> None:
+    """It says so and ends: no child starts again for ever, and no address is printed that another program answers."""
+    monkeypatch.setattr(Supervisor, "start", lambda _self: pytest.fail("a child was started"))
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("it was served"))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.setenv("GREENROOM_WEB_PORT", str(other.getsockname()[1]))
+        get_settings.cache_clear()
+        assert main([*verb, "--json"]) == 3
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert told["code"] == "address_taken" and "GREENROOM_WEB_PORT" in told["where"]
+
+
+def test_an_address_that_this_machine_has_not_is_said_too() -> None:
+    for host, port in (("203.0.113.1", 8321), ("127.0.0.1", 99_999_999)):
+        with pytest.raises(AddressTaken, match="cannot listen"):
+            check_free(host, port)
+
+
+def test_where_nobody_has_an_account_up_prints_where_to_begin(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Supervisor, "start", lambda _self: None)
+    monkeypatch.setattr(Supervisor, "watch", lambda _self: None)
+    monkeypatch.setattr("greenroom.web.check_free", lambda *_: None)
+    monkeypatch.setattr("greenroom.database.migrate", lambda: None)  # the home has its tables
+    assert main(["up", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "/begin?code=" in printed.err and json.loads(printed.out) == {"stopped": True}
+    begin(
+        organisation="Example", brand="Tea", email="a@brand.example", password="a made-up password", code=None
+    )
+    assert main(["up", "--json"]) == 0
+    assert "/begin" not in capsys.readouterr().err
 
 
 # It says once that it lives, that the next sign is due at once, and then nothing more.

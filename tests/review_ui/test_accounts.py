@@ -159,7 +159,9 @@ def test_an_account_that_somebody_changed_in_the_database_opens_nothing(
     if column == "password_hash":
         value = other.password_hash
     with engine().connect() as raw:
-        raw.exec_driver_sql("INSERT INTO brands SELECT 'brd_2', name, rule_pack, created_at FROM brands")
+        raw.exec_driver_sql(
+            "INSERT INTO brands SELECT 'brd_2', name, rule_pack, territory, created_at FROM brands"
+        )
         raw.exec_driver_sql(f"DELETE FROM accounts WHERE id = '{other.id}'")
         raw.exec_driver_sql(f"UPDATE accounts SET {column} = ?", (value,))
         raw.commit()
@@ -250,12 +252,14 @@ def test_accounts_are_found_by_their_address_in_any_case(account: AccountRow):
 @pytest.mark.parametrize(
     ("right", "roles"),
     [
-        ("view", "operator reviewer legal admin"),
+        ("view", "operator reviewer senior_reviewer legal admin"),
         ("make", "operator admin"),
-        ("review", "reviewer admin"),
+        ("review", "reviewer senior_reviewer admin"),
         ("release", "operator legal admin"),
         ("audit", "legal admin"),
+        ("settle", "senior_reviewer admin"),
         ("administer", "admin"),
+        ("appear", "persona"),
     ],
 )
 def test_who_may_do_what(right: str, roles: str):

@@ -15,7 +15,15 @@ from review_ui.app import make_app
 from review_ui.pages.signin import _local
 from review_ui.rendering import _data
 
-PUBLIC = {"/sign-in", "/recover", "/verify", "/verify/said/{token}", "/api/v1/verify"}
+PUBLIC = {
+    "/begin",
+    "/invitation/{token}",
+    "/sign-in",
+    "/recover",
+    "/verify",
+    "/verify/said/{token}",
+    "/api/v1/verify",
+}
 PUBLIC |= {f"/v/{{token}}{part}" for part in ("", "/video.mp4", "/poster.jpg", "/captions.vtt", "/report")}
 PUBLIC |= {"/metrics"}  # for this machine's programs: test_access.py
 

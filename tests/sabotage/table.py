@@ -6,6 +6,7 @@ Adding a check to the trust path means adding a line here. A sabotage whose test
 from __future__ import annotations
 
 from tests.sabotage.doors import DOORS
+from tests.sabotage.entering import ENTERING
 from tests.sabotage.making import MAKING
 from tests.sabotage.reading import READING
 from tests.sabotage.record import RECORD
@@ -15,4 +16,4 @@ from tests.sabotage.words import Sabotage
 
 __all__ = ["SABOTAGES", "Sabotage"]
 
-SABOTAGES: tuple[Sabotage, ...] = (*MAKING, *REVIEWING, *RELEASING, *DOORS, *RECORD, *READING)
+SABOTAGES: tuple[Sabotage, ...] = (*MAKING, *ENTERING, *REVIEWING, *RELEASING, *DOORS, *RECORD, *READING)

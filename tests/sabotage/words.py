@@ -11,6 +11,8 @@ FILES = {
     "runner": "tests/pipeline/test_runner.py",
     "life": "tests/pipeline/test_life.py",
     "review": "tests/pipeline/test_review.py",
+    "beginning": "tests/review_ui/test_beginning.py",
+    "invitations": "tests/review_ui/test_invitations.py",
     "seen": "tests/pipeline/test_seen.py",
     "standing": "tests/pipeline/test_standing.py",
     "leases": "tests/pipeline/test_leases.py",

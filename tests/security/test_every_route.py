@@ -17,11 +17,12 @@ from delivery.tables import BrandPageRow, LinkRow, ReportRow
 from greenroom.web import make_app
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from review_ui import changes
+from review_ui.invitations import invite
 from review_ui.roles import RIGHTS
 from review_ui.seals import seal
 from review_ui.security import COOKIE
 from review_ui.sessions import sign_in, sign_out, signed_in, stored
-from review_ui.tables import AccountRow, PasskeyRow, SignInRow, ViewRow
+from review_ui.tables import AccountRow, InvitationRow, MembershipRow, PasskeyRow, SignInRow, ViewRow
 from tests.review_ui.conftest import PASSWORD, SEALED
 from tests.security.routes import every_route, filled
 from tests.security.table import BESIDE, CLOSED, OWN, PUBLIC, ROUTES
@@ -31,10 +32,6 @@ FIELDS = {
     "purpose": "confirm", "outcome": "right", "answer": "Looked at.", "words": "x",
     "subject": "x", "name": "x", "code": "wrong", "password": PASSWORD, "again": PASSWORD,
 }  # fmt: skip
-
-TABLES = (
-    RenderRow, CampaignRow, LinkRow, AccountRow, SignInRow, PasskeyRow, ViewRow, ReportRow, BrandPageRow,
-)  # fmt: skip
 
 
 def ask(
@@ -221,6 +218,11 @@ def test_every_route_that_writes_refuses_a_form_without_its_token(
     assert everything() == before
 
 
+WRITTEN = (
+    RenderRow, CampaignRow, LinkRow, AccountRow, SignInRow, PasskeyRow, ViewRow, BrandRow, MembershipRow, InvitationRow,
+)  # fmt: skip
+
+
 def everything() -> dict[str, list[Any]]:
     """Every row of the tables that the console writes."""
     with transaction() as session:
@@ -229,7 +231,7 @@ def everything() -> dict[str, list[Any]]:
                 {column.name: getattr(row, column.name) for column in table.__table__.columns}
                 for row in session.scalars(select(table).order_by(*table.__table__.primary_key.columns))
             ]
-            for table in TABLES
+            for table in (*WRITTEN, ReportRow, BrandPageRow)
         }
 
 
@@ -254,7 +256,7 @@ def test_nothing_of_another_brand_exists_at_any_route(
             continue
         tried += 1
         who = {"auth": (theirs.email, PASSWORD)} if asks.by == "basic" else {}
-        named = ask(client, route, csrf, ids, **ids, brand_id="brd_1", account_id=ours.id, **who)
+        named = ask(client, route, csrf, ids, **ids, account_id=ours.id, **who)
         missing = ask(client, route, csrf, unknown, **unknown, **who)
         assert named.status_code == missing.status_code, (route, named.status_code, missing.status_code)
         assert named.status_code in (403, 404), (route, asks)
@@ -264,6 +266,7 @@ def test_nothing_of_another_brand_exists_at_any_route(
 
 
 def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
+    invitation, _ = invite(by=account, role="legal", brand_ids=[render.brand_id])
     with transaction() as session:
         persona = session.get_one(PersonaRow, "per_1")
         link = LinkRow(
@@ -288,7 +291,8 @@ def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
         session.add(report)
         return {
             "render_id": render.id, "campaign_id": "cmp_1", "authority_id": persona.authority_id, "link_id": link.id,
-            "view_id": view.id, "passkey_id": key.id, "report_id": report.id,
+            "view_id": view.id, "passkey_id": key.id, "report_id": report.id, "brand_id": render.brand_id,
+            "invitation_id": invitation.id,
         }  # fmt: skip
 
 
@@ -303,7 +307,7 @@ def a_foreign_admin(new_account: Callable[..., AccountRow]) -> AccountRow:
     return account
 
 
-@pytest.mark.parametrize("path", ["/", "/campaigns", "/authorities"])
+@pytest.mark.parametrize("path", ["/", "/campaigns", "/authorities", "/people", "/brands"])
 def test_no_list_names_what_is_another_brands(
     client: TestClient,
     new_account: Callable[..., AccountRow],

@@ -4,8 +4,8 @@ import core.database
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004_around_videos"
-down_revision = "0004_review"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
