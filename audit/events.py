@@ -61,6 +61,8 @@ class Event(StrEnum):
     LINK_MADE = "delivery:link:made"
     LINK_REVOKED = "delivery:link:revoked"
     ASSET_DELIVERED = "delivery:asset:delivered"
+    REPORT_OPENED = "delivery:report:opened"
+    REPORT_CLOSED = "delivery:report:closed"
 
     # people, keys, custody
     USER_CREATED = "user:account:created"
@@ -81,7 +83,6 @@ class Event(StrEnum):
 
 
 RESERVED: dict[Event, str] = {
-    Event.BRAND_CHANGED: "a brand's record does not change yet",
     Event.CAMPAIGN_CHANGED: "a campaign is never edited: another one is made",
     Event.PACK_PUBLISHED: "rule packs ship with the code; the checked entry names pack and version",
     Event.GATE_SET_PUBLISHED: "gate sets ship with the code; receipts and entries name the set's hash",

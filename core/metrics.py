@@ -154,6 +154,8 @@ FROM_DATABASE: dict[str, tuple[str, tuple[str, ...]]] = {
         "Seconds since the first of them; 0 where there is none.",
         (),
     ),
+    "greenroom_reports_open": ("Reports of videos that nobody has closed; counted up to a bound.", ()),
+    "greenroom_reports_overdue_seconds": ("Seconds since the first of them was due; 0 where none is.", ()),
     "greenroom_certificate_expires_seconds": ("Seconds until a certificate ends.", ("certificate",)),
     "greenroom_gate_score_baseline": (
         "Share of a gate's scores at or below a bound when all was well.",

@@ -117,6 +117,9 @@ def _numbers(found: Overview, baseline: Baseline) -> Iterator[tuple[str, list[st
         if waiting is not None:
             yield name, [], waiting.count
             yield f"{name.removesuffix('_messages')}_oldest_seconds", [], waiting.oldest
+    if found.reports is not None:
+        yield "greenroom_reports_open", [], found.reports.open
+        yield "greenroom_reports_overdue_seconds", [], found.reports.overdue
     if found.checkpoint is not None:
         yield "greenroom_ledger_checkpoint_seconds", [], found.checkpoint.age
         yield "greenroom_ledger_checkpoint_size", [], found.checkpoint.size

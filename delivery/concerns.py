@@ -62,6 +62,9 @@ def _waiting(found: Overview) -> Iterator[Concern]:
     if found.withdrawals is not None and found.withdrawals.oldest > WITHDRAWAL_WAITS:
         what = f"{found.withdrawals.count} withdrawals have not reached their rows for {found.withdrawals.oldest:.0f} s"
         yield Concern("withdrawal_unsettled", what, "the-recall-clock")
+    if found.reports is not None and found.reports.overdue > 0:
+        what = f"{found.reports.open} reports of videos are open, the first was due {found.reports.overdue:.0f} s ago"
+        yield Concern("report_overdue", what, "a-report-is-overdue")
 
 
 def _record(found: Overview) -> Iterator[Concern]:

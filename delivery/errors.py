@@ -34,3 +34,10 @@ class UnfitParts(GreenroomError):
     """This installation may not start in production with its parts, or this machine does not fit its database."""
 
     code = "unfit_parts"
+
+
+class EnoughReports(GreenroomError):
+    """So many cases about this link are open that one more would tell nobody anything new."""
+
+    code = "enough_reports"
+    http_status = 429

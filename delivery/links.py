@@ -82,7 +82,7 @@ def open_link(token: str) -> tuple[RenderRow, Path]:
         LinkGone: anything else that does not serve; one answer for all, so that nothing can be probed.
     """
     with reading() as session:
-        render = _behind(session, token)
+        _, render = behind(session, token)
     return render, blobs().get_file(render.published_sha256 or "", AssetRole.PUBLISHED)
 
 
@@ -90,7 +90,7 @@ def still_serves(token: str) -> bool:
     """Whether a link that was opened a moment ago still serves: asked again while a file streams."""
     try:
         with reading() as session:
-            _behind(session, token)
+            behind(session, token)
     except NotFound:
         return False
     return True
@@ -117,7 +117,8 @@ def revoke_link(link_id: str, *, brand_id: str, actor_id: str) -> LinkRow:
         return row
 
 
-def _behind(session: Session, token: str) -> RenderRow:
+def behind(session: Session, token: str) -> tuple[LinkRow, RenderRow]:
+    """A link and the render that it shows at this moment, in the caller's transaction. Raises as :func:`open_link`."""
     content = _content(token)
     try:
         row = session.get(LinkRow, content[0])
@@ -131,7 +132,7 @@ def _behind(session: Session, token: str) -> RenderRow:
     standing = standing_of(session, render, new_links=False)
     if not standing.serves:
         raise _taken_back(standing) if standing.release in ("recalled", "withdrawn") else _gone()
-    return render
+    return row, render
 
 
 def _revoked(session: Session, row: LinkRow) -> bool:

@@ -22,6 +22,7 @@ from audit.tables import AuthorityStatusRow, LedgerCheckpointRow, LedgerEntryRow
 from core.database import now, reading
 from core.settings import Settings, get_settings
 from core.tables import OutboxRow
+from delivery.tables import ReportRow
 from delivery.withdrawal import unsettled
 from pipeline.leases import database_seconds
 from pipeline.states import WAITING, State
@@ -70,6 +71,14 @@ class Verified:
     age: float
 
 
+@dataclass(frozen=True)
+class Reports:
+    """Cases that people opened about videos: how many are open, and seconds since the first was due (0: none is)."""
+
+    open: int = 0
+    overdue: float = 0.0
+
+
 @dataclass
 class Overview:
     """All of it. A part that could not be read is in ``failed``, by its error's class, and keeps its empty value."""
@@ -80,6 +89,7 @@ class Overview:
     checkpoint: Checkpoint | None = None
     leases: list[Lease] = field(default_factory=list)
     withdrawals: Depth | None = None
+    reports: Reports | None = None
     verified: Verified | None = None
     certificates: dict[str, float] = field(default_factory=dict)
     skew: float | None = None
@@ -191,6 +201,14 @@ def _withdrawals() -> Depth:
         return _depth(len(ids), min(session.scalars(latest), default=None))
 
 
+def _reports() -> Reports:
+    waiting = select(ReportRow.due_at).where(ReportRow.closed_at.is_(None)).order_by(ReportRow.due_at)
+    some = waiting.limit(MOST).subquery()
+    with reading() as session:
+        count, due = session.execute(select(func.count(), func.min(some.c.due_at)).select_from(some)).one()
+        return Reports(count, max(0.0, (now() - due).total_seconds()) if due is not None else 0.0)
+
+
 def report_file(settings: Settings) -> Path:
     """Where a timer keeps the last answer of ``greenroom ledger verify --json``."""
     given = settings.metrics.ledger_report
@@ -231,6 +249,7 @@ _PARTS: Mapping[str, Callable[[], Any]] = {
     "checkpoint": _checkpoint,
     "leases": _leases,
     "withdrawals": _withdrawals,
+    "reports": _reports,
     "verified": _verified,
     "certificates": _certificates,
     "skew": clock_skew,

@@ -34,6 +34,20 @@ SENTENCES: dict[VerifyVerdict, str] = {
     "nothing_found": "No credential and no mark of ours were found. That says nothing about whether it is genuine.",
 }
 
+NEXT: dict[VerifyVerdict, str] = {
+    "unreadable": "Ask for the file again: it may have been cut off on its way.",
+    "withdrawn": "Do not share it. Delete your copy.",
+    "recalled": "Do not share it. Ask its publisher what replaces it.",
+    "credential_mark_disagree": "Do not share it. Ask whoever sent it where it came from.",
+    "tampered": "Do not share it. Ask its publisher for the original.",
+    "unreleased": "Do not share it. Ask whoever sent it why they have it.",
+    "intact": "It is AI-generated, and you may take it for its publisher's own.",
+    "reencoded_copy": "It is AI-generated, and says what its publisher's own says.",
+    "foreign_c2pa": "Check its credential with whoever issued it.",
+    "nothing_found": "Ask where it came from before you rely on it.",
+}
+"""What a person who has the file does now."""
+
 INTACT_OFFLINE = (
     "This video is exactly as it was signed. Whether it is still released could not be asked: there is no "
     "connection to the registry."

@@ -22,7 +22,7 @@ from review_ui.accounts import require
 from review_ui.bodies import TooLarge
 from review_ui.child import run_child
 from review_ui.security import ApiAccount
-from review_ui.uploads import kept
+from review_ui.uploads import Unreadable, kept
 
 router = APIRouter(prefix="/api/v1", tags=["v1"])
 
@@ -113,9 +113,15 @@ async def analyze_video(account: ApiAccount, file: UploadFile) -> dict[str, Any]
 
 @router.post("/verify", response_model=Verification, responses=_ERRORS)
 async def verify_video(file: UploadFile) -> dict[str, Any]:
-    """Check a video's credential, mark and release. Open to everyone; the upload is deleted after the answer."""
+    """Check a video's credential, mark and release. Open to everyone; the upload is deleted after the answer.
+
+    A file that cannot be read is answered as an error, as everywhere: 422, with the reason's code.
+    """
     async with kept(file) as path:
-        return await run_child("verify", path)
+        report = await run_child("verify", path)
+    if report["verdict"] == "unreadable":
+        raise Unreadable(report)
+    return report
 
 
 @router.get(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -22,10 +22,12 @@ from delivery.collector import offer
 from review_ui import api, metrics, uploads
 from review_ui.access import Access
 from review_ui.bodies import FORM_LIMITS, Bodies
+from review_ui.heads import Heads
 from review_ui.pages import (
     account,
     authorities,
     begin,
+    brand_page,
     brands,
     campaigns,
     console,
@@ -34,11 +36,13 @@ from review_ui.pages import (
     player,
     public,
     queue,
+    reports,
     signin,
+    verify,
 )
 from review_ui.rates import retry_headers
 from review_ui.refusals import back_to, render_of, who
-from review_ui.rendering import page
+from review_ui.rendering import page, problem_answer, wants_json
 from review_ui.security import HEADERS, SignInNeeded, Walls
 from review_ui.sessions import forget_expired
 
@@ -62,12 +66,13 @@ def make_app() -> FastAPI:
         form_limits=FORM_LIMITS,
     )
     # The last one added is the outermost.
+    app.add_middleware(Heads)
     app.add_middleware(Bodies, answer=_on_error)
     app.add_middleware(Walls, answer=_on_error)
     app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
-    for module in (
+    staff = (
         begin,
         signin,
         account,
@@ -79,9 +84,8 @@ def make_app() -> FastAPI:
         player,
         campaigns,
         authorities,
-        public,
-        metrics,
-    ):
+    )
+    for module in (*staff, reports, brand_page, verify, public, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -118,11 +122,12 @@ async def _forget_now_and_then() -> None:
 async def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GreenroomError)
     headers = retry_headers(error)
-    is_api = request.url.path.startswith("/api/")
-    if is_api or request.headers.get("accept") == "application/json":
-        if is_api and isinstance(error, SignInNeeded):
+    if wants_json(request):
+        if request.url.path.startswith("/api/") and isinstance(error, SignInNeeded):
             headers["www-authenticate"] = "Basic"
-        return JSONResponse({"error": error.as_dict()}, status_code=error.http_status, headers=headers)
+        told = problem_answer(error)
+        told.headers.update(headers)
+        return told
     if isinstance(error, SignInNeeded):
         return RedirectResponse(f"/sign-in?next={back_to(request)}", status_code=303)
     answer = page(

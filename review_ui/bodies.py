@@ -93,9 +93,12 @@ class Bodies:
             return
         mine = (line, network_of(scope["client"][0] if scope.get("client") else ""))
         if self._waiting[mine] >= AT_ONCE_FROM_ONE:
-            raise TooManyTries(10)
+            raise TooManyTries(10, f"{AT_ONCE_FROM_ONE} files from your network are being checked already")
         if sum(count for (name, _), count in self._waiting.items() if name == line) >= AT_ONCE[line]:
-            raise Crowded("many files are being checked just now", next_step="try again in a minute")
+            raise Crowded(
+                f"{AT_ONCE[line]} files are being checked or wait for it",
+                next_step="try again in a few minutes",
+            )
         self._waiting[mine] += 1
         try:
             yield

@@ -17,7 +17,7 @@ import time
 from functools import lru_cache
 from typing import Any
 
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, MovingWindowSupport, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
@@ -44,6 +44,9 @@ WRONG: dict[str, RateLimitItem] = {
     "account": RateLimitItemPerMinute(10, namespace="wrong"),
 }
 
+# Reports of a video, from one address: a household's, an office's.
+REPORTS = RateLimitItemPerHour(10, namespace="reports")
+
 
 class TooManyTries(GreenroomError):
     """Asked too often; ``retry_after`` seconds later it is heard again."""
@@ -51,10 +54,10 @@ class TooManyTries(GreenroomError):
     code = "too_many_tries"
     http_status = 429
 
-    def __init__(self, retry_after: float):
+    def __init__(self, retry_after: float, what: str = "this was tried too often in a short time"):
         self.retry_after = max(1, math.ceil(retry_after))
         super().__init__(
-            "this was tried too often in a short time",
+            what,
             next_step=f"wait {self.retry_after} seconds and try again",
         )
 
@@ -71,6 +74,13 @@ def went_wrong(address: str, account: str) -> None:
     """Count one wrong answer."""
     for kind, name in _names(address, account):
         _asked("hit", WRONG[kind], name)
+
+
+def count_report(address: str) -> None:
+    """Count one report from this address. Raises :class:`TooManyTries`."""
+    name = _bucket("address", network_of(address))
+    if not _asked("hit", REPORTS, name):
+        raise TooManyTries(_asked("get_window_stats", REPORTS, name).reset_time - time.time())
 
 
 def retry_headers(error: GreenroomError) -> dict[str, str]:

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from core.errors import GreenroomError
 from core.settings import get_settings
+
+_PROGRAMS = ("application/json", "application/x-ndjson")
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -24,11 +27,25 @@ _TEMPLATES = Environment(
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """One page. ``visitor`` is None unless the caller passes it."""
+    return HTMLResponse(fragment(request, template, **values), status_code=status)
+
+
+def fragment(request: Request, template: str, **values: Any) -> str:
+    """The markup of a template alone: a part that a page's script puts in its place."""
     values.setdefault("visitor", None)
-    html = _TEMPLATES.get_template(template).render(
+    return _TEMPLATES.get_template(template).render(
         request=request, demonstration=get_settings().environment != "production", **values
     )
-    return HTMLResponse(html, status_code=status)
+
+
+def wants_json(request: Request) -> bool:
+    """Whether a program asks, and not a person's browser: it gets errors in their one shape."""
+    return request.url.path.startswith("/api/") or request.headers.get("accept") in _PROGRAMS
+
+
+def problem_answer(error: GreenroomError) -> JSONResponse:
+    """The one shape of errors."""
+    return JSONResponse({"error": error.as_dict()}, status_code=error.http_status)
 
 
 def _data(value: Any) -> Markup:

@@ -15,14 +15,35 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import UploadFile
 
 from core.errors import InputError
+from provenance.verdicts import NEXT
 
+UNREADABLE = 422
+"""The status for a file that nobody can read, at every address that takes one."""
 _BLOCK = 1 << 20
 _PREFIX = "greenroom-upload-"
 _YOUNG_SECONDS = 60.0  # a folder may have been made a moment ago and have no lock yet
+
+
+class Unreadable(InputError):
+    """A file about which a verification says only that nobody can read it, with the first reason's code."""
+
+    code = "unreadable"
+    http_status = UNREADABLE
+
+    def __init__(self, report: dict[str, Any]):
+        reasons = report["problems"] or [{"code": self.code, "message": report["sentence"]}]
+        what = str(reasons[0]["message"])
+        super().__init__(
+            f"{what[:1].lower()}{what[1:].rstrip('.')}",
+            where="file",
+            next_step=NEXT["unreadable"].rstrip("."),
+            code=str(reasons[0]["code"]),
+        )
 
 
 @asynccontextmanager

@@ -27,7 +27,9 @@ from audit.tables import ApprovalRow, covered_tables
 from core.covered import Covered, Uncovered
 from core.database import Base, engine, reading, transaction
 from core.engines import VOUCHES
+from delivery.brand_page import set_words
 from delivery.links import list_links, make_link, revoke_link
+from delivery.reports import close, list_cases, report
 from pipeline.annotations import Ask
 from pipeline.intake import import_video
 from pipeline.service import create_brand
@@ -54,7 +56,12 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         out = w.released(campaign=campaign, request_key="order-1")
         make_link(out.id, brand_id=w.brand_id, made_by=w.operator)
         revoke_link(list_links(out.id, brand_id=w.brand_id)[0].id, brand_id=w.brand_id, actor_id=w.legal)
-        make_link(out.id, brand_id=w.brand_id, made_by=w.operator)
+        open_link = make_link(out.id, brand_id=w.brand_id, made_by=w.operator)
+        for _ in range(2):
+            report(open_link, "not_me", words="A made-up reason.", contact="nobody@kit.example")
+        case = list_cases(w.brand_id).open[0]
+        close(case.id, brand_id=w.brand_id, actor_id=w.legal, outcome="right", answer="A made-up answer.")
+        set_words(w.brand_id, "Made-up words.", actor_id=w.operator)
         w.recall(w.released(supersedes=out.id))
         w.to_review(flagged=("lip_sync",))
         w.reject(w.to_review(), asks=[Ask("lips", "A made-up reason.", 0.5, 1.0)])

@@ -75,6 +75,9 @@ def _document(found: Overview) -> dict[str, Any]:
         ],
         "outbox": _depth(found.outbox),
         "withdrawals_unsettled": _depth(found.withdrawals),
+        "reports": None
+        if found.reports is None
+        else {"open": found.reports.open, "overdue_s": round(found.reports.overdue, 1)},
         "ledger": {
             "pending": _depth(found.ledger),
             "checkpoint": _rounded(found.checkpoint),
@@ -107,6 +110,9 @@ def _lines(found: Overview) -> list[str]:
             lines.append(
                 f"{name:<12}{depth.count:>8}{_age(', the first for ', depth.oldest) if depth.count else ''}"
             )
+    if found.reports is not None and found.reports.open:
+        late = _age(", the first was due ", found.reports.overdue) + " ago" if found.reports.overdue else ""
+        lines.append(f"reports     {found.reports.open:>8}{late}")
     for lease in found.leases:
         word = f"{lease.left:.0f} s left" if lease.left >= 0 else f"over for {-lease.left:.0f} s"
         lines.append(f"lease       {lease.owner} on {lease.render_id} ({lease.state}), {word}")

@@ -1,62 +1,121 @@
-"""What anyone can open: the verifier, and the links to released videos (trust step 13)."""
+"""What a link leads to (trust step 13): a released video on its brand's page, poster, captions and a form for reports.
+
+Everything under a link is asked for at the same door, and refused in the same words: nothing of it is kept by a cache.
+"""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, UploadFile
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
 from core.errors import GreenroomError, NotFound
 from delivery.links import open_link, still_serves
-from review_ui.child import run_child
-from review_ui.rendering import page
+from delivery.reports import HOURS, report
+from delivery.watching import captions, poster, watched
+from review_ui.rates import count_report
+from review_ui.rendering import page, problem_answer, wants_json
+from review_ui.security import address_of
 from review_ui.serving import NO_STORE, GuardedFile
-from review_ui.uploads import kept
 
 router = APIRouter()
 
-# Why a link that was good leads nowhere now: what it says, and the status. Everything else is one answer.
+# Why a link that was good leads nowhere now. Everything else is one answer.
 TAKEN_BACK = {
     "link_withdrawn": "This video was withdrawn by the person who appears in it.",
     "link_recalled": "This video was recalled by its publisher.",
 }
+KINDS = {
+    "not_me": "This shows me, and I did not agree to it",
+    "wrong_label": "It is not marked as AI-generated, or marked wrongly",
+    "other": "Something else is wrong",
+}
 
 
-@router.get("/verify")
-def ask(request: Request) -> Response:
-    return page(request, "verify.html", report=None, problem=None)
-
-
-@router.post("/verify")
-async def answer(request: Request, file: UploadFile | None = None) -> Response:
-    """The verdict in plain words; the upload is deleted with the answer."""
+def _answered(request: Request, make: Callable[[], Response]) -> Response:
+    """What a link answers, or why there is nothing: a page, or the one shape of errors for a program."""
     try:
-        async with kept(file) as path:
-            report = await run_child("verify", path)
-    except GreenroomError as problem:
-        return page(request, "verify.html", status=problem.http_status, report=None, problem=problem)
-    return page(request, "verify.html", report=report, problem=None)
-
-
-@router.get("/v/{token}")
-def watch(request: Request, token: str) -> Response:
-    """The page around a released video. Neither it nor its refusal is kept by any cache."""
-    try:
-        render, _ = open_link(token)
+        shown = make()
     except NotFound as gone:
         said = TAKEN_BACK.get(gone.code)
-        shown = page(request, "gone.html", status=410 if said else 404, said=said)
-    else:
-        shown = page(request, "watch.html", token=token, seconds=render.seconds)
+        gone.http_status = 410 if said else 404
+        if wants_json(request):
+            shown = problem_answer(gone)
+        else:
+            shown = page(request, "gone.html", status=gone.http_status, said=said)
     shown.headers.update(NO_STORE)
     return shown
 
 
+@router.get("/v/{token}")
+def watch(request: Request, token: str) -> Response:
+    return _answered(
+        request, lambda: page(request, "watch.html", token=token, video=watched(token), kinds=KINDS)
+    )
+
+
 @router.get("/v/{token}/video.mp4")
-def video(token: str) -> Response:
+def video(request: Request, token: str) -> Response:
     """The published file, range requests included, for as long as it may be served."""
-    try:
-        _, path = open_link(token)
-    except NotFound as gone:
-        status = 410 if gone.code in TAKEN_BACK else 404
-        return Response("There is no video here.", status, NO_STORE, "text/plain")
-    return GuardedFile(path, may_serve=lambda: still_serves(token))
+    return _answered(request, lambda: GuardedFile(open_link(token)[1], may_serve=lambda: still_serves(token)))
+
+
+@router.get("/v/{token}/poster.jpg")
+def picture(request: Request, token: str) -> Response:
+    return _answered(request, lambda: Response(poster(token), media_type="image/jpeg"))
+
+
+@router.get("/v/{token}/captions.vtt")
+def words(request: Request, token: str) -> Response:
+    return _answered(request, lambda: Response(captions(token), media_type="text/vtt"))
+
+
+@router.get("/v/{token}/report")
+def ask(request: Request, token: str) -> Response:
+    return _answered(request, lambda: _form(request, token))
+
+
+@router.post("/v/{token}/report")
+def tell(
+    request: Request,
+    token: str,
+    kind: Annotated[str, Form(max_length=20)] = "",
+    words: Annotated[str, Form(max_length=8000)] = "",
+    contact: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    """Open a case. Raises TooManyTries, EnoughReports."""
+
+    def opened() -> Response:
+        shown = watched(token)
+        count_report(address_of(request))
+        try:
+            due_at = report(token, kind, words=words, contact=contact)
+        except NotFound:
+            raise
+        except GreenroomError as problem:
+            if wants_json(request):
+                raise
+            said = {"kind": kind, "words": words, "contact": contact}
+            return _form(request, token, problem=problem, said=said)
+        hours = HOURS[kind]  # type: ignore[index]
+        return page(request, "reported.html", token=token, video=shown, hours=hours, due_at=due_at)
+
+    return _answered(request, opened)
+
+
+def _form(
+    request: Request, token: str, *, problem: GreenroomError | None = None, said: dict[str, str] | None = None
+) -> Response:
+    """The form, with what was typed where it could not be taken."""
+    return page(
+        request,
+        "report.html",
+        status=problem.http_status if problem is not None else 200,
+        token=token,
+        video=watched(token),
+        kinds=KINDS,
+        problem=problem,
+        said=said or {"kind": "", "words": "", "contact": ""},
+    )

@@ -16,7 +16,7 @@ from core.tables import OutboxRow
 from delivery import overview as module
 from delivery.collector import DatabaseCollector, SkewCollector
 from delivery.concerns import concerns
-from delivery.overview import Checkpoint, Depth, Lease, Overview, Verified, overview
+from delivery.overview import Checkpoint, Depth, Lease, Overview, Reports, Verified, overview
 from pipeline.leases import claim
 from provenance.pki import init_pki, pki_folder
 from tests.kit.standing_in import standing_in
@@ -168,6 +168,7 @@ HOUR = 3600.0
         (Overview(ledger=Depth(1, 200)), "ledger_pending"),
         (Overview(leases=[Lease("rnd_1", "voiced", "host:1", 400, -300)]), "lease_over"),
         (Overview(withdrawals=Depth(1, 60)), "withdrawal_unsettled"),
+        (Overview(reports=Reports(2, 60.0)), "report_overdue"),
         (Overview(verified=Verified(False, 1)), "ledger_disagrees"),
         (Overview(verified=Verified(True, 72 * HOUR)), "ledger_unverified"),
         (Overview(certificates={"signing": 24 * HOUR}), "certificate_ends"),
@@ -187,6 +188,7 @@ def test_nothing_is_to_be_looked_at_where_all_is_well():
         checkpoint=Checkpoint(9, 90 * HOUR),
         leases=[Lease("rnd_1", "voiced", "host:1", 10, 50)],
         withdrawals=Depth(),
+        reports=Reports(3),
         verified=Verified(True, HOUR),
         certificates={"signing": 90 * 24 * HOUR},
         skew=0.01,

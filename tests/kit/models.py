@@ -28,6 +28,7 @@ import provenance.senses
 from core.gates import GateSet, decide, overall
 from core.media.essence import essence
 from core.models import Brief, Finding, GateDecision, GateResult, Span, Verdict
+from core.perception.models import Word
 from generate.models import Speech
 from provenance.fingerprint import Fingerprint
 from provenance.mark import MarkReading
@@ -125,7 +126,10 @@ class _Voice:
 
     def speak(self, text: str, *, language: str = "en") -> Speech:
         self._recorded.fail("voice")
-        return Speech(np.zeros(100, np.float32), 24_000, (), text, (), self.name)
+        spoken = text.split()
+        pace = media.SECONDS / max(1, len(spoken))
+        words = tuple(Word(word, n * pace, (n + 1) * pace, 1.0) for n, word in enumerate(spoken))
+        return Speech(np.zeros(100, np.float32), 24_000, (), text, words, self.name)
 
 
 class _LipSync:

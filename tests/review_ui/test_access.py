@@ -102,7 +102,7 @@ def test_an_unhandled_error_is_a_line_of_its_own_without_its_words(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("Asha")
 
-    monkeypatch.setattr("review_ui.pages.public.page", broken)
+    monkeypatch.setattr("review_ui.pages.verify.page", broken)
     before = requests("GET", "/verify", 500)
     with TestClient(make_app(), raise_server_exceptions=False) as client:
         logs_again = io.StringIO()

@@ -175,6 +175,7 @@ def addresses(row: RenderRow) -> list[str]:
         "/campaigns",
         "/campaigns/cmp_1",
         "/authorities",
+        "/reports",
         f"/renders/{row.id}",
         f"/find?q={row.id}",
         "/find?q=order-7",
@@ -183,8 +184,12 @@ def addresses(row: RenderRow) -> list[str]:
 
 
 def test_no_page_reads_a_whole_table(
-    client: TestClient, account: AccountRow, signed: Callable[[AccountRow], str], middle: RenderRow
+    client: TestClient,
+    new_account: Callable[..., AccountRow],
+    signed: Callable[[AccountRow], str],
+    middle: RenderRow,
 ) -> None:
+    account = new_account(role="admin")
     signed(account)
     with statements() as asked:
         for address in addresses(middle):

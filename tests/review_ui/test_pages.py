@@ -22,6 +22,7 @@ from pipeline.standing import Standing
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from provenance.models import Problem, Release, VerifyReport, VerifyVerdict
+from review_ui.answers import answer_of
 from review_ui.evidence import Evidence, _timeline, marked_script
 from review_ui.factors import Factors, decision_subject
 from review_ui.pages.queue import ORDER_WORDS, VIEWS, numbers
@@ -272,6 +273,12 @@ def test_the_queue_with_rows_that_lack_parts() -> None:
         assert ('rel="next"' in text) is bool(shown)
 
 
+def answered(report: dict[str, Any]) -> str:
+    """The answer as its page has it."""
+    checked = {"answer": answer_of(report), "name": "a.mp4", "picture": None, "sha256": SHA, "share": ""}
+    return html("answer.html", checked=checked)
+
+
 @pytest.mark.parametrize("verdict", get_args(VerifyVerdict))
 def test_the_public_answer_in_every_shape(verdict: Any) -> None:
     problems = (Problem("a", "A."), Problem("b", "B.", 1.0), Problem("c", "C.", 1.0, 2.0))
@@ -282,7 +289,7 @@ def test_the_public_answer_in_every_shape(verdict: Any) -> None:
     )
     for release, found, facts in product(get_args(Release), ((), problems), shapes):
         report = VerifyReport(verdict, "It is.", False, release, facts, facts, {}, found).as_dict()
-        text = html("verify.html", visitor=None, report=report, problem=None)
+        text = answered(report)
         assert f'data-verdict="{verdict}"' in text and " to )" not in text
 
 
@@ -297,7 +304,7 @@ def test_the_public_answer_in_every_shape(verdict: Any) -> None:
 def test_the_public_answer_says_how_the_video_was_approved(manner: str, words: str) -> None:
     credential = {"present": True, "approval": {"sha256": SHA, "manner": manner}}
     report = VerifyReport("intact", "It is.", True, "released", credential, {}, {}, ()).as_dict()
-    assert words in html("verify.html", visitor=None, report=report, problem=None).replace("'", "&#39;")
+    assert words in answered(report).replace("'", "&#39;")
 
 
 @pytest.mark.parametrize(
@@ -306,5 +313,5 @@ def test_the_public_answer_says_how_the_video_was_approved(manner: str, words: s
 )
 def test_the_public_answer_says_who_took_a_video_back(verdict: Any, words: str) -> None:
     report = VerifyReport(verdict, "It is.", False, verdict, {}, {}, {}, ()).as_dict()
-    text = html("verify.html", visitor=None, report=report, problem=None)
+    text = answered(report)
     assert words in text and 'class="verdict bad"' in text

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from fastapi import Request
 from fastapi.testclient import TestClient
 
 from delivery import links
@@ -97,7 +98,7 @@ def test_every_other_link_gets_one_answer(
 def test_a_transfer_asks_again_about_this_very_link(
     world: World, released: RenderRow, link: str, monkeypatch: pytest.MonkeyPatch
 ):
-    response = public.video(link.removeprefix("/v/"))
+    response = public.video(Request({"type": "http", "path": link, "headers": []}), link.removeprefix("/v/"))
     assert isinstance(response, GuardedFile) and response._may_serve()
     world.recall(released)
     assert not response._may_serve()

@@ -21,10 +21,10 @@ PUBLIC = {
     "/sign-in",
     "/recover",
     "/verify",
-    "/v/{token}",
-    "/v/{token}/video.mp4",
+    "/verify/said/{token}",
     "/api/v1/verify",
 }
+PUBLIC |= {f"/v/{{token}}{part}" for part in ("", "/video.mp4", "/poster.jpg", "/captions.vtt", "/report")}
 PUBLIC |= {"/metrics"}  # for this machine's programs: test_access.py
 
 
@@ -89,14 +89,6 @@ def test_an_upload_over_the_limit_ends_early(client: TestClient, monkeypatch: py
     answer = client.post("/api/v1/verify", files={"file": ("big.mp4", b"x" * 200_000)})
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "too_large"
-
-
-def test_a_text_file_named_mp4_is_unreadable_in_plain_words(client: TestClient):
-    answer = client.post("/api/v1/verify", files={"file": ("a.mp4", b"this is only text")})
-    assert answer.status_code == 200
-    assert answer.json()["verdict"] == "unreadable" and answer.json()["trusted"] is False
-    page = client.post("/verify", files={"file": ("a.mp4", b"this is only text")})
-    assert 'data-verdict="unreadable"' in page.text
 
 
 def test_no_file_is_a_clear_error(client: TestClient):

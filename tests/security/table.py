@@ -42,6 +42,10 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("POST", "/authorities/{authority_id}/suspend"): Asks("audit", "form"),
     ("POST", "/authorities/{authority_id}/resume"): Asks("audit", "form"),
     ("POST", "/authorities/{authority_id}/withdraw"): Asks("audit", "form"),
+    ("GET", "/reports"): Asks("audit", "cookie"),
+    ("POST", "/reports/{report_id}/close"): Asks("audit", "form"),
+    ("GET", "/brand-page"): Asks("release", "cookie"),
+    ("POST", "/brand-page"): Asks("release", "form"),
     ("POST", "/api/v1/analyze_video"): Asks("view", "basic"),
     ("GET", "/api/v1/renders"): Asks("view", "basic"),
     ("POST", "/api/v1/campaigns/{campaign_id}/recipients"): Asks("make", "basic"),
@@ -78,8 +82,13 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ),  # this machine's programs, or a token: tests/review_ui/test_access.py
     ("GET", "/verify"): Asks(PUBLIC, "nobody"),
     ("POST", "/verify"): Asks(PUBLIC, "nobody"),
+    ("GET", "/verify/said/{token}"): Asks(PUBLIC, "nobody"),
     ("GET", "/v/{token}"): Asks(PUBLIC, "nobody"),
     ("GET", "/v/{token}/video.mp4"): Asks(PUBLIC, "nobody"),
+    ("GET", "/v/{token}/poster.jpg"): Asks(PUBLIC, "nobody"),
+    ("GET", "/v/{token}/captions.vtt"): Asks(PUBLIC, "nobody"),
+    ("GET", "/v/{token}/report"): Asks(PUBLIC, "nobody"),
+    ("POST", "/v/{token}/report"): Asks(PUBLIC, "nobody"),
     ("POST", "/api/v1/verify"): Asks(PUBLIC, "nobody"),
 }
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from core.database import now, transaction
 from core.errors import InputError
 from core.tables import BrandRow
-from delivery.tables import LinkRow
+from delivery.tables import BrandPageRow, LinkRow, ReportRow
 from greenroom.web import make_app
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from review_ui import changes
@@ -29,7 +29,7 @@ from tests.security.table import BESIDE, CLOSED, OWN, PUBLIC, ROUTES
 
 FIELDS = {
     "asset": SEALED, "note": "A reason.", "reason": "A reason.", "why": "A reason.", "effect": "stop",
-    "purpose": "confirm",
+    "purpose": "confirm", "outcome": "right", "answer": "Looked at.", "words": "x",
     "subject": "x", "name": "x", "code": "wrong", "password": PASSWORD, "again": PASSWORD,
 }  # fmt: skip
 
@@ -231,7 +231,7 @@ def everything() -> dict[str, list[Any]]:
                 {column.name: getattr(row, column.name) for column in table.__table__.columns}
                 for row in session.scalars(select(table).order_by(*table.__table__.primary_key.columns))
             ]
-            for table in WRITTEN
+            for table in (*WRITTEN, ReportRow, BrandPageRow)
         }
 
 
@@ -283,9 +283,15 @@ def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
         for row in (view, key):
             seal(row)
         session.add_all([link, view, key])
+        session.flush()
+        report = ReportRow(
+            id="rpt_1", brand_id=render.brand_id, render_id=render.id, link_id=link.id, kind="other", words="x",
+            contact="", due_at=now(),
+        )  # fmt: skip
+        session.add(report)
         return {
             "render_id": render.id, "campaign_id": "cmp_1", "authority_id": persona.authority_id, "link_id": link.id,
-            "view_id": view.id, "passkey_id": key.id, "brand_id": render.brand_id,
+            "view_id": view.id, "passkey_id": key.id, "report_id": report.id, "brand_id": render.brand_id,
             "invitation_id": invitation.id,
         }  # fmt: skip
 

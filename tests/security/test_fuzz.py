@@ -59,7 +59,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     said: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GREENROOM_HOME", str(folder / "home"))
-        for task in ("verify", "analyze"):
+        for task in ("verify", "show", "analyze"):
             try:
                 said[task] = asyncio.run(child.run_child(task, file))
             except GreenroomError as error:
@@ -74,7 +74,7 @@ def _children_answered_before(told: dict[str, Any], monkeypatch: pytest.MonkeyPa
             raise told[task]
         return dict(told[task])
 
-    for user in ("review_ui.api", "review_ui.pages.public"):
+    for user in ("review_ui.api", "review_ui.pages.verify"):
         monkeypatch.setattr(f"{user}.run_child", repeated)
 
 
