@@ -1,7 +1,7 @@
 """Verify or analyze one uploaded file in a process of its own, which ends with the answer.
 
 The web process never opens a stranger's bytes: a file that hangs or crashes a parser ends its child alone, and the
-models' memory goes with it. ``python -m review_ui.child verify|show|analyze PATH`` prints JSON documents, one a line:
+models' memory goes with it. ``python -m review_ui.child verify|show|analyze PATH PARENT`` prints JSON documents, one a line:
 ``{"part": name}`` as it comes to each part, and last the answer.
 
 A check takes a core or two, so a few run at once and the others wait their turn: a machine that is busy is slow to
@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ctypes
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
@@ -32,6 +34,7 @@ _TELLS = 1.0  # seconds between two words on how many are before one
 _LONGEST_LINE = 8_000_000
 
 PICTURE_AT, PICTURE_WIDEST = 1.0, 360
+_PR_SET_PDEATHSIG = 1
 
 
 class Busy(GreenroomError):
@@ -109,7 +112,7 @@ async def steps(task: Task, path: Path) -> AsyncGenerator[dict[str, Any], None]:
 
 async def _run(task: Task, path: Path) -> AsyncGenerator[dict[str, Any], None]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "review_ui.child", task, str(path),
+        sys.executable, "-m", "review_ui.child", task, str(path), str(os.getpid()),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         limit=_LONGEST_LINE,
     )  # fmt: skip
@@ -191,5 +194,13 @@ def _say(document: dict[str, Any]) -> None:
     print(json.dumps(document), flush=True)  # noqa: T201 - the answer
 
 
+def _end_with(parent: int) -> None:
+    """A web process that is killed stops no check by itself: the kernel does it for us (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before we asked
+        sys.exit(1)
+
+
 if __name__ == "__main__":
+    _end_with(int(sys.argv[3]))
     main(sys.argv[1], Path(sys.argv[2]))  # type: ignore[arg-type]
