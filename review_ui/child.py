@@ -1,8 +1,8 @@
 """Verify or analyze one uploaded file in a process of its own, which ends with the answer.
 
 The web process never opens a stranger's bytes: a file that hangs or crashes a parser ends its child alone, and the
-models' memory goes with it. ``python -m review_ui.child verify|show|analyze PATH PARENT`` prints JSON documents, one a line:
-``{"part": name}`` as it comes to each part, and last the answer.
+models' memory goes with it. ``python -m review_ui.child verify|show|analyze PATH PARENT`` prints JSON documents, one a
+line: ``{"part": name}`` as it comes to each part, and last the answer.
 
 A check takes a core or two, so a few run at once and the others wait their turn: a machine that is busy is slow to
 begin, and does not give up on a file for what its neighbours cost.
