@@ -193,9 +193,15 @@ def raw_public_key(key: Ed25519PublicKey) -> bytes:
 
 
 def signed_by(key: Ed25519PublicKey, signature: bytes, data: bytes) -> bool:
-    """Whether that key signed these bytes."""
+    """Whether that key signed these bytes. What a process has found to be so it does not compute again: the same
+    decisions, receipts and authorities are read at every step."""
+    return _signed_by(raw_public_key(key), signature, data)
+
+
+@lru_cache(maxsize=1024)
+def _signed_by(public: bytes, signature: bytes, data: bytes) -> bool:
     try:
-        key.verify(signature, data)
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, data)
     except InvalidSignature:
         return False
     return True

@@ -15,7 +15,7 @@ from delivery.errors import ReleaseRefused
 from pipeline.review import approvers, rule_of, shown
 from pipeline.standing import authority_of
 from pipeline.tables import CampaignRow, RenderRow
-from pipeline.uses import covered
+from pipeline.uses import covered_by
 
 
 def check_approvals(session: Session, render: RenderRow) -> list[Approval]:
@@ -74,7 +74,7 @@ def check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
 def check_authority(session: Session, render: RenderRow) -> None:
     """The authority is valid at this moment, for this use (trust step 1 again)."""
     standing = authority_of(session, render)
-    decision = covered(session, render, script=render.script)
+    decision = covered_by(session, standing.authority, render, script=render.script)
     if not standing.valid or decision.verdict is Verdict.BLOCK:
         reasons = "; ".join(finding.message for finding in decision.findings if finding.severity == "block")
         raise ReleaseRefused(

@@ -196,7 +196,7 @@ def _identify(case: _Case, registry: Registry) -> None:
     """Which asset of ours this is, or claims to be."""
     digest = digest_file_once(case.path)
     trusted = case.judgement.state == "trusted"
-    if case.mark_id is not None and registry.find_mark(case.mark_id) is None and not trusted:
+    if case.mark_id is not None and not trusted and registry.find_mark(case.mark_id) is None:
         case.mark_id = None  # a mark that the registry does not know is no mark
     case.entry = registry.find_asset(digest) or registry.find_essence(case.essence)
     case.proven = case.entry is not None
