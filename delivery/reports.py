@@ -72,7 +72,7 @@ def report(token: str, kind: str, *, words: str = "", contact: str = "") -> date
             kind=kind,
             words=words,
             contact=contact,
-            due_at=now() + timedelta(hours=HOURS[kind]),
+            due_at=now() + timedelta(hours=HOURS[kind]),  # type: ignore[index] # checked above
         )
         facts = {"report_id": row.id, "link_id": link.id, "kind": kind}
         append(session, Event.REPORT_OPENED, render.id, facts, rows=[row])
