@@ -163,7 +163,7 @@ def hand_on(
             )
         asked = [Ask("other", words)]
         rows = rows_of(row, reviewer_id, "handed_on", asked)
-        append(session, Event.REVIEW_HANDED_ON, row.id, {"reviewer_id": reviewer_id}, rows=rows)
+        append(session, Event.REVIEW_ESCALATED, row.id, {"reviewer_id": reviewer_id}, rows=rows)
 
 
 def _check_turn(session: Session, row: RenderRow, reviewer_id: str, *, senior: bool) -> None:

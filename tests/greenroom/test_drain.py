@@ -7,6 +7,7 @@ import socket
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -14,6 +15,7 @@ from core.database import transaction
 from core.tables import OutboxRow
 from greenroom.status import health_of
 from pipeline import outbox
+from pipeline.celery_app import make_app
 from pipeline.states import State
 from tests.greenroom.processes import drain, free_port, running, until
 from tests.kit.world import World
@@ -43,7 +45,12 @@ raise SystemExit(worker.main(sys.argv[1], ("cpu",)))
 
 
 def test_a_worker_finishes_its_stage_or_gives_it_back_and_ends_in_time(world: World) -> None:
-    from greenroom.worker import send
+    app = (
+        make_app()
+    )  # of this home: the one of greenroom.worker is of whichever home was first in this process
+
+    def send(topic: str, payload: dict[str, Any]) -> None:
+        app.send_task("greenroom.handle", args=[topic, payload], queue="cpu")
 
     ways = {"finishes": 30.0, "beats": 0.5, "hangs": 0.5}
     with ExitStack() as stack:

@@ -129,7 +129,7 @@ def _broken(browser: httpx.Client, token: str) -> None:
     """A request whose handler raises what quotes everything: a statement with its parameters, in a chain."""
     import review_ui.pages.public as public
 
-    real = public.open_link
+    real = public.watched
 
     def fails(asked: str) -> Any:
         recipient = NAME
@@ -141,11 +141,11 @@ def _broken(browser: httpx.Client, token: str) -> None:
         except Exception as error:
             raise RuntimeError(f"{recipient} {asked} {REMARK}") from error
 
-    public.open_link = fails
+    public.watched = fails
     try:
         assert browser.get(f"/v/{token}").status_code == 500
     finally:
-        public.open_link = real
+        public.watched = real
 
 
 @pytest.fixture

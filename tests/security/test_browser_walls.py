@@ -63,7 +63,7 @@ def test_every_route_answers_under_the_same_walls(
 
 def test_a_defect_is_told_in_one_sentence_under_the_same_walls(broken: TestClient):
     for accept in ("text/html", "application/json"):
-        answer = broken.get("/sign-in", headers={"accept": accept})
+        answer = broken.get("/recover", headers={"accept": accept})
         assert answer.status_code == 500 and "something went wrong here" in answer.text.lower()
         assert (
             "secret" not in answer.text and "Traceback" not in answer.text and "postgres" not in answer.text
