@@ -1,7 +1,8 @@
 """What people report of a video that they watched: a case with a clock, for the brand's legal people.
 
 A report changes nothing about the video: whoever reads it recalls, or says why not. It is opened through a link that
-serves, so nobody can report what they were not shown, and one link has at most ``MOST_OPEN`` open cases.
+serves, so nobody can report what they were not shown. One link has at most ``MOST_OPEN`` open cases of each kind: no
+other kind takes the room of ``not_me``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from audit.ledger import Event, append
 from core.database import now, reading, take_turn, transaction
 from core.errors import Conflict, InputError, NotFound
 from core.ids import new_id
+from core.tables import BrandRow
 from delivery.errors import EnoughReports
 from delivery.links import behind
 from delivery.tables import LinkRow, ReportRow
@@ -28,14 +30,15 @@ Outcome = Literal["right", "wrong"]
 HOURS: dict[Kind, int] = {"not_me": 3, "wrong_label": 96, "other": 96}
 """Until a case is due, in every territory. Three hours is the shortest time for a takedown in the rules that label
 profiles name (India); ninety-six is the house's own."""
-MOST_OPEN = 20  # of one link
+MOST_OPEN = 20  # of one link and kind
 MOST_SHOWN = 200
 MOST_WORDS, MOST_CONTACT = 2000, 254
 
 
 @dataclass(frozen=True)
 class Cases:
-    """A brand's cases: the open ones, the first due first; the closed ones, the last first; ``MOST_SHOWN`` of each."""
+    """A brand's cases, ``MOST_SHOWN`` of each: the open ones, ``not_me`` before all others and then the first due; the
+    closed ones, the last first."""
 
     open: Sequence[ReportRow]
     closed: Sequence[ReportRow]
@@ -49,22 +52,18 @@ def report(token: str, kind: str, *, words: str = "", contact: str = "") -> date
 
     Raises:
         LinkGone, LinkTakenBack: as :func:`delivery.links.open_link`.
-        InputError: an unknown kind, or too many words.
-        EnoughReports: so many cases about this link are open already.
+        InputError: as :func:`checked`.
+        EnoughReports: so many cases of this kind about this link are open already.
     """
-    if kind not in HOURS:
-        raise InputError("say what is wrong", where="kind", next_step="choose one of the answers")
-    words = as_written(words, most=MOST_WORDS, where="words")
-    contact = as_written(contact, most=MOST_CONTACT, where="contact")
+    words, contact = checked(kind, words, contact)
     with transaction() as session:
         link, render = behind(session, token)
         take_turn(session, LinkRow, link.id)  # two at once are counted one after the other
-        waiting = select(func.count()).where(ReportRow.link_id == link.id, ReportRow.closed_at.is_(None))
+        waiting = select(func.count()).where(
+            ReportRow.link_id == link.id, ReportRow.closed_at.is_(None), ReportRow.kind == kind
+        )
         if (session.scalar(waiting) or 0) >= MOST_OPEN:
-            raise EnoughReports(
-                "this video was reported several times and is being looked at",
-                next_step="nothing more is needed from you",
-            )
+            raise _enough(kind, session.get_one(BrandRow, render.brand_id).name)
         row = ReportRow(
             id=new_id("rpt"),
             brand_id=render.brand_id,
@@ -73,17 +72,40 @@ def report(token: str, kind: str, *, words: str = "", contact: str = "") -> date
             kind=kind,
             words=words,
             contact=contact,
-            due_at=now() + timedelta(hours=HOURS[kind]),
+            due_at=now() + timedelta(hours=HOURS[kind]),  # type: ignore[index] # checked above
         )
         facts = {"report_id": row.id, "link_id": link.id, "kind": kind}
         append(session, Event.REPORT_OPENED, render.id, facts, rows=[row])
         return row.due_at
 
 
+def checked(kind: str, words: str, contact: str) -> tuple[str, str]:
+    """Words and contact of a report as they are stored. Raises InputError: an unknown kind, or too many words."""
+    if kind not in HOURS:
+        raise InputError("say what is wrong", where="kind", next_step="choose one of the answers")
+    return (
+        as_written(words, most=MOST_WORDS, where="words"),
+        as_written(contact, most=MOST_CONTACT, where="contact"),
+    )
+
+
+def _enough(kind: str, brand: str) -> EnoughReports:
+    said = "this video was reported so several times and is being looked at"
+    if kind != "not_me":
+        return EnoughReports(said, next_step="nothing more is needed from you")
+    return EnoughReports(
+        said,
+        next_step=f"if it shows you, write to {brand} itself and to whoever sent you the link; "
+        f"each of these reports is due within {HOURS['not_me']} hours",
+    )
+
+
 def list_cases(brand_id: str) -> Cases:
     """The brand's cases, for a page."""
     mine = select(ReportRow).where(ReportRow.brand_id == brand_id)
-    waiting = mine.where(ReportRow.closed_at.is_(None)).order_by(ReportRow.due_at, ReportRow.id)
+    waiting = mine.where(ReportRow.closed_at.is_(None)).order_by(
+        ReportRow.kind != "not_me", ReportRow.due_at, ReportRow.id
+    )
     closed = mine.where(ReportRow.closed_at.is_not(None)).order_by(ReportRow.closed_at.desc())
     with reading() as session:
         return Cases(

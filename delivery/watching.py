@@ -86,6 +86,13 @@ def watched(token: str) -> Watched:
         )
 
 
+def kept_poster(token: str) -> bytes | None:
+    """As :func:`poster` where that takes no time: one that is in memory; None where it has to be made first."""
+    with reading() as session:
+        _, render = behind(session, token)
+    return _posters.kept(render)
+
+
 def poster(token: str) -> bytes:
     """A JPEG picture of the video, with its label. Raises as :func:`delivery.links.open_link`; PosterBusy."""
     with reading() as session:
@@ -118,6 +125,9 @@ class _Posters:
     def __init__(self) -> None:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._making = threading.Lock()
+
+    def kept(self, render: RenderRow) -> bytes | None:
+        return self._kept.get(render.published_sha256 or "")
 
     def of(self, render: RenderRow) -> bytes:
         sha256 = render.published_sha256 or ""

@@ -15,6 +15,7 @@ from core.faults import close_to, one_of
 from core.ids import new_id
 from core.tables import BrandRow, OrganisationRow
 from core.territories import FORM, is_territory
+from policy.characters import hides_something
 from policy.packs import pack_names, shipped_pack
 
 LONGEST_NAME = 200
@@ -98,10 +99,12 @@ def organisation() -> OrganisationRow | None:
 
 
 def visible_name(name: str, what: str) -> str:
-    """A name as people read it: one line, no direction marks. Raises InputError."""
+    """A name as people read it: one line, no direction marks. Raises InputError.
+
+    A joiner is taken where writing needs it (policy.characters), as in Persian and Hindi.
+    """
     plain = unicodedata.normalize("NFC", " ".join(name.split()))
-    hidden = any(unicodedata.category(letter) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp") for letter in plain)
-    if not plain or len(plain) > LONGEST_NAME or hidden:
+    if not plain or len(plain) > LONGEST_NAME or hides_something(plain):
         raise InputError(
             f"the {what} needs a name of 1 to {LONGEST_NAME} visible characters",
             where=what,

@@ -34,7 +34,7 @@ def character_findings(text: str, folded: Folded, fields: Sequence[tuple[str, in
                     text=text,
                 )
             )
-        elif not (character in JOINERS and _joins_properly(text, index)):
+        elif not (character in JOINERS and joins_properly(text, index)):
             findings.append(
                 _finding(
                     "hidden_character",
@@ -73,7 +73,16 @@ def character_findings(text: str, folded: Folded, fields: Sequence[tuple[str, in
     return findings
 
 
-def _joins_properly(text: str, index: int) -> bool:
+def hides_something(text: str) -> bool:
+    """Whether a name holds a control, a direction mark, or what shows nothing and joins nothing."""
+    return any(
+        unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
+        and not (character in JOINERS and joins_properly(text, index))
+        for index, character in enumerate(text)
+    )
+
+
+def joins_properly(text: str, index: int) -> bool:
     """A joiner between letters that need it (not Latin, Greek or Cyrillic), or inside an emoji."""
     around = [text[i] for i in (index - 1, index + 1) if 0 <= i < len(text)]
     plain = ("LATIN", "GREEK", "CYRILLIC")

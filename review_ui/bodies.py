@@ -22,11 +22,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import GreenroomError, InputError
 from core.settings import get_settings
+from review_ui.child import places
 from review_ui.rates import TooManyTries, network_of
 
 # Where a file may be sent, and which line it stands in: strangers do not fill the one of accounts.
 UPLOADS = {"/verify": "verify", "/api/v1/verify": "verify", "/api/v1/analyze_video": "analyze"}
-AT_ONCE = {"verify": 8, "analyze": 4}
+AT_ONCE = {"verify": places("verify"), "analyze": places("analyze")}
+"""A place is held until the answer, so there are as many as the line of checks holds."""
 AT_ONCE_FROM_ONE = 3
 
 FORM_BYTES = 200_000  # the largest form is a decision: note, played seconds and a passkey's answer
@@ -74,6 +76,7 @@ class Bodies:
         body = _Body(scope, receive)
         try:
             _check_head(Headers(scope=scope))
+            body.check_length(Headers(scope=scope))
             with self._place(scope):
                 await self.app(scope, body.receive, body.unless_broken(send))
         except GreenroomError as error:
@@ -131,11 +134,18 @@ class _Body:
         self._received += len(message.get("body", b""))
         self._whole = not message.get("more_body", False)
         if self._received > self._limit:
-            self.error = TooLarge(
-                f"this is larger than {self._limit / 1e6:g} MB", next_step="send a smaller file"
-            )
+            self.error = self._too_large()
             raise self.error
         return message
+
+    def check_length(self, headers: Headers) -> None:
+        """Raises TooLarge for a body that says itself that it is, before any of it is read."""
+        length = headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > self._limit:
+            raise self._too_large()
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"this is larger than {self._limit / 1e6:g} MB", next_step="send a smaller file")
 
     def unless_broken(self, send: Send) -> Send:
         async def guarded(message: Message) -> None:

@@ -29,7 +29,6 @@ Task = Literal["verify", "show", "analyze"]
 
 SECONDS: dict[Task, float] = {"verify": 300.0, "show": 300.0, "analyze": 900.0}
 """That a check may take, from the moment its turn comes."""
-_MOST_WAITING = 8
 _TELLS = 1.0  # seconds between two words on how many are before one
 _LONGEST_LINE = 8_000_000
 
@@ -54,13 +53,14 @@ class CheckFailed(GreenroomError):
 class _Line:
     """Who is checked now, and who waits: first come, first served."""
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, *, waiting: int = 8) -> None:
         self._at_once = at_once
+        self.places = at_once + waiting
         self._tickets: list[asyncio.Event] = []
 
     def join(self) -> asyncio.Event:
         """A ticket, which is set when its turn comes. Raises Busy."""
-        if len(self._tickets) >= self._at_once + _MOST_WAITING:
+        if len(self._tickets) >= self.places:
             raise Busy(
                 f"{len(self._tickets)} files are being checked or wait for it",
                 next_step="try again in a few minutes",
@@ -83,7 +83,12 @@ class _Line:
 
 
 _VERIFY = _Line(max(1, (os.cpu_count() or 1) // 2))
-_LINES: dict[Task, _Line] = {"verify": _VERIFY, "show": _VERIFY, "analyze": _Line(1)}
+_LINES: dict[Task, _Line] = {"verify": _VERIFY, "show": _VERIFY, "analyze": _Line(1, waiting=3)}
+
+
+def places(task: Task) -> int:
+    """How many files the task's line holds: those that are checked, and those that wait."""
+    return _LINES[task].places
 
 
 async def run_child(task: Task, path: Path) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Invitations: a link that makes one account, with the role and the brands that it names; its holder sets the password.
+"""Invitations: a link that makes one account, with the role and the brands that it names; its holder sets the password,
+or brings an account of that role, which then works at these brands too.
 
 The link's token is random and is shown once; the database holds its HMAC. It ends with its use, with its time, or when
 somebody takes it back, or with whoever made it; the answer to a link that opens nothing is the same for each.
@@ -10,16 +11,16 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, select
 from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
 from core.database import now, reading, transaction
-from core.errors import InputError, NotFound
+from core.errors import Conflict, InputError, NotFound
 from core.ids import new_id
 from core.tables import BrandRow
 from pipeline.tables import PersonaRow
-from review_ui.accounts import add_account, draft_account, known_role, stands
+from review_ui.accounts import add_account, authenticate, draft_account, known_role, standing, stands
 from review_ui.memberships import brand_ids_of, join
 from review_ui.roles import RIGHTS
 from review_ui.seals import intact, keyed, seal
@@ -50,10 +51,11 @@ def invite(
 
     Args:
         by: who invites, to brands of their own; None is the machine's owner on the command line.
-        persona_id: for the role ``persona``, whose account it will be, at the first brand.
+        persona_id: for the role ``persona``, whose account it will be, at that persona's brand alone.
 
     Raises:
-        InputError: an unknown role, no brand, a time that is none, or a persona where the role has none.
+        InputError: an unknown role, no brand, a time that is none, a persona where the role has none, or several brands
+            for one.
         NotFound: a brand or persona that there is not, or not for who invites.
     """
     known_role(role)
@@ -71,6 +73,12 @@ def invite(
             "the role 'persona' is for one persona, and no other role is",
             where="persona",
             next_step="name the persona with the role 'persona', or choose another role",
+        )
+    if persona_id is not None and len(wanted) > 1:
+        raise InputError(
+            "a persona belongs to one brand, and its account works there alone",
+            where="brand",
+            next_step="choose the persona's brand and no other",
         )
     token = secrets.token_urlsafe(32)
     row = InvitationRow(
@@ -96,17 +104,21 @@ def invite(
 
 
 def list_invitations(brand_id: str) -> list[InvitationRow]:
-    """The newest hundred that were made at this brand, newest first."""
-    made_here = select(InvitationRow).where(InvitationRow.brand_id == brand_id)
+    """The newest hundred that open this brand, wherever they were made; newest first."""
+    names = cast(InvitationRow.brand_ids, String).contains(f'"{brand_id}"', autoescape=True)
     with reading() as session:
-        return list(session.scalars(made_here.order_by(InvitationRow.created_at.desc()).limit(100)))
+        found = select(InvitationRow).where(names).order_by(InvitationRow.created_at.desc())
+        return list(session.scalars(found.limit(100)))
 
 
 def revoke_invitation(invitation_id: str, *, brand_id: str | None, actor: str | None) -> InvitationRow:
-    """Take one back; one that is over stays as it is. ``brand_id`` None: of any brand, for the machine's owner."""
+    """Take one back; one that is over stays as it is.
+
+    ``brand_id``: a brand that it opens; None: of any brand, for the machine's owner. Raises NotFound.
+    """
     with transaction() as session:
         row = session.get(InvitationRow, invitation_id, with_for_update=True)
-        if row is None or brand_id not in (None, row.brand_id):
+        if row is None or brand_id not in (None, *row.brand_ids):
             raise NotFound("no such invitation", where=invitation_id, next_step="check the id")
         if state_of(row) == "open":
             row.revoked_at = now()
@@ -135,8 +147,35 @@ def accept(token: str, *, email: str, password: str) -> AccountRow:
         session.flush()
         if len(row.brand_ids) > 1 or row.persona_id is not None:
             join(session, account, row.brand_ids, persona_id=row.persona_id, actor=account.id)
-        row.used_at, row.account_id = now(), account.id
-        _record(session, row, Event.INVITATION_ENDED, "used", actor=account.id)
+        _use(session, row, account)
+    return account
+
+
+def accept_with_account(token: str, *, email: str, password: str, address: str = "") -> AccountRow:
+    """The account behind this address and password works at the invitation's brands too, which is used up by it.
+
+    Raises:
+        InvitationOver: it may not be used (any more).
+        Forbidden, TooManyTries: as :func:`review_ui.accounts.authenticate`.
+        Conflict: the account has another role, which would go with it, or works there already; the invitation can then
+            be used again.
+    """
+    open_invitation(token)
+    known = authenticate(email, password, address=address)
+    with transaction() as session:
+        row = _usable(session, token, lock=True)
+        account = standing(session, known.id)
+        if account.role != row.role:
+            raise Conflict(
+                f"this invitation is for the role '{row.role}', and this account has another",
+                where="role",
+                next_step="ask for an invitation with your own role, or make an account for another address",
+                code="other_role",
+            )
+        if set(row.brand_ids) <= brand_ids_of(session, account):
+            raise Conflict("this account works there already", where="brand", next_step="sign in")
+        join(session, account, row.brand_ids, persona_id=row.persona_id, actor=account.id)
+        _use(session, row, account)
     return account
 
 
@@ -163,11 +202,18 @@ def _usable(session: Session, token: str, *, lock: bool = False) -> InvitationRo
 
 
 def _inviter_stands(session: Session, row: InvitationRow) -> bool:
-    """An invitation goes with whoever made it: a link that they kept is no way back in."""
+    """An invitation goes with whoever made it, or with their work at its brands: a kept link is no way back in."""
     if row.made_by == MACHINE:
         return True
     by = session.get(AccountRow, row.made_by)
-    return by is not None and stands(by) and "administer" in RIGHTS.get(by.role, frozenset())
+    if by is None or not stands(by) or "administer" not in RIGHTS.get(by.role, frozenset()):
+        return False
+    return set(row.brand_ids) <= brand_ids_of(session, by)
+
+
+def _use(session: Session, row: InvitationRow, account: AccountRow) -> None:
+    row.used_at, row.account_id = now(), account.id
+    _record(session, row, Event.INVITATION_ENDED, "used", actor=account.id)
 
 
 def _record(session: Session, row: InvitationRow, event: Event, kind: str, *, actor: str | None) -> None:

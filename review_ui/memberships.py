@@ -1,19 +1,19 @@
 """At which brands an account works. It works at one at a time: its row names that one, and every room asks the row.
 
-An account without a membership works at its one brand. Rows are sealed: who can write the database alone lets nobody
-into another brand.
+An account without a membership works at its one brand. A membership that ended stays, with the time. Rows are sealed:
+who can write the database alone lets nobody into another brand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
-from core.database import reading, transaction
-from core.errors import NotFound
+from core.database import now, reading, transaction
+from core.errors import Conflict, NotFound
 from core.ids import new_id
 from core.tables import BrandRow
 from review_ui.accounts import own, record_change, standing
@@ -31,15 +31,24 @@ def brands_of(account: AccountRow) -> list[BrandRow]:
 def brand_ids_of(session: Session, account: AccountRow) -> set[str]:
     """As :func:`brands_of`, ids alone; a row that somebody else wrote counts for nothing."""
     rows = session.scalars(select(MembershipRow).where(MembershipRow.account_id == account.id))
-    return {account.brand_id, *(row.brand_id for row in rows if intact(row))}
+    return {account.brand_id, *(row.brand_id for row in rows if intact(row) and row.left_at is None)}
 
 
 def people_of(brand_id: str) -> list[AccountRow]:
     """Whoever works at this brand, now or at times, by address; the first five hundred."""
-    members = select(MembershipRow.account_id).where(MembershipRow.brand_id == brand_id)
-    there = or_(AccountRow.brand_id == brand_id, AccountRow.id.in_(members))
+    there = select(AccountRow).where(works_at(brand_id)).order_by(AccountRow.email)
     with reading() as session:
-        return list(session.scalars(select(AccountRow).where(there).order_by(AccountRow.email).limit(500)))
+        return list(session.scalars(there.limit(500)))
+
+
+def works_at(brand_id: str, *, past: bool = False) -> ColumnElement[bool]:
+    """Of accounts, for a list to read: whoever works at this brand, now or at times; ``past``: or did once.
+
+    It opens nothing, and looks at no seal.
+    """
+    members = select(MembershipRow.account_id).where(MembershipRow.brand_id == brand_id)
+    members = members if past else members.where(MembershipRow.left_at.is_(None))
+    return or_(AccountRow.brand_id == brand_id, AccountRow.id.in_(members))
 
 
 def persona_of(account: AccountRow) -> str | None:
@@ -50,7 +59,7 @@ def persona_of(account: AccountRow) -> str | None:
                 MembershipRow.account_id == account.id, MembershipRow.brand_id == account.brand_id
             )
         )
-        return next((row.persona_id for row in rows if intact(row)), None)
+        return next((row.persona_id for row in rows if intact(row) and row.left_at is None), None)
 
 
 def join(
@@ -61,15 +70,20 @@ def join(
     persona_id: str | None = None,
     actor: str | None,
 ) -> None:
-    """Let an account work at these brands too, in the caller's transaction. A brand that it knows stays as it is."""
-    known = set(session.scalars(select(MembershipRow.brand_id).where(MembershipRow.account_id == account.id)))
-    rows = [
-        MembershipRow(id=new_id("mbr"), account_id=account.id, brand_id=brand_id, persona_id=persona_id)
-        for brand_id in dict.fromkeys([account.brand_id, *brand_ids])
-        if brand_id not in known
-    ]
-    for row in rows:
-        seal(row)
+    """Let an account work at these brands too, in the caller's transaction.
+
+    A brand where it works stays as it is; at one that it left it works again.
+    """
+    mine = select(MembershipRow).where(MembershipRow.account_id == account.id).with_for_update()
+    known = {row.brand_id: row for row in session.scalars(mine)}
+    for brand_id in dict.fromkeys([account.brand_id, *brand_ids]):
+        row = known.get(brand_id)
+        if row is None:
+            row = MembershipRow(id=new_id("mbr"), account_id=account.id, brand_id=brand_id)
+        elif row.left_at is None:
+            continue
+        row.persona_id, row.left_at = (persona_id if brand_id in brand_ids else None), None
+        seal(row)  # whoever wrote a row that ended, it says now what we say
         facts = {"kind": "joined", "role": account.role, "brand_id": row.brand_id, "actor": actor}
         append(session, Event.USER_CHANGED, account.id, facts, rows=[row])
 
@@ -83,6 +97,44 @@ def join_brand(account_id: str, brand_id: str, *, actor: str | None = None) -> A
                 "there is no such brand", where=brand_id, next_step="`greenroom brand list` shows them"
             )
         join(session, account, [brand_id], actor=actor)
+    return account
+
+
+def leave(account_id: str, brand_id: str, *, actor: str | None = None) -> AccountRow:
+    """The account works at this brand no more, from the next request on. What it decided there stands.
+
+    Where it works there now, it goes on at another of its brands.
+
+    Raises:
+        NotFound: it does not work there.
+        Conflict: it works nowhere else.
+    """
+    with transaction() as session:
+        account = own(session, account_id)
+        there = brand_ids_of(session, account)
+        if brand_id not in there:
+            raise NotFound(
+                "this account does not work at that brand", where=brand_id, next_step="`greenroom user list`"
+            )
+        if there == {brand_id}:
+            raise Conflict(
+                "this account works at no other brand",
+                where=account.email,
+                next_step="disable it instead: `greenroom user disable`",
+                code="only_brand",
+            )
+        join(session, account, [], actor=actor)  # one that had no membership gets the row that ends
+        if account.brand_id == brand_id:
+            account.brand_id = min(there - {brand_id})
+            record_change(session, account, "brand_changed", actor=actor)
+        membership = select(MembershipRow).where(
+            MembershipRow.account_id == account.id, MembershipRow.brand_id == brand_id
+        )
+        row = session.scalars(membership).one()
+        row.left_at = now()
+        seal(row)
+        facts = {"kind": "left", "role": account.role, "brand_id": brand_id, "actor": actor}
+        append(session, Event.USER_CHANGED, account.id, facts, rows=[row])
     return account
 
 

@@ -8,19 +8,14 @@ from urllib.parse import quote
 from fastapi import Request
 
 from core.errors import GreenroomError
-from review_ui.security import COOKIE, Visitor, visitor
+from review_ui.security import Visitor, seen
 
 _RENDER = re.compile(r"/renders/(rnd_\w{1,40})(?:/|\Z)", re.ASCII)
 
 
 def who(request: Request, error: GreenroomError) -> Visitor | None:
     """Who is signed in: an error page signs nobody out. Not asked where it is we who fail, or where nobody came in."""
-    if error.http_status >= 500 or COOKIE not in request.cookies:
-        return None
-    try:
-        return visitor(request)
-    except GreenroomError:
-        return None
+    return None if error.http_status >= 500 else seen(request)
 
 
 def render_of(request: Request) -> str | None:

@@ -38,6 +38,11 @@ def fragment(request: Request, template: str, **values: Any) -> str:
     )
 
 
+def site_of(request: Request) -> str:
+    """Where people open this installation, for a link that is passed on: as it is set up, else as this request came."""
+    return get_settings().web.origin or str(request.base_url).rstrip("/")
+
+
 def wants_json(request: Request) -> bool:
     """Whether a program asks, and not a person's browser: it gets errors in their one shape."""
     return request.url.path.startswith("/api/") or request.headers.get("accept") in _PROGRAMS

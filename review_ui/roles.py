@@ -49,6 +49,11 @@ ROLES: dict[str, Role] = {
 RIGHTS: dict[str, frozenset[str]] = {name: role.rights for name, role in ROLES.items()}
 
 
+def home_of(role: str) -> str:
+    """Where somebody of this role begins: the queue, or their account where they may not see it."""
+    return "/" if "view" in RIGHTS.get(role, frozenset()) else "/account"
+
+
 def check_role(role: str, right: str) -> None:
     """Raises Forbidden unless the role has the right; an unknown role has none."""
     if right not in RIGHTS.get(role, frozenset()):

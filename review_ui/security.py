@@ -12,12 +12,12 @@ from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.errors import Forbidden, GreenroomError
+from core.errors import Conflict, Forbidden, GreenroomError
 from core.logs import learned
 from core.settings import get_settings
 from review_ui.accounts import authenticate
 from review_ui.bodies import Answer
-from review_ui.roles import ROLES, check_role
+from review_ui.roles import ROLES, check_role, home_of
 from review_ui.sessions import is_fresh, signed_in
 from review_ui.tables import AccountRow
 
@@ -58,6 +58,11 @@ class Visitor:
         role = ROLES.get(self.account.role)
         return role.title if role is not None else self.account.role
 
+    @property
+    def home(self) -> str:
+        """Where they begin."""
+        return home_of(self.account.role)
+
     def may(self, right: str) -> bool:
         try:
             check_role(self.account.role, right)
@@ -84,6 +89,30 @@ def form_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor
             "this form is out of date", next_step="go back, reload the page and try again", code="stale_form"
         )
     return found
+
+
+def check_brand(visitor: Visitor, shown: str) -> None:
+    """For a form that acts on the brand of now: ``shown`` is the id of the brand that its page was about.
+
+    Raises Conflict where that is another one: a page in another window may have changed it since.
+    """
+    if shown != visitor.account.brand_id:
+        raise Conflict(
+            "you work at another brand now than when this page was opened, so nothing was done",
+            where="brand",
+            next_step="choose the brand under Brands, and send this again from there",
+            code="other_brand",
+        )
+
+
+def seen(request: Request) -> Visitor | None:
+    """Who is signed in, for a page that is for everybody; nothing is looked up where no cookie came."""
+    if COOKIE not in request.cookies:
+        return None
+    try:
+        return visitor(request)
+    except GreenroomError:
+        return None
 
 
 def fresh_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor:

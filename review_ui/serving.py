@@ -22,6 +22,8 @@ NO_STORE = {"cache-control": "no-store"}
 """On everything that a link answers: nothing that a browser or a proxy keeps outlives a recall."""
 
 SECONDS_BETWEEN = 1.0
+_ASKING = anyio.CapacityLimiter(8)
+"""Threads of these questions alone: no page that is slow keeps a transfer going."""
 
 
 class GuardedFile(FileResponse):
@@ -47,7 +49,7 @@ class GuardedFile(FileResponse):
         while True:
             await anyio.sleep(SECONDS_BETWEEN)
             try:
-                goes_on = await anyio.to_thread.run_sync(self._may_serve)
+                goes_on = await anyio.to_thread.run_sync(self._may_serve, limiter=_ASKING)
             except Exception:
                 log.exception("whether this may still be served could not be asked; the transfer ends")
                 goes_on = False

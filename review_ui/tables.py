@@ -64,17 +64,20 @@ class AccountRow(Strikes, Sealed, Base):
 class MembershipRow(Sealed, Base):
     """A brand at which an account works, besides the one at which it works now.
 
-    ``persona_id``: the account is this persona's, and sees what was made of it.
+    ``persona_id``: the account is this persona's, and sees what was made of it. ``left_at``: it worked there till then.
     """
 
     __tablename__ = "memberships"
-    __ledger__ = Covered(committed=("id", "account_id", "brand_id", "persona_id", "created_at", "seal"))
-    __sealed__ = ("id", "account_id", "brand_id", "persona_id")
+    __ledger__ = Covered(
+        committed=("id", "account_id", "brand_id", "persona_id", "left_at", "created_at", "seal")
+    )
+    __sealed__ = ("id", "account_id", "brand_id", "persona_id", "left_at")
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
     persona_id: Mapped[str | None] = mapped_column(ForeignKey("personas.id"))
+    left_at: Mapped[datetime | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (UniqueConstraint("account_id", "brand_id"),)

@@ -91,11 +91,14 @@ def _organisation(w: World) -> None:
     """Whose installation it is, a second brand that somebody works at, and an invitation that was used there."""
     from pipeline.brands import name_organisation
     from review_ui.invitations import accept, invite, revoke_invitation
-    from review_ui.memberships import join_brand
+    from review_ui.memberships import join_brand, leave
 
     with transaction() as session:
         name_organisation(session, "An organisation")
     join_brand(w.legal, create_brand("Another brand").id)
+    left = create_brand("A third brand").id
+    join_brand(w.operator, left)
+    leave(w.operator, left)
     _, token = invite(by=None, role="persona", brand_ids=[w.brand_id], persona_id=w.persona.id)
     accept(token, email="persona@brand.example", password="a made-up password")
     taken_back, _ = invite(by=None, role="legal", brand_ids=[w.brand_id])

@@ -19,7 +19,7 @@ def add(actions: Any, shared: argparse.ArgumentParser) -> None:
     new.add_argument("--brand", required=True, action="append", help="a brand's id; again for a further one")
     new.add_argument("--persona", help="for the role persona: whose account it will be")
     new.add_argument("--hours", type=float, default=72.0, help="how long the link works (72)")
-    shown = command(actions, shared, "invitations", "invitations that were made at a brand", run_list)
+    shown = command(actions, shared, "invitations", "invitations that open a brand", run_list)
     shown.add_argument("--brand", required=True)
     command(actions, shared, "uninvite", "take an invitation back", run_revoke).add_argument("invitation")
 

@@ -1,4 +1,4 @@
-"""``greenroom user list|add|role|brand|password|disable|enable|forget-factors``: accounts, from the machine itself.
+"""``greenroom user list|add|role|brand|leave-brand|password|disable|enable|forget-factors``: accounts, on the machine.
 
 Who can run this holds the home folder and the master secret; the console lets people change their own account, and
 administrators invite. Invitations: greenroom/commands/invitations.py.
@@ -36,6 +36,10 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     )
     brand.add_argument("email")
     brand.add_argument("brand", help="its id: `greenroom brand list`")
+    leaves_brand = "let an account work at a brand no more; the last one is left with `disable`"
+    gone = command(actions, shared, "leave-brand", leaves_brand, run_leave_brand)
+    gone.add_argument("email")
+    gone.add_argument("brand", help="its id: `greenroom brand list`")
     invitations.add(actions, shared)
     role = command(actions, shared, "role", "give an account another role", run_role)
     role.add_argument("email")
@@ -90,6 +94,12 @@ def run_brand(args: argparse.Namespace) -> Answer:
     account = _found(args)
     join_brand(account.id, args.brand)
     return _told(work_at(account.id, args.brand))
+
+
+def run_leave_brand(args: argparse.Namespace) -> Answer:
+    from review_ui.memberships import leave
+
+    return _told(leave(_found(args).id, args.brand))
 
 
 def run_role(args: argparse.Namespace) -> Answer:

@@ -34,6 +34,7 @@ from webauthn.registration.verify_registration_response import VerifiedRegistrat
 from core.database import now, reading, transaction
 from core.errors import Conflict, Forbidden, InputError, NotFound
 from core.ids import new_id
+from policy.characters import hides_something
 from review_ui.accounts import record_change, standing
 from review_ui.factors.challenges import LIFE, issue, use_up
 from review_ui.factors.held import passkeys_of
@@ -83,7 +84,7 @@ def enrol(account: AccountRow, *, name: str, origin: str, answer: str) -> Passke
     hold, Conflict for a passkey that is known already.
     """
     label = " ".join(name.split())
-    if not 1 <= len(label) <= 60 or not label.isprintable():
+    if not 1 <= len(label) <= 60 or hides_something(label):
         raise InputError(
             "a passkey has a name of 1 to 60 characters", where="name", next_step="name the device"
         )

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from core.database import reading
-from core.errors import GreenroomError, InputError
-from core.settings import get_settings
+from core.errors import Conflict, GreenroomError, InputError
 from pipeline.brands import list_brands, organisation
 from pipeline.lists import page_of_personas
 from review_ui.accounts import require, standing_word
@@ -17,22 +16,26 @@ from review_ui.invitations import (
     HOURS,
     InvitationOver,
     accept,
+    accept_with_account,
     invite,
     list_invitations,
     open_invitation,
     revoke_invitation,
     state_of,
 )
-from review_ui.memberships import brands_of, people_of
+from review_ui.memberships import brands_of, leave, people_of
 from review_ui.pages.signin import inside
-from review_ui.rendering import page
-from review_ui.roles import ROLES
-from review_ui.security import Sent, Signed, Visitor
+from review_ui.rates import retry_headers
+from review_ui.rendering import page, site_of
+from review_ui.roles import ROLES, home_of
+from review_ui.security import Sent, Signed, Visitor, address_of, check_brand
 from review_ui.sessions import open_session
 
 router = APIRouter()
 
 Word = Annotated[str, Form(max_length=300)]
+
+TIMES = {24.0: "one day", HOURS: "three days", 168.0: "a week"}
 
 
 @router.get("/people")
@@ -50,11 +53,14 @@ def make(
     brand: Annotated[list[str] | None, Form()] = None,
     persona: Word = "",
     hours: Annotated[float, Form()] = HOURS,
+    at_brand: Word = "",
 ) -> Response:
     """An invitation; its link is on the page that answers, and nowhere again."""
     require(visitor.account, "administer")
+    chosen = {"role": role, "brands": (brand or [])[:101], "persona": persona, "hours": hours}
     try:
-        row, token = invite(
+        check_brand(visitor, at_brand)
+        _, token = invite(
             by=visitor.account,
             role=role,
             brand_ids=(brand or [visitor.account.brand_id])[:101],
@@ -62,15 +68,26 @@ def make(
             hours=hours,
         )
     except GreenroomError as problem:
-        return _shown(request, visitor, problem=problem, role=role)
-    site = get_settings().web.origin or str(request.base_url).rstrip("/")
-    return _shown(request, visitor, made=row.id, link=f"{site}/invitation/{token}")
+        return _shown(request, visitor, problem=problem, chosen=chosen)
+    return _shown(request, visitor, link=f"{site_of(request)}/invitation/{token}")
 
 
 @router.post("/people/invitations/{invitation_id}/revoke")
 def revoke(visitor: Sent, invitation_id: str) -> Response:
     require(visitor.account, "administer")
     revoke_invitation(invitation_id, brand_id=visitor.account.brand_id, actor=visitor.account.id)
+    return RedirectResponse("/people", status_code=303)
+
+
+@router.post("/people/{account_id}/leave")
+def take_out(request: Request, visitor: Sent, account_id: str, at_brand: Word = "") -> Response:
+    """Somebody works at the brand of now no more."""
+    require(visitor.account, "administer")
+    try:
+        check_brand(visitor, at_brand)
+        leave(account_id, visitor.account.brand_id, actor=visitor.account.id)
+    except GreenroomError as problem:
+        return _shown(request, visitor, problem=problem)
     return RedirectResponse("/people", status_code=303)
 
 
@@ -89,9 +106,23 @@ def take(request: Request, token: str, email: Word = "", password: Word = "", ag
         account = accept(token, email=email, password=password)
     except InvitationOver:
         raise
+    except Conflict as known:
+        known.next_step = "give its password below, and it works here too"
+        return _invited(request, token, known, known=email)
     except GreenroomError as problem:
-        return _invited(request, token, problem, email)
-    return inside(request, open_session(account), "/account" if account.role == "persona" else "/")
+        return _invited(request, token, problem, email=email)
+    return inside(request, open_session(account), home_of(account.role))
+
+
+@router.post("/invitation/{token}/with-account")
+def take_with_account(request: Request, token: str, email: Word = "", password: Word = "") -> Response:
+    try:
+        account = accept_with_account(token, email=email, password=password, address=address_of(request))
+    except InvitationOver:
+        raise
+    except GreenroomError as problem:
+        return _invited(request, token, problem, known=email)
+    return inside(request, open_session(account), "/brands")
 
 
 def _shown(
@@ -99,11 +130,12 @@ def _shown(
     visitor: Visitor,
     *,
     problem: GreenroomError | None = None,
-    role: str = "",
-    made: str = "",
+    chosen: dict[str, object] | None = None,
     link: str = "",
 ) -> Response:
+    """``chosen``: of an invitation that was refused, as it was asked for."""
     brand_id = visitor.account.brand_id
+    brands = brands_of(visitor.account)
     with reading() as session:
         personas = page_of_personas(session, brand_id=brand_id, cursor="", limit=100).rows
     return page(
@@ -114,29 +146,34 @@ def _shown(
         problem=problem,
         people=[(row, standing_word(row)) for row in people_of(brand_id)],
         invitations=[(row, state_of(row)) for row in list_invitations(brand_id)],
-        brands=brands_of(visitor.account),
+        brands=brands,
+        now=next(brand.name for brand in brands if brand.id == brand_id),
         personas=personas,
         roles=ROLES,
-        role=role,
-        made=made,
+        chosen=chosen or {"role": "", "brands": [brand_id], "persona": "", "hours": HOURS},
+        times=TIMES,
         link=link,
     )
 
 
 def _invited(
-    request: Request, token: str, problem: GreenroomError | None = None, email: str = ""
+    request: Request, token: str, problem: GreenroomError | None = None, *, email: str = "", known: str = ""
 ) -> Response:
+    """``email``, ``known``: the address that was typed for a new account, or as that of one that is there."""
     row = open_invitation(token)
     named = organisation()
-    return page(
+    shown = page(
         request,
         "invitation.html",
         status=problem.http_status if problem is not None else 200,
         problem=problem,
         token=token,
         email=email,
+        known=known,
         role=ROLES[row.role],
         brands=[brand.name for brand in list_brands(row.brand_ids)],
         organisation=named.name if named is not None else "",
         ends=row.expires_at,
     )
+    shown.headers.update(retry_headers(problem) if problem is not None else {})
+    return shown

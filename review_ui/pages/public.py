@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
+from anyio import CapacityLimiter, WouldBlock
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Form, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from core.errors import GreenroomError, NotFound
 from delivery.links import open_link, still_serves
-from delivery.reports import HOURS, report
-from delivery.watching import captions, poster, watched
-from review_ui.rates import count_report
+from delivery.reports import HOURS, MOST_CONTACT, MOST_WORDS, checked, report
+from delivery.watching import PosterBusy, captions, kept_poster, poster, watched
+from review_ui.rates import count_report, retry_headers
 from review_ui.rendering import page, problem_answer, wants_json
 from review_ui.security import address_of
 from review_ui.serving import NO_STORE, GuardedFile
@@ -34,19 +37,26 @@ KINDS = {
 }
 
 
+_POSTERS = CapacityLimiter(4)
+"""Threads in which posters are made, or waited for: their own, so that no other page and no recall waits for one."""
+
+
 def _answered(request: Request, make: Callable[[], Response]) -> Response:
     """What a link answers, or why there is nothing: a page, or the one shape of errors for a program."""
     try:
         shown = make()
     except NotFound as gone:
-        said = TAKEN_BACK.get(gone.code)
-        gone.http_status = 410 if said else 404
-        if wants_json(request):
-            shown = problem_answer(gone)
-        else:
-            shown = page(request, "gone.html", status=gone.http_status, said=said)
+        shown = _nothing(request, gone)
     shown.headers.update(NO_STORE)
     return shown
+
+
+def _nothing(request: Request, gone: NotFound) -> Response:
+    said = TAKEN_BACK.get(gone.code)
+    gone.http_status = 410 if said else 404
+    if wants_json(request):
+        return problem_answer(gone)
+    return page(request, "gone.html", status=gone.http_status, said=said)
 
 
 @router.get("/v/{token}")
@@ -63,8 +73,29 @@ def video(request: Request, token: str) -> Response:
 
 
 @router.get("/v/{token}/poster.jpg")
-def picture(request: Request, token: str) -> Response:
-    return _answered(request, lambda: Response(poster(token), media_type="image/jpeg"))
+async def picture(request: Request, token: str) -> Response:
+    """Raises PosterBusy at once where so many are being made already."""
+    try:
+        made = await run_in_threadpool(kept_poster, token)
+        if made is None:
+            made = await _make_poster(token)
+        shown = Response(made, media_type="image/jpeg")
+    except NotFound as gone:
+        shown = _nothing(request, gone)
+    shown.headers.update(NO_STORE)
+    return shown
+
+
+async def _make_poster(token: str) -> bytes:
+    place = object()
+    try:
+        _POSTERS.acquire_on_behalf_of_nowait(place)
+    except WouldBlock as error:
+        raise PosterBusy("this picture is not ready yet", next_step="reload the page in a moment") from error
+    try:
+        return await run_sync(poster, token, limiter=CapacityLimiter(1))
+    finally:
+        _POSTERS.release_on_behalf_of(place)
 
 
 @router.get("/v/{token}/captions.vtt")
@@ -81,16 +112,17 @@ def ask(request: Request, token: str) -> Response:
 def tell(
     request: Request,
     token: str,
-    kind: Annotated[str, Form(max_length=20)] = "",
-    words: Annotated[str, Form(max_length=8000)] = "",
-    contact: Annotated[str, Form(max_length=2000)] = "",
+    kind: Annotated[str, Form()] = "",
+    words: Annotated[str, Form()] = "",
+    contact: Annotated[str, Form()] = "",
 ) -> Response:
-    """Open a case. Raises TooManyTries, EnoughReports."""
+    """Open a case. A form that is refused, for whatever reason, comes back with what was typed."""
 
     def opened() -> Response:
         shown = watched(token)
-        count_report(address_of(request))
         try:
+            checked(kind, words, contact)  # a slip of the hand is not counted
+            count_report(address_of(request))
             due_at = report(token, kind, words=words, contact=contact)
         except NotFound:
             raise
@@ -109,7 +141,7 @@ def _form(
     request: Request, token: str, *, problem: GreenroomError | None = None, said: dict[str, str] | None = None
 ) -> Response:
     """The form, with what was typed where it could not be taken."""
-    return page(
+    shown = page(
         request,
         "report.html",
         status=problem.http_status if problem is not None else 200,
@@ -118,4 +150,8 @@ def _form(
         kinds=KINDS,
         problem=problem,
         said=said or {"kind": "", "words": "", "contact": ""},
+        most_words=MOST_WORDS,
+        most_contact=MOST_CONTACT,
     )
+    shown.headers.update(retry_headers(problem) if problem is not None else {})
+    return shown

@@ -13,7 +13,7 @@ from review_ui.beginning import nobody_is_here
 from review_ui.factors.recovery import recover
 from review_ui.rates import TooManyTries, retry_headers
 from review_ui.rendering import page
-from review_ui.roles import RIGHTS
+from review_ui.roles import home_of
 from review_ui.security import COOKIE, Sent, address_of, secure
 from review_ui.sessions import open_session, sign_in, sign_out
 
@@ -39,7 +39,7 @@ def enter(
     except (Forbidden, TooManyTries) as problem:
         return _again(request, "sign_in.html", problem, target=_local(target), email=email)
     # Who may not see the queue begins at what is theirs.
-    home = "/" if "view" in RIGHTS.get(account.role, ()) else "/account"
+    home = home_of(account.role)
     return inside(request, token, home if target == "/" else _local(target))
 
 

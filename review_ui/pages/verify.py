@@ -18,10 +18,12 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from core.errors import GreenroomError
+from core.settings import get_settings
 from provenance.judgement import text
 from review_ui.answers import TITLES, answer_of
 from review_ui.child import run_child, steps
-from review_ui.rendering import fragment, page, wants_json
+from review_ui.rendering import fragment, page, site_of, wants_json
+from review_ui.security import Visitor, seen
 from review_ui.uploads import UNREADABLE, kept
 from review_ui.verdict_links import read_shared, share
 
@@ -32,7 +34,7 @@ LINES = "application/x-ndjson"
 
 @router.get("/verify")
 def ask(request: Request) -> Response:
-    return page(request, "verify.html", checked=None, problem=None)
+    return _shown(request, seen(request))
 
 
 @router.post("/verify")
@@ -48,16 +50,35 @@ async def answer(request: Request, file: UploadFile | None = None) -> Response:
         except GreenroomError as problem:
             if wants_json(request):
                 raise
-            return page(request, "verify.html", status=problem.http_status, checked=None, problem=problem)
+            return _shown(request, await run_in_threadpool(seen, request), problem=problem)
     checked = await run_in_threadpool(_checked, request, report, name)
-    return page(request, "verify.html", status=_status(report), checked=checked, problem=None)
+    return _shown(request, await run_in_threadpool(seen, request), checked=checked, status=_status(report))
 
 
 @router.get("/verify/said/{token}")
 def said(request: Request, token: str) -> Response:
     """A verdict that somebody passed on, as far as it holds now. Raises NotFound."""
     shared = read_shared(token)
-    return page(request, "said.html", shared=shared, title=TITLES[shared.verdict])
+    return page(request, "said.html", visitor=seen(request), shared=shared, title=TITLES[shared.verdict])
+
+
+def _shown(
+    request: Request,
+    visitor: Visitor | None,
+    *,
+    checked: dict[str, Any] | None = None,
+    problem: GreenroomError | None = None,
+    status: int = 200,
+) -> Response:
+    return page(
+        request,
+        "verify.html",
+        status=problem.http_status if problem is not None else status,
+        visitor=visitor,
+        checked=checked,
+        problem=problem,
+        most_bytes=get_settings().web.upload_max_bytes,
+    )
 
 
 class _Told(StreamingResponse):
@@ -98,7 +119,7 @@ def _checked(request: Request, report: dict[str, Any], name: str) -> dict[str, A
         "name": name,
         "picture": report["picture"],
         "sha256": report["sha256"],
-        "share": str(request.url_for("said", token=token)) if token else "",
+        "share": f"{site_of(request)}/verify/said/{token}" if token else "",
     }
 
 

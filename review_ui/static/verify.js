@@ -28,9 +28,13 @@ class VerifyForm extends HTMLElement {
 
   send(file) {
     if (!file || this.request) return;
+    if (file.size > Number(this.dataset.most)) {
+      this.form.reset();
+      return this.put(this.box(`this is larger than ${Number(this.dataset.most) / 1e6} MB`, "send a smaller file"));
+    }
     const request = this.request = new XMLHttpRequest(), data = new FormData(), bar = this.querySelector("progress");
     data.append("file", file);
-    let read = 0, answer = null;
+    let read = 0, answer = null, stopped = false;
     this.show(true, file.name);
     request.upload.addEventListener("progress", (event) => {
       bar.value = event.loaded / event.total;
@@ -44,11 +48,12 @@ class VerifyForm extends HTMLElement {
       }
     };
     request.addEventListener("progress", lines);
+    request.addEventListener("abort", () => { stopped = true; });
     request.addEventListener("loadend", () => {
       lines();
       this.request = null;
       this.show(false, "");
-      this.put(answer ?? this.refusal(request));
+      this.put(answer ?? (stopped ? this.box("you stopped this check", "choose a file to check") : this.refusal(request)));
     });
     request.open("POST", this.form.action);
     request.setRequestHeader("accept", "application/x-ndjson");
@@ -70,13 +75,18 @@ class VerifyForm extends HTMLElement {
 
   // What the server said instead of an answer, or that it said nothing.
   refusal(request) {
-    let told = { what: "there was no answer", next: "see whether you are connected, and try again" };
-    try { told = JSON.parse(request.responseText).error; } catch { /* it was cut off, or stopped here */ }
+    let told;
+    try { told = JSON.parse(request.responseText).error; } catch { /* it was cut off */ }
+    told ??= { what: "there was no answer", next: "see whether you are connected, and try again" };
+    return this.box(told.what, told.next);
+  }
+
+  box(said, after) {
     const box = document.createElement("div"), what = document.createElement("p"), next = document.createElement("p");
     box.className = "problem";
     box.setAttribute("role", "alert");
-    what.textContent = `${told.what[0].toUpperCase()}${told.what.slice(1)}.`;
-    next.textContent = `Next: ${told.next}.`;
+    what.textContent = `${said[0].toUpperCase()}${said.slice(1)}.`;
+    next.textContent = `Next: ${after}.`;
     box.append(what, next);
     return box.outerHTML;
   }

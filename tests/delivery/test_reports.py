@@ -90,6 +90,33 @@ def test_one_link_has_a_few_open_cases_and_closing_one_makes_room(
 
 
 @pytest.mark.only("sqlite")
+def test_no_other_kind_takes_the_room_of_not_me_and_a_full_one_says_another_way(
+    world: World, link: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reports, "MOST_OPEN", 1)
+    report(link, "other"), report(link, "wrong_label"), report(link, "not_me")
+    with pytest.raises(EnoughReports, match="write to Example Brand of the kit itself"):
+        report(link, "not_me")
+    with pytest.raises(EnoughReports, match="nothing more is needed from you"):
+        report(link, "other")
+
+
+@pytest.mark.only("sqlite")
+def test_not_me_is_shown_whatever_is_overdue(world: World, link: str, monkeypatch: pytest.MonkeyPatch):
+    report(link, "other")
+    world.tick(100 * 3600)
+    report(link, "not_me")
+    monkeypatch.setattr(reports, "MOST_SHOWN", 1)
+    assert only(world).kind == "not_me"
+
+
+@pytest.mark.only("sqlite")
+def test_a_new_line_counts_as_one_character_as_browsers_count_it(world: World, link: str):
+    report(link, "other", words="a\r\n" * 1000)
+    assert only(world).words == "\n".join("a" * 1000)
+
+
+@pytest.mark.only("sqlite")
 @pytest.mark.parametrize(
     ("given", "where"),
     [

@@ -13,7 +13,7 @@ from core.media.still import still
 from delivery import watching
 from delivery.brand_page import set_words
 from delivery.links import list_links, make_link, revoke_link
-from delivery.watching import captions, poster, watched
+from delivery.watching import captions, kept_poster, poster, watched
 from pipeline.intake import import_video
 from pipeline.tables import RenderRow
 from tests.kit import media
@@ -124,8 +124,9 @@ def test_a_recall_while_the_poster_is_made_stops_it(world: World, out: RenderRow
 def test_memory_holds_the_last_posters(world: World, link: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(watching, "_KEPT", 1)
     other = make_link(world.released().id, brand_id=world.brand_id)
+    assert kept_poster(other) is None
     poster(link), poster(other)
-    assert len(watching._posters._kept) == 1
+    assert len(watching._posters._kept) == 1 and kept_poster(other) == poster(other)
 
 
 def test_who_waits_too_long_for_a_poster_is_told_to_come_again(

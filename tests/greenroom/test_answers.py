@@ -369,6 +369,7 @@ def test_changes_of_an_account_say_how_it_stands(
         ("enable a@b.example", "changes.enable"),
         ("forget-factors a@b.example", "factors.recovery.drop_factors"),
         ("brand a@b.example brd_2", "memberships.work_at"),
+        ("leave-brand a@b.example brd_2", "memberships.leave"),
     ):
         replaced = {"review_ui.accounts.find_account": account, f"review_ui.{name}": account}
         replaced["review_ui.memberships.join_brand"] = account
@@ -550,8 +551,8 @@ TESTED = {
     "authority revoke", "authority suspend", "authority resume", "authority supersede", "link make", "link list",
     "link revoke", "campaign list", "campaign create", "campaign submit", "ledger verify", "pki init", "pki anchors",
     "pki rotate", "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
-    "user forget-factors", "user brand", "user invite", "user invitations", "user uninvite", "brand list", "brand add",
-    "models list", "models pull", "models verify", "demo", "up", "migrate", "health",
+    "user forget-factors", "user brand", "user leave-brand", "user invite", "user invitations", "user uninvite",
+    "brand list", "brand add", "models list", "models pull", "models verify", "demo", "up", "migrate", "health",
 }  # fmt: skip
 
 

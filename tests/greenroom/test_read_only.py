@@ -108,7 +108,7 @@ READS = {
 # They write to the database, or to the disk.
 WRITES = (
     "backup|restore|ledger acknowledge|migrate|web|worker|relay|sequencer|"
-    "demo|init|up|brand add|user brand|user invite|user uninvite|"
+    "demo|init|up|brand add|user brand|user leave-brand|user invite|user uninvite|"
     "render|import|release|recall|review approve|review reject|link make|link revoke|watermark embed|"
     "persona add|authority suspend|authority resume|authority revoke|authority supersede|campaign create|"
     "campaign submit|"

@@ -11,18 +11,30 @@ from fastapi.testclient import TestClient
 
 from audit.ledger import verify_ledger
 from core.database import now, transaction
-from core.errors import GreenroomError, InputError, NotFound
+from core.errors import Conflict, Forbidden, GreenroomError, InputError, NotFound
 from pipeline.service import create_brand
 from pipeline.tables import RenderRow
 from review_ui import changes
 from review_ui.accounts import authenticate, list_accounts
-from review_ui.invitations import InvitationOver, accept, invite, open_invitation, revoke_invitation, state_of
-from review_ui.memberships import brand_ids_of, brands_of, join_brand, persona_of, work_at
+from review_ui.invitations import (
+    InvitationOver,
+    accept,
+    accept_with_account,
+    invite,
+    list_invitations,
+    open_invitation,
+    revoke_invitation,
+    state_of,
+)
+from review_ui.memberships import brand_ids_of, brands_of, join_brand, leave, people_of, persona_of, work_at
+from review_ui.people import names_of
 from review_ui.seals import seal
 from review_ui.tables import AccountRow, InvitationRow, MembershipRow
 from tests.review_ui.conftest import PASSWORD
 
 MakeAccount = Callable[..., AccountRow]
+
+ASKED = {"role": "senior_reviewer", "hours": "24", "at_brand": "brd_1"}
 
 
 @pytest.fixture
@@ -68,13 +80,26 @@ def its_maker_left(_: InvitationRow, admin: AccountRow) -> None:
     changes.disable(admin.id)
 
 
+def its_maker_works_there_no_more(_: InvitationRow, admin: AccountRow) -> None:
+    join_brand(admin.id, create_brand("Another brand").id)
+    leave(admin.id, "brd_1")
+
+
 def its_maker_has_another_role(_: InvitationRow, admin: AccountRow) -> None:
     changes.set_role(admin.id, "operator")
 
 
 @pytest.mark.parametrize(
     "end",
-    [ended, taken_back, made_more_of_by_hand, moved_by_hand, its_maker_left, its_maker_has_another_role],
+    [
+        ended,
+        taken_back,
+        made_more_of_by_hand,
+        moved_by_hand,
+        its_maker_left,
+        its_maker_works_there_no_more,
+        its_maker_has_another_role,
+    ],
     ids=lambda end: end.__name__,
 )
 def test_one_that_is_over_opens_nothing(
@@ -130,6 +155,7 @@ def test_nobody_invites_to_a_brand_that_is_not_theirs(admin: AccountRow):
         ({"role": "persona"}, InputError),
         ({"persona_id": "per_1"}, InputError),
         ({"role": "persona", "persona_id": "per_absent"}, NotFound),
+        ({"role": "persona", "persona_id": "per_1", "brand_ids": ["brd_1", "brd_2"]}, InputError),
     ],
 )
 def test_what_an_invitation_cannot_say(admin: AccountRow, asked: dict[str, object], error: type[Exception]):
@@ -167,6 +193,74 @@ def test_a_membership_written_by_hand_opens_no_brand(admin: AccountRow):
         work_at(admin.id, other.id)
 
 
+def test_who_leaves_a_brand_works_at_another(admin: AccountRow):
+    other = create_brand("Another brand")
+    with pytest.raises(Conflict, match="no other brand"):
+        leave(admin.id, "brd_1")
+    join_brand(admin.id, other.id)
+    left = leave(admin.id, "brd_1")
+    assert left.brand_id == other.id and [brand.id for brand in brands_of(left)] == [other.id]
+    assert people_of("brd_1") == [] and names_of([admin.id], brand_id="brd_1") == {admin.id: admin.email}
+    for again in (leave, work_at):
+        with pytest.raises(NotFound):
+            again(admin.id, "brd_1")
+    assert verify_ledger().good
+    join_brand(admin.id, "brd_1")
+    assert work_at(admin.id, "brd_1").brand_id == "brd_1" and verify_ledger().good
+
+
+def test_people_of_several_brands_have_their_names_at_each(admin: AccountRow):
+    other = create_brand("Another brand")
+    join_brand(admin.id, other.id)
+    work_at(admin.id, other.id)
+    assert {names_of([admin.id], brand_id=brand)[admin.id] for brand in ("brd_1", other.id)} == {admin.email}
+    strange = create_brand("A third brand").id
+    assert names_of([admin.id], brand_id=strange)[admin.id] == admin.id[-8:]
+
+
+def test_who_has_an_account_brings_it(admin: AccountRow, new_account: MakeAccount, client: TestClient):
+    other = create_brand("Another brand")
+    sue = new_account("sue", role="legal")
+    row, token = invite(by=None, role="legal", brand_ids=[other.id])
+    new = client.post(
+        f"/invitation/{token}", data={"email": sue.email, "password": PASSWORD, "again": PASSWORD}
+    )
+    assert new.status_code == 409 and "password below" in new.text and f'value="{sue.email}"' in new.text
+    way = f"/invitation/{token}/with-account"
+    wrong = client.post(way, data={"email": sue.email, "password": "x"})
+    assert wrong.status_code == 403 and f'value="{sue.email}"' in wrong.text
+    answer = client.post(way, data={"email": sue.email, "password": PASSWORD})
+    assert answer.headers["location"] == "/brands" and other.name in client.get("/brands").text
+    assert {brand.id for brand in brands_of(sue)} == {"brd_1", other.id}
+    with pytest.raises(InvitationOver):
+        open_invitation(token)
+    with transaction() as session:
+        assert session.get_one(InvitationRow, row.id).account_id == sue.id
+    assert verify_ledger().good
+
+
+def test_an_account_of_another_role_takes_no_invitation(admin: AccountRow):
+    """It would be an administrator at that brand."""
+    other = create_brand("Another brand")
+    _, token = invite(by=None, role="reviewer", brand_ids=[other.id])
+    with pytest.raises(Conflict, match="for the role 'reviewer'"):
+        accept_with_account(token, email=admin.email, password=PASSWORD)
+    with pytest.raises(Forbidden):
+        accept_with_account(token, email="nobody@brand.example", password=PASSWORD)
+    assert len(brands_of(admin)) == 1 and open_invitation(token).used_at is None
+
+
+def test_invitations_are_seen_and_taken_back_where_they_open(admin: AccountRow):
+    other = create_brand("Another brand")
+    join_brand(admin.id, other.id)
+    row, _ = invite(by=admin, role="legal", brand_ids=[other.id])
+    assert list_invitations("brd_1") == [] and [one.id for one in list_invitations(other.id)] == [row.id]
+    assert list_invitations(other.id[:-1] + "_") == []
+    with pytest.raises(NotFound):
+        revoke_invitation(row.id, brand_id="brd_1", actor=None)
+    assert state_of(revoke_invitation(row.id, brand_id=other.id, actor=None)) == "revoked"
+
+
 def test_a_personas_account_names_its_persona(
     admin: AccountRow, make_render: Callable[..., RenderRow], client: TestClient
 ):
@@ -183,7 +277,7 @@ def test_an_administrator_invites_in_the_browser(
     client: TestClient, admin: AccountRow, signed: Callable[[AccountRow], str]
 ):
     csrf = signed(admin)
-    page = client.post("/people/invitations", data={"csrf": csrf, "role": "senior_reviewer", "hours": "24"})
+    page = client.post("/people/invitations", data=ASKED | {"csrf": csrf})
     link = page.text.partition('class="secret mono" tabindex="0" autofocus>')[2].partition("<")[0]
     assert page.status_code == 200 and "/invitation/" in link
     people = client.get("/people").text
@@ -198,6 +292,67 @@ def test_an_administrator_invites_in_the_browser(
     assert client.get("/").status_code == 200
     signed(admin)
     assert "sue@brand.example" in client.get("/people").text
+
+
+def test_an_invitation_that_is_refused_keeps_what_was_chosen(
+    client: TestClient,
+    admin: AccountRow,
+    signed: Callable[[AccountRow], str],
+    make_render: Callable[..., RenderRow],
+):
+    other = create_brand("Another brand")
+    join_brand(admin.id, other.id)
+    asked = ASKED | {
+        "csrf": signed(admin),
+        "role": "persona",
+        "brand": ["brd_1", other.id],
+        "persona": "per_1",
+    }
+    answer = client.post("/people/invitations", data=asked)
+    assert answer.status_code == 422 and "works there alone" in answer.text
+    for chosen in (
+        'value="persona" required checked', 'value="per_1" selected', 'value="24" selected',
+        'value="brd_1" checked', f'value="{other.id}" checked',
+    ):  # fmt: skip
+        assert chosen in answer.text, chosen
+
+
+def test_a_page_of_before_another_brand_was_chosen_does_nothing_there(
+    client: TestClient, admin: AccountRow, new_account: MakeAccount, signed: Callable[[AccountRow], str]
+):
+    csrf = signed(admin)
+    other = create_brand("Another brand")
+    ann = new_account("ann")
+    for who in (admin, ann):
+        join_brand(who.id, other.id)
+    work_at(admin.id, other.id)  # in another window
+    for way in ("/people/invitations", f"/people/{ann.id}/leave"):
+        for stale in ({"at_brand": "brd_1"}, {"at_brand": ""}):
+            answer = client.post(way, data=ASKED | {"csrf": csrf} | stale)
+            assert answer.status_code == 409 and "work at another brand now" in answer.text
+    assert list_invitations(other.id) == [] and len(brands_of(ann)) == 2
+
+
+def test_somebody_is_taken_out_of_a_brand_in_the_browser(
+    client: TestClient, admin: AccountRow, new_account: MakeAccount, signed: Callable[[AccountRow], str]
+):
+    form = {"csrf": signed(admin), "at_brand": "brd_1"}
+    ann = new_account("ann")
+    last = client.post(f"/people/{ann.id}/leave", data=form)
+    assert last.status_code == 409 and "greenroom user disable" in last.text
+    join_brand(ann.id, create_brand("Another brand").id)
+    assert client.post(f"/people/{ann.id}/leave", data=form).status_code == 303
+    assert ann.email not in client.get("/people").text
+
+
+def test_what_comes_after_the_beginning_is_a_click_away(
+    client: TestClient, admin: AccountRow, signed: Callable[[AccountRow], str]
+):
+    signed(admin)
+    begun = client.get("/brands?begun=1").text.partition("You are set up")[2].partition("</section>")[0]
+    assert "docs/" not in begun
+    for way in ("/people", "/account", "/authorities", "/campaigns"):
+        assert f'href="{way}"' in begun and client.get(way).status_code == 200
 
 
 def test_an_invitation_is_taken_back_in_the_browser(

@@ -134,17 +134,26 @@ def test_a_file_dropped_anywhere_is_checked_with_progress_and_the_verdict_is_in_
     expect(page.get_by_role("button", name="Check", exact=True)).to_be_visible()  # the next file
 
 
-def test_a_check_is_stopped_and_a_lost_connection_is_said(
+def test_a_check_is_stopped_a_lost_connection_and_a_file_too_large_are_said(
     new_page: Callable[..., Page], address: str, checks: threading.Event
 ):
     page = new_page()
     page.goto(f"{address}/verify")
     choose(page)
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("alert")).to_contain_text("There was no answer.")
+    expect(page.get_by_role("alert")).to_contain_text("You stopped this check.")
     page.route("**/verify", lambda route: route.abort())
     choose(page)
     expect(page.get_by_role("alert")).to_contain_text("see whether you are connected")
+    cut = {"status": 200, "content_type": "application/x-ndjson", "body": '{"part": "mark"}\n'}
+    page.unroute("**/verify")
+    page.route("**/verify", lambda route: route.fulfill(**cut))
+    page.evaluate("document.getElementById('answer').replaceChildren()")
+    choose(page)
+    expect(page.get_by_role("alert")).to_contain_text("There was no answer.")
+    page.evaluate("document.querySelector('verify-form').dataset.most = 0")
+    choose(page)
+    expect(page.get_by_role("alert")).to_contain_text("This is larger than 0 MB.")
 
 
 def test_it_all_works_without_script(

@@ -84,3 +84,21 @@ def test_the_server_never_sends_the_file_by_itself(file: Path):
     response = GuardedFile(file, may_serve=lambda: True)
     _, body, complete = serve(response, extensions={"http.response.pathsend": {}})
     assert complete and len(body) == SIZE
+
+
+def test_it_is_asked_though_every_thread_of_other_pages_is_taken(file: Path):
+    async def receive() -> Any:
+        await anyio.sleep_forever()
+
+    async def send(_: Any) -> None:
+        pass
+
+    async def crowded() -> None:
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        for _ in range(int(limiter.total_tokens)):
+            limiter.acquire_on_behalf_of_nowait(object())
+        with anyio.fail_after(5):
+            asked = {"type": "http", "method": "GET", "headers": []}
+            await GuardedFile(file, may_serve=lambda: False)(asked, receive, send)
+
+    anyio.run(crowded)

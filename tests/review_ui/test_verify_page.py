@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.errors import InputError
+from core.settings import get_settings
 from review_ui import child
 from review_ui.child import Busy, CheckFailed, _Line, steps
 from tests.review_ui.test_answers import report
@@ -124,6 +125,31 @@ def test_a_fault_on_the_way_is_told_in_the_stream_with_its_status(
     assert lines(client)[-1]["status"] == 422 and "This went wrong." in lines(client)[-1]["html"]
 
 
+def test_a_link_to_a_verdict_is_where_the_installation_says_that_it_is(
+    client: TestClient, checked: list[Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GREENROOM_WEB_ORIGIN", "https://greenroom.brand.example")
+    get_settings.cache_clear()
+    page = client.post("/verify", files={"file": ("a.mp4", b"x")}).text
+    assert 'href="https://greenroom.brand.example/verify/said/' in page
+
+
+def test_the_page_knows_how_large_a_file_may_be(client: TestClient):
+    assert f'data-most="{get_settings().web.upload_max_bytes}"' in client.get("/verify").text
+
+
+def test_who_is_signed_in_is_so_here_too_and_of_others_nothing_is_asked(
+    client: TestClient, account: Any, signed: Any, monkeypatch: pytest.MonkeyPatch
+):
+    signed(account)
+    assert account.email in client.get("/verify").text
+    client.cookies.clear()
+    monkeypatch.setattr(
+        "review_ui.security.signed_in", lambda _token: pytest.fail("nobody came with a cookie")
+    )
+    assert "Sign in" in client.get("/verify").text
+
+
 # The line in which files wait
 
 
@@ -140,7 +166,7 @@ def test_who_comes_first_is_served_first_and_everybody_hears_how_many_are_before
 
 def test_a_line_that_is_full_says_how_long_it_is():
     line = _Line(2)
-    for _ in range(2 + child._MOST_WAITING):
+    for _ in range(line.places):
         line.join()
     with pytest.raises(Busy, match="10 files are being checked") as told:
         line.join()

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from time import monotonic
 
 import pytest
+from anyio import CapacityLimiter
 from fastapi import Request
 from fastapi.testclient import TestClient
+from limits import RateLimitItemPerHour
 
-from delivery import links
+from delivery import links, reports
+from delivery.brand_page import words_of
+from pipeline.brands import create_brand
 from pipeline.tables import RenderRow
+from review_ui import rates
 from review_ui.app import make_app
+from review_ui.memberships import join_brand, work_at
 from review_ui.pages import public
 from review_ui.security import COOKIE
 from review_ui.serving import GuardedFile
@@ -104,16 +113,97 @@ def test_a_transfer_asks_again_about_this_very_link(
     assert not response._may_serve()
 
 
+def test_posters_take_no_thread_of_the_other_pages_and_say_at_once_that_they_are_busy(
+    web: TestClient, link: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(public, "_POSTERS", CapacityLimiter(1))
+    begun, goes_on = Event(), Event()
+
+    def slow(_token: str) -> bytes:
+        begun.set()
+        assert goes_on.wait(10)
+        return b"jpeg"
+
+    monkeypatch.setattr(public, "poster", slow)
+    monkeypatch.setattr(public, "kept_poster", lambda _token: None)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(web.get, f"{link}/poster.jpg")
+        assert begun.wait(10)
+        began = monotonic()
+        second = web.get(f"{link}/poster.jpg")
+        took = monotonic() - began
+        goes_on.set()
+        assert (first.result().status_code, second.status_code) == (200, 503) and took < 2
+    assert web.get(f"{link}/poster.jpg").status_code == 200
+
+
+# --- reports
+
+
+def test_a_report_that_comes_too_often_keeps_its_words_and_says_when(
+    web: TestClient, world: World, link: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rates, "REPORTS", RateLimitItemPerHour(1, namespace="reports"))
+    slip = web.post(f"{link}/report", data={"words": "That is me."})
+    assert slip.status_code == 422 and "That is me." in slip.text  # not counted
+    said = {"kind": "not_me", "words": "That is me.", "contact": "me@home.example"}
+    assert web.post(f"{link}/report", data=said).status_code == 200
+    again = web.post(f"{link}/report", data=said)
+    assert again.status_code == 429 and int(again.headers["retry-after"]) > 0
+    assert "That is me." in again.text and "me@home.example" in again.text
+    assert len(reports.list_cases(world.brand_id).open) == 1
+
+
+def test_an_answer_that_is_refused_comes_back_as_it_was_typed(web: TestClient, world: World, link: str):
+    csrf = signed_in(web, world.legal)
+    reports.report(link.removeprefix("/v/"), "other")
+    (case,) = reports.list_cases(world.brand_id).open
+    typed = {"csrf": csrf, "outcome": "right", "answer": "Looked at." + "x" * 2000}
+    answer = web.post(f"/reports/{case.id}/close", data=typed)
+    assert answer.status_code == 422 and typed["answer"] in answer.text and "longer than 2000" in answer.text
+    typed["answer"] = "a\r\n" * 1000
+    assert web.post(f"/reports/{case.id}/close", data=typed).status_code == 303
+
+
+# --- the brand's words
+
+
+def test_words_typed_for_another_brand_are_not_said_and_come_back(web: TestClient, world: World):
+    csrf = signed_in(web, world.operator)
+    other = create_brand("Another brand")
+    join_brand(world.operator, other.id)
+    work_at(world.operator, other.id)  # in another window
+    said = {"csrf": csrf, "words": "Fresh tea.", "at_brand": world.brand_id}
+    answer = web.post("/brand-page", data=said)
+    assert answer.status_code == 409 and "another brand" in answer.text and "Fresh tea." in answer.text
+    assert words_of(other.id) == words_of(world.brand_id) == ""
+    assert web.post("/brand-page", data={"csrf": csrf, "words": "x"}).status_code == 409
+    work_at(world.operator, world.brand_id)
+    assert web.post("/brand-page", data=said).status_code == 303 and words_of(world.brand_id) == "Fresh tea."
+
+
+def test_words_that_are_too_long_come_back(web: TestClient, world: World):
+    said = {"csrf": signed_in(web, world.operator), "at_brand": world.brand_id, "words": "tea " * 200}
+    answer = web.post("/brand-page", data=said)
+    assert answer.status_code == 422 and said["words"] in answer.text
+    said["words"] = "a\r\n" * 250
+    assert web.post("/brand-page", data=said).status_code == 303
+
+
 # --- the console's side of links
 
 
 def operator(web: TestClient, world: World) -> str:
-    """The operator signs in; the form token."""
+    return signed_in(web, world.operator)
+
+
+def signed_in(web: TestClient, account_id: str) -> str:
+    """Sign this account in; the form token."""
     from core.database import reading
     from review_ui.tables import AccountRow
 
     with reading() as session:
-        email = session.get_one(AccountRow, world.operator).email
+        email = session.get_one(AccountRow, account_id).email
     web.cookies.set(COOKIE, sign_in(email, PASSWORD)[0])
     found = re.search(r'name="csrf" value="([^"]+)"', web.get("/").text)
     assert found

@@ -18,6 +18,7 @@ from greenroom.web import make_app
 from pipeline.tables import RenderRow
 from review_ui import bodies
 from review_ui.bodies import AT_ONCE, AT_ONCE_FROM_ONE, FORM_BYTES, UPLOADS
+from review_ui.child import places
 from review_ui.tables import AccountRow
 
 
@@ -78,19 +79,32 @@ def test_the_limit_of_uploads_is_a_setting(client: TestClient, monkeypatch: pyte
     assert answer.status_code == 413 and error_of(answer) == "too_large"
 
 
+def test_a_body_that_says_that_it_is_too_large_is_refused_before_it_is_read(home: Any):
+    large = str(get_settings().web.upload_max_bytes + 1).encode()
+    asked = [asyncio.run(Asgi().post(path, None, length=large)) for path in ("/verify", "/sign-in")]
+    assert asked == [413, 413]
+
+
+def test_there_is_a_place_for_whatever_the_line_of_checks_holds():
+    """A place is held while its file waits: with fewer of them the line would never fill."""
+    assert {"verify": places("verify"), "analyze": places("analyze")} == AT_ONCE
+    assert places("verify") > 8
+
+
 class Asgi:
     """The application, and requests whose bodies come as slowly as a test wants."""
 
     def __init__(self) -> None:
         self.app = make_app()
 
-    async def post(self, path: str, pieces: Any, address: str = "192.0.2.1") -> int:
+    async def post(self, path: str, pieces: Any, address: str = "192.0.2.1", length: bytes = b"") -> int:
         scope = {
             "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "path": path,
             "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http",
             "client": (address, 1), "server": ("127.0.0.1", 80),
             "headers": [(b"host", b"127.0.0.1"), (b"content-type", b"multipart/form-data; boundary=x")],
         }  # fmt: skip
+        scope["headers"] += [(b"content-length", length)] if length else []
         said: list[int] = []
 
         async def send(message: Any) -> None:

@@ -255,8 +255,9 @@ def test_nothing_of_another_brand_exists_at_any_route(
         if "{" not in route[1]:
             continue
         tried += 1
-        who = {"auth": (theirs.email, PASSWORD)} if asks.by == "basic" else {}
-        named = ask(client, route, csrf, ids, **ids, account_id=ours.id, **who)
+        who: dict[str, Any] = {"auth": (theirs.email, PASSWORD)} if asks.by == "basic" else {}
+        who["at_brand"] = "brd_2"  # where they are
+        named = ask(client, route, csrf, ids | {"account_id": ours.id}, **ids, account_id=ours.id, **who)
         missing = ask(client, route, csrf, unknown, **unknown, **who)
         assert named.status_code == missing.status_code, (route, named.status_code, missing.status_code)
         assert named.status_code in (403, 404), (route, asks)

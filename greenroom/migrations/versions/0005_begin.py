@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(length=40), nullable=False),
         sa.Column("brand_id", sa.String(length=40), nullable=False),
         sa.Column("persona_id", sa.String(length=40), nullable=True),
+        sa.Column("left_at", moment, nullable=True),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("seal", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(
