@@ -19,14 +19,14 @@ from pipeline.recipients import Format
 from pipeline.service import list_renders
 from pipeline.states import State
 from review_ui.accounts import require
-from review_ui.bodies import TooLarge
+from review_ui.bodies import BATCH_BYTES, TooLarge
 from review_ui.child import run_child
 from review_ui.security import ApiAccount
 from review_ui.uploads import Unreadable, kept
 
 router = APIRouter(prefix="/api/v1", tags=["v1"])
 
-BATCH_ROWS, BATCH_BYTES = 5_000, 8_000_000  # of one call: it answers within a minute
+BATCH_ROWS = 5_000  # of one call: it answers within a minute
 FORMATS: dict[str, Format] = {
     "text/csv": "csv",
     "application/x-ndjson": "jsonl",

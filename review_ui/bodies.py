@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -32,6 +33,8 @@ AT_ONCE = {"verify": places("verify"), "analyze": places("analyze")}
 AT_ONCE_FROM_ONE = 3
 
 FORM_BYTES = 200_000  # the largest form is a decision: note, played seconds and a passkey's answer
+BATCH_BYTES = 8_000_000  # a part of a batch of recipients
+BATCH = re.compile(r"/api/v1/campaigns/[^/]{1,100}/recipients")
 FORM_LIMITS: Any = {"max_files": 1, "max_fields": 80, "max_part_size": 64_000}
 """For the parser of forms: what an upload's other parts hold stays in memory."""
 
@@ -111,13 +114,19 @@ class Bodies:
                 del self._waiting[mine]
 
 
+def _limit(path: str) -> int:
+    """Bytes that may be sent there."""
+    if path in UPLOADS:
+        return get_settings().web.upload_max_bytes
+    return BATCH_BYTES if BATCH.fullmatch(path) else FORM_BYTES
+
+
 class _Body:
     """One request's body on its way in. ``error``: why it was broken off."""
 
     def __init__(self, scope: Scope, receive: Receive):
         self._receive = receive
-        upload = scope["method"] == "POST" and scope["path"] in UPLOADS
-        self._limit = get_settings().web.upload_max_bytes if upload else FORM_BYTES
+        self._limit = _limit(scope["path"]) if scope["method"] == "POST" else FORM_BYTES
         self._received, self._began, self._whole = 0, time.monotonic(), False
         self.error: GreenroomError | None = None
 

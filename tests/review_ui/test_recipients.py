@@ -12,6 +12,7 @@ import review_ui.api
 from core.database import reading
 from pipeline.tables import RenderRow
 from review_ui.app import make_app
+from review_ui.bodies import FORM_BYTES
 from review_ui.rates import forget_all
 from tests.kit.world import PASSWORD, World
 from tests.review_ui.authenticator import ORIGIN
@@ -61,6 +62,8 @@ def test_what_cannot_be_used_is_an_error_in_the_one_shape(send: Any, monkeypatch
     assert send(CSV, "image/png").status_code == 422
     assert send(CSV, key="a b").json()["error"]["code"] == "batch_key"
     assert send(b"\xff\n").json()["error"]["code"] == "recipients_unusable"
+    large = b"first_name,remark\nAsha," + b"x" * (FORM_BYTES + 1) + b"\n"
+    assert send(large).json()["refused"] == 1, "more than a form may hold"
     monkeypatch.setattr(review_ui.api, "BATCH_ROWS", 2)
     assert send(CSV + b"Dan,Thanks.\n").status_code == 413
     assert renders() == 0
