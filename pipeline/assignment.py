@@ -1,4 +1,4 @@
-"""Who looks at which video in review: a lease of a minute and a half, renewed while the page is open.
+"""Who looks at which video in review: a lease of a minute and a half, renewed while somebody is at its page.
 
 A lease keeps two people from deciding over the same video at once. It is no right: the decision table asks the same
 of whoever holds one.

@@ -1,6 +1,6 @@
 """Where a reviewer decides (trust step 11), leaves a video to a senior, takes the next one, and says that they look.
 
-A form works without script. The page's script sends the same forms ten seconds later (decision.js): until then nothing
+A form works without script. The page's script sends the same forms ten seconds later (pending.js): until then nothing
 has reached this process, so that taking a decision back leaves nothing to take back.
 """
 

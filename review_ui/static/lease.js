@@ -30,7 +30,8 @@ async function look() {
   told.textContent = mine ? "" : `${holder} is deciding over this video now. Take the next one.`;
 }
 
-function touch() {
+function touch(event) {
+  if (event.type === "pointermove" && !event.movementX && !event.movementY) return;  // the page moved, not the person
   const again = one && rests();
   touched = performance.now();
   if (again) look();
