@@ -15,11 +15,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit import keys
-from audit.errors import AlreadyDecided, ForgedApproval, KeyProblem, MakerMayNotApprove
+from audit.errors import AlreadyDecided, ForgedApproval, MakerMayNotApprove
 from audit.events import Event
 from audit.ledger.entries import append, timestamp
 from audit.models import Approval, Decision, Factor, Manner
 from audit.rotation import retired_by
+from audit.signing import sign_in_use
 from audit.tables import ApprovalRow, LedgerEntryRow
 from core.canonical import canonical_json
 from core.database import now
@@ -103,13 +104,7 @@ def record(
     except ValidationError as error:
         raise InputError("the decision is not complete", where=str(error.errors()[0]["loc"][0])) from error
     document = canonical_json({"type": TYPE, **approval.model_dump(mode="json"), "time": timestamp(moment)})
-    signature = keys.sign(keys.APPROVALS, document)
-    if retired_by(session, signature.key_id, keys.APPROVALS) is not None:
-        raise KeyProblem(
-            "the key that signs decisions was retired, and the change to the new one did not finish",
-            where=signature.key_id,
-            next_step="run `greenroom pki rotate approvals` again, then decide again",
-        )
+    signature = sign_in_use(session, keys.APPROVALS, document)
     row = ApprovalRow(
         id=approval.id,
         brand_id=brand_id,

@@ -34,6 +34,7 @@ from audit.models import (
     ProvenanceStatement,
     Scope,
 )
+from audit.signing import sign_in_use
 from audit.tables import AuthorityRow, AuthorityStatusRow
 from core.canonical import canonical_json
 from core.database import now, seize
@@ -167,7 +168,7 @@ def _create(
             next_step="docs/authorities.md shows one",
         ) from error
     plain = document.model_dump(mode="json")
-    signature = keys.sign(keys.AUTHORITIES, canonical_json(plain))
+    signature = sign_in_use(session, keys.AUTHORITIES, canonical_json(plain))
     row = AuthorityRow(
         id=authority_id,
         record_id=record_id,
@@ -328,7 +329,7 @@ def _add_status(
         actor=actor,
         created_at=now(),
     )
-    signature = keys.sign(keys.AUTHORITIES, status_bytes(row))
+    signature = sign_in_use(session, keys.AUTHORITIES, status_bytes(row))
     row.key_id, row.signature = signature.key_id, signature.value
     append(
         session,

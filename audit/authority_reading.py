@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from audit import keys
 from audit.errors import ForgedAuthority
 from audit.events import Event
-from audit.key_record import retired_by
+from audit.key_record import ended_keys
 from audit.ledger.entries import timestamp
 from audit.models import Authority, AuthorityDocument, AuthorityStatus, Effect, StatusChange
 from audit.tables import AuthorityRenderRow, AuthorityRow, AuthorityStatusRow, LedgerEntryRow
@@ -43,7 +43,12 @@ def get_authority(session: Session, authority_id: str) -> Authority:
         .order_by(AuthorityStatusRow.ordinal)
     ).all()
     return read_version(
-        session, row, statuses, superseded_by=superseded_by, counted=counted(session, row.record_id)
+        session,
+        row,
+        statuses,
+        ended=ended_keys(session, keys.AUTHORITIES, {row.key_id, *(status.key_id for status in statuses)}),
+        superseded_by=superseded_by,
+        counted=counted(session, row.record_id),
     )
 
 
@@ -52,15 +57,20 @@ def read_version(
     row: AuthorityRow,
     statuses: Sequence[AuthorityStatusRow],
     *,
+    ended: Mapping[str, int],
     superseded_by: str | None,
     counted: int,
 ) -> Authority:
-    """One version with its statuses in their order, every signature checked. Raises ForgedAuthority."""
+    """One version with its statuses in their order, every signature checked. Raises ForgedAuthority.
+
+    Args:
+        ended: what :func:`audit.key_record.ends` says of the keys that signed them.
+    """
     document = verified(row)
     history = tuple(verified_status(status) for status in statuses)
-    check_key_in_use(session, row)
+    check_key_in_use(session, row, ended)
     for status in statuses:
-        check_key_in_use(session, status)
+        check_key_in_use(session, status, ended)
     if not history or [status.ordinal for status in statuses] != list(range(1, len(statuses) + 1)):
         raise ForgedAuthority("the status history of the authority has a gap", where=row.id)
     return Authority(
@@ -163,17 +173,22 @@ def verified_status(row: AuthorityStatusRow) -> StatusChange:
     )
 
 
-def check_key_in_use(session: Session, row: AuthorityRow | AuthorityStatusRow) -> None:
+def check_key_in_use(
+    session: Session, row: AuthorityRow | AuthorityStatusRow, ended: Mapping[str, int] | None = None
+) -> None:
     """A key that was retired signs nothing more: whoever kept it grants nothing. Raises :class:`ForgedAuthority`.
 
-    The key that signs now is not asked about, so that no door pays for it.
+    Whether it was is read from the ledger alone: what this machine takes for the current key may be out of date.
+
+    Args:
+        ended: what :func:`audit.key_record.ends` says of the key; None: it is asked for.
     """
-    if row.key_id == keys.believed(keys.AUTHORITIES).current_key_id():
-        return
-    retired = retired_by(session, row.key_id, keys.AUTHORITIES)
-    if retired is not None:
+    if ended is None:
+        ended = ended_keys(session, keys.AUTHORITIES, {row.key_id})
+    last = ended.get(row.key_id)
+    if last is not None:
         entry = _entry_of(session, row)
-        if entry is None or entry > retired.id:
+        if entry is None or entry > last:
             raise ForgedAuthority(
                 "an authority was signed with a key after it was retired",
                 where=row.id if isinstance(row, AuthorityRow) else row.authority_id,

@@ -43,7 +43,7 @@ class Event(StrEnum):
     ASSET_VERIFIED = "render:asset:verified"
     REVIEW_OPENED = "render:review:opened"
     APPROVAL_RECORDED = "render:approval:recorded"
-    REVIEW_HANDED_ON = "render:review:handed_on"
+    REVIEW_ESCALATED = "render:review:escalated"
     RENDER_APPROVED = "render:review:approved"
     RENDER_REJECTED = "render:review:rejected"
     ASSET_RELEASED = "render:asset:released"

@@ -8,9 +8,10 @@ database names ids only: which public half is believed is never read from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from audit.events import Event
@@ -57,11 +58,16 @@ def registers(name: str, key_id: str, here: list[str]) -> bool:
         if session is None:
             return False
         begun = set(_begun(session, name))
-        if key_id in begun or rotations(session, key_id, name):
+        if key_id in begun:
+            return True
+        # What took a receipts key's place speaks of authorities only while that key may have signed some.
+        if rotations(session, key_id, name) and (not begun or name != "authorities"):
             return True
         if key_id in _followed(session, name, begun | set(here)).keys() - set(here):
             return True
-        return not begun and not here and key_id in set(_signed_with(session, name))
+        if begun or here:
+            return False
+        return key_id in _followed(session, name, set(_signed_with(session, name)))
 
 
 def subject_of(name: str) -> str:
@@ -72,6 +78,62 @@ def subject_of(name: str) -> str:
 def retired_by(session: Session, key_id: str, name: str) -> LedgerEntryRow | None:
     """The entry that took this key out of use for ``name``; None while it signs. No later entry is its honest work."""
     return next(iter(rotations(session, key_id, name)), None)
+
+
+class Entry(Protocol):
+    """What is asked of a ledger entry here: a row of the table, or these columns of one."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def event(self) -> str: ...
+    @property
+    def facts(self) -> Any: ...
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def about_keys(name: str, key_ids: Collection[str]) -> ColumnElement[bool]:
+    """The entries that :func:`ends` reads, for a query that asks for others too."""
+    return and_(
+        LedgerEntryRow.subject.in_([*key_ids, subject_of(name)]),
+        LedgerEntryRow.event.in_([Event.KEY_ROTATED.value, Event.KEY_CREATED.value]),
+    )
+
+
+def ends(session: Session, name: str, key_ids: Collection[str], entries: Iterable[Entry]) -> dict[str, int]:
+    """Of these keys the ones that sign nothing more for ``name``: each with the entry after which nothing of it counts.
+
+    0 for a key that never signed for it: where the ledger says with which key a name began, no other counts that it
+    does not lead to.
+
+    Args:
+        entries: what :func:`about_keys` finds, in their order; others among them are passed over.
+    """
+    found = list(entries)
+    begun = {
+        str(entry.facts.get("key_id"))
+        for entry in found
+        if entry.subject == subject_of(name) and entry.event == Event.KEY_CREATED.value
+    }
+    ended: dict[str, int] = {}
+    for key_id in key_ids:
+        last = next(iter(_rotations_among(found, key_id, name)), None)
+        if begun and key_id not in begun and key_id not in _followed(session, name, begun):
+            ended[key_id] = 0
+        elif last is not None:
+            ended[key_id] = last.id
+    return ended
+
+
+def ended_keys(session: Session, name: str, key_ids: Collection[str]) -> dict[str, int]:
+    """As :func:`ends`, which it asks the ledger for."""
+    query = select(LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.event, LedgerEntryRow.facts)
+    entries = session.execute(query.where(about_keys(name, key_ids)).order_by(LedgerEntryRow.id))
+    return ends(session, name, key_ids, entries.all())
 
 
 def _followed(session: Session, name: str, first: set[str]) -> dict[str, bool]:
@@ -116,11 +178,16 @@ def rotations(session: Session, key_id: str, name: str) -> list[LedgerEntryRow]:
     query = select(LedgerEntryRow).where(
         LedgerEntryRow.subject == key_id, LedgerEntryRow.event == Event.KEY_ROTATED.value
     )
+    return _rotations_among(session.scalars(query.order_by(LedgerEntryRow.id)), key_id, name)
+
+
+def _rotations_among(found: Iterable[E], key_id: str, name: str) -> list[E]:
     # The first key of a name is both: its own entry says that it began, not that it ended.
     entries = [
         entry
-        for entry in session.scalars(query.order_by(LedgerEntryRow.id))
-        if entry.facts.get("key_id") != key_id
+        for entry in found
+        if (entry.subject, entry.event) == (key_id, Event.KEY_ROTATED.value)
+        and entry.facts.get("key_id") != key_id
     ]
     found = [entry for entry in entries if entry.facts.get("kind") == name]
     if not found and name == "authorities":

@@ -8,17 +8,20 @@ last words agree with.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from audit import keys
 from audit.authority_reading import counted, fact_of, read_version
 from audit.errors import ForgedAuthority
 from audit.events import Event
+from audit.key_record import Entry, about_keys, ends
 from audit.models import Authority, AuthorityStatus, Effect
 from audit.tables import AuthorityRow, AuthorityStatusRow, LedgerEntryRow
 from core.database import hold, now
@@ -92,9 +95,13 @@ def authority_standing(
     if authority_id not in (row.id for row, _ in versions):
         raise ForgedAuthority("a version of the authority is missing", where=record_id)
     count = counted(session, record_id) if with_count else 0
+    signers = {row.key_id for row, _ in versions}
+    signers |= {status.key_id for _, statuses in versions for status in statuses}
+    said = _said(session, [row.id for row, _ in versions], signers)
+    ended = ends(session, keys.AUTHORITIES, signers, said)
     newer = [*(row.id for row, _ in versions[1:]), None]
     authorities = [
-        read_version(session, row, statuses, superseded_by=next_one, counted=count)
+        read_version(session, row, statuses, ended=ended, superseded_by=next_one, counted=count)
         for (row, statuses), next_one in zip(versions, newer, strict=True)
     ]
     before = [None, *(row.id for row, _ in versions[:-1])]
@@ -102,7 +109,7 @@ def authority_standing(
         raise ForgedAuthority("the versions of the authority do not follow one another", where=authority_id)
     current = authorities[-1]
     state, effect = _state(current, at or now())
-    return AuthorityStanding(current, state, effect, _recalls(session, authorities))
+    return AuthorityStanding(current, state, effect, _recalls(said, authorities))
 
 
 def _state(authority: Authority, at: datetime) -> tuple[State, Effect]:
@@ -127,12 +134,14 @@ def _record_of(session: Session, authority_id: str) -> str:
     record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
     if record_id is None:
         raise NotFound("there is no such authority", where=authority_id)
-    if len(_RECORDS) >= _MOST_RECORDS:
-        del _RECORDS[next(iter(_RECORDS))]  # the oldest
-    _RECORDS[authority_id] = record_id
+    with _remembering:
+        if len(_RECORDS) >= _MOST_RECORDS:
+            del _RECORDS[next(iter(_RECORDS))]  # the oldest
+        _RECORDS[authority_id] = record_id
     return record_id
 
 
+_remembering = threading.Lock()
 _MOST_RECORDS = 10_000
 _RECORDS: dict[str, str] = {}
 """Record by authority, as this process has read it: a version's record never changes, and its document signs it."""
@@ -154,28 +163,33 @@ def _versions(session: Session, record_id: str) -> list[tuple[AuthorityRow, list
     return list(versions.items())
 
 
-def _recalls(session: Session, authorities: Sequence[Authority]) -> tuple[int, ...]:
-    """What the ledger says of the record: it must know as many changes and versions as the rows do."""
+_CHANGES = (Event.AUTHORITY_STATUS_CHANGED.value, Event.AUTHORITY_SUPERSEDED.value)
+
+
+def _said(session: Session, authority_ids: Sequence[str], key_ids: set[str]) -> Sequence[Entry]:
+    """What the ledger says of the versions of a record and of the keys that signed them, in one query."""
+    changed = and_(LedgerEntryRow.subject.in_(authority_ids), LedgerEntryRow.event.in_(_CHANGES))
+    return session.execute(
+        select(LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.event, LedgerEntryRow.facts)
+        .where(or_(changed, about_keys(keys.AUTHORITIES, key_ids)))
+        .order_by(LedgerEntryRow.id)
+    ).all()
+
+
+def _recalls(said: Sequence[Entry], authorities: Sequence[Authority]) -> tuple[int, ...]:
+    """The ledger must know as many changes and versions of the record as the rows do; which changes take back."""
     changes = dict.fromkeys((authority.id for authority in authorities), 0)
     recalls: list[int] = []
-    entries = session.execute(
-        select(LedgerEntryRow.id, LedgerEntryRow.event, LedgerEntryRow.subject, LedgerEntryRow.facts)
-        .where(
-            LedgerEntryRow.subject.in_(changes),
-            LedgerEntryRow.event.in_(
-                [Event.AUTHORITY_STATUS_CHANGED.value, Event.AUTHORITY_SUPERSEDED.value]
-            ),
-        )
-        .order_by(LedgerEntryRow.id)
-    )
-    for entry_id, event, subject, facts in entries:
-        if event == Event.AUTHORITY_SUPERSEDED.value:
-            if facts.get("authority_id") not in changes:
-                raise ForgedAuthority("a version that the ledger speaks of is missing", where=subject)
+    for entry in said:
+        if entry.event not in _CHANGES:
             continue
-        changes[subject] = max(changes[subject], int(facts.get("ordinal", 0)))
-        if facts.get("effect") == Effect.RECALL.value:
-            recalls.append(entry_id)
+        if entry.event == Event.AUTHORITY_SUPERSEDED.value:
+            if entry.facts.get("authority_id") not in changes:
+                raise ForgedAuthority("a version that the ledger speaks of is missing", where=entry.subject)
+            continue
+        changes[entry.subject] = max(changes[entry.subject], int(entry.facts.get("ordinal", 0)))
+        if entry.facts.get("effect") == Effect.RECALL.value:
+            recalls.append(entry.id)
     for authority in authorities:
         if changes[authority.id] != len(authority.history):
             raise ForgedAuthority("the ledger and the authority's history disagree", where=authority.id)

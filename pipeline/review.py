@@ -176,7 +176,7 @@ def hand_on(
         _check_seniors(session, row, set(seniors) - {reviewer_id})
         asked = [Ask("other", words)]
         rows = rows_of(row, reviewer_id, "handed_on", asked)
-        append(session, Event.REVIEW_HANDED_ON, row.id, {"reviewer_id": reviewer_id}, rows=rows)
+        append(session, Event.REVIEW_ESCALATED, row.id, {"reviewer_id": reviewer_id}, rows=rows)
         let_go(session, row.id, reviewer_id)
 
 

@@ -20,7 +20,7 @@ from provenance.models import RegistryEntry, VerifyVerdict
 from provenance.verdicts import SENTENCES
 
 _LONGEST = 600
-VOUCHES = ("intact", "reencoded_copy")
+OURS = ("intact", "reencoded_copy")
 """Verdicts that somebody may rely on."""
 TELLS = {"recalled", "withdrawn"}
 
@@ -49,7 +49,7 @@ def share(report: dict[str, Any], sha256: str) -> str:
     if verdict == "unreadable":
         return ""
     rests_on = ""
-    if verdict in VOUCHES:
+    if verdict in OURS:
         mark_id = int(report["watermark"]["id"] or "0", 16)
         registry = DatabaseRegistry()
         entry = registry.find_asset(sha256) or (registry.find_mark(mark_id) if mark_id else None)
@@ -82,7 +82,7 @@ def _now(verdict: VerifyVerdict, entry: RegistryEntry | None) -> VerifyVerdict:
     """The verdict as far as the registry knows better by now. A verdict that vouches needs it to agree."""
     if entry is not None and entry.release in TELLS:
         return entry.release  # type: ignore[return-value]
-    if verdict in VOUCHES and (entry is None or entry.release != "released"):
+    if verdict in OURS and (entry is None or entry.release != "released"):
         return "unreleased"
     return verdict
 

@@ -86,8 +86,10 @@ class Folder:
         shutil.rmtree(self.path / folder, ignore_errors=True)
 
 
-def _in_words(doing: str) -> AbstractContextManager[None]:
-    return in_words(f"{doing} the ledger's files", may_be_absent=True, setting="GREENROOM_LEDGER_URL")
+def _in_words(doing: str, *, may_be_absent: bool = False) -> AbstractContextManager[None]:
+    return in_words(
+        f"{doing} the ledger's files", may_be_absent=may_be_absent, setting="GREENROOM_LEDGER_URL"
+    )
 
 
 class Objects:
@@ -101,7 +103,7 @@ class Objects:
 
     def read_version(self, name: str) -> tuple[bytes | None, Version]:
         try:
-            with _in_words("reading"):
+            with _in_words("reading", may_be_absent=True):
                 found = obstore.get(self._store, name)
                 return bytes(found.bytes()), found.meta.get("e_tag")
         except FileNotFoundError:

@@ -80,14 +80,20 @@ class Nursery:
                 ready = self._socket or self._open()
                 self._files, self._asked = self._files + 1, time.monotonic()
                 socket.send_fds(ready, [json.dumps(request).encode()], list(descriptors))
-                said, handles, _, _ = socket.recv_fds(ready, 64, 1)
+                said, handles, _, _ = socket.recv_fds(ready, 64, 2)
             except OSError:
                 said, handles = b"", []
-            if not said or not handles:
+            if not said or len(handles) != 2:
+                for each in handles:
+                    os.close(each)
                 self.close()
                 self._failed = time.monotonic()
                 return None
-            return Forked(handles[0])
+            handle, go = handles
+            with contextlib.suppress(BrokenPipeError):  # it was ended already
+                os.write(go, b"1")
+            os.close(go)
+            return Forked(handle)
 
     def _is_spent(self) -> bool:
         now = time.monotonic()

@@ -51,8 +51,8 @@ def main(descriptor: int, name: str, idle_seconds: float) -> int:
 
 
 def _fork(child: Any, parent: socket.socket, data: bytes, descriptors: list[int]) -> None:
-    """One child. It touches nothing until its handle is with whoever asked: were this process to end before, another
-    is started for the same file, and two would write one answer."""
+    """One child. It touches nothing until whoever asked has its handle and says so: who has none starts another for the
+    same file, and two would write one answer."""
     go, tell = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -62,9 +62,7 @@ def _fork(child: Any, parent: socket.socket, data: bytes, descriptors: list[int]
     # A handle on the child: its number could be another process's by the time that it is ended.
     handle = os.pidfd_open(pid)
     try:
-        socket.send_fds(parent, [STARTED], [handle])
-        with contextlib.suppress(BrokenPipeError):  # it was ended already
-            os.write(tell, b"1")
+        socket.send_fds(parent, [STARTED], [handle, tell])
     finally:
         os.close(handle)
         os.close(tell)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from audit import approvals, keys
+from audit import approvals, keys, signing
 from audit.errors import AlreadyDecided, ForgedApproval, Immutable, KeyProblem, MakerMayNotApprove
 from audit.ledger import Event, append, verify_ledger
 from audit.models import Approval
@@ -179,7 +179,7 @@ def test_a_key_that_was_retired_signs_no_more_decisions() -> None:
     with pytest.raises(KeyProblem, match="retired"):
         decide(reviewer_id="usr_third")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(approvals, "retired_by", lambda *_: None)
+        patch.setattr(signing, "retired_by", lambda *_: None)
         forged = decide(reviewer_id="usr_third")
     with pytest.raises(ForgedApproval, match="after it was retired"):
         read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,11 @@ from sqlalchemy import select
 
 from audit import authority_reading, keys, rotation
 from audit.authorities import get_authority, set_status
-from audit.errors import ForgedAuthority, KeyNotHere
-from audit.key_record import named_keys
+from audit.errors import ForgedAuthority, KeyNotHere, KeyProblem
+from audit.key_record import named_keys, registers
 from audit.ledger import Event, append, sequence_pending, verify_ledger
 from audit.models import Authority, AuthorityStatus
+from audit.standing import authority_standing
 from audit.tables import AuthorityRow, AuthorityStatusRow
 from core.canonical import canonical_json
 from core.database import engine, now, reading, transaction
@@ -73,18 +75,17 @@ def suspended(authority: Authority) -> str:
         return rows.all()[-1]
 
 
-def taken_over(authority: Authority, signed_with: str, event: Event = Event.AUTHORITY_STATUS_CHANGED) -> None:
+def taken_over(authority: Authority, signed_with: str, name: str = "receipts") -> None:
     """Whoever took over a worker grants again what was withdrawn: a row, its entry, and a key that it holds."""
     with transaction() as session:
         row = AuthorityStatusRow(
             authority_id=authority.id, ordinal=len(read(authority).history) + 1, status="granted",
             reason="says the worker", effect="none", actor="usr_legal", created_at=now(),
         )  # fmt: skip
-        receipts = keys.provider("receipts")
         row.key_id = signed_with
-        row.signature = receipts.sign(signed_with, authority_reading.status_bytes(row)).hex()
+        row.signature = keys.provider(name).sign(signed_with, authority_reading.status_bytes(row)).hex()
         facts = {"status": "granted", "effect": "none", "ordinal": row.ordinal, "actor": "usr_legal"}
-        append(session, event, authority.id, facts, rows=[row])
+        append(session, Event.AUTHORITY_STATUS_CHANGED, authority.id, facts, rows=[row])
 
 
 def test_authorities_are_signed_with_a_key_of_their_own(new: Path, make_authority: Make) -> None:
@@ -195,3 +196,64 @@ def test_a_crash_in_its_middle_is_completed_by_running_it_again(
     assert read(old) == old and suspended(old) == before, "until then nothing has changed"
     made = rotation.rotate("authorities")
     assert made.old == before and read(old).status is AuthorityStatus.SUSPENDED and good()
+
+
+def test_a_process_that_still_has_the_old_key_signs_nothing(new: Path, make_authority: Make) -> None:
+    """The entry of a rotation is committed before the new key is everywhere: no honest row comes after it."""
+    made = make_authority("consent")
+    rotated = rotation.rotate("authorities")
+    keys.provider("authorities").make_current(str(rotated.old))
+    with pytest.raises(KeyProblem, match="authorities was retired"):
+        suspended(made)
+    with pytest.raises(KeyProblem, match="authorities was retired"):
+        make_authority("provenance")
+    assert read(made) == made and good()
+
+
+def test_a_process_that_does_not_know_of_the_rotation_believes_the_old_key_no_more(
+    new: Path, make_authority: Make
+) -> None:
+    made = make_authority("consent")
+    rotated = rotation.rotate("authorities")
+    keys.provider("authorities").make_current(str(rotated.old))
+    taken_over(made, str(rotated.old), "authorities")
+    with pytest.raises(ForgedAuthority, match="after it was retired"):
+        read(made)
+    with reading() as session, pytest.raises(ForgedAuthority, match="after it was retired"):
+        authority_standing(session, made.id)
+    assert "after it was retired" in verify_ledger().text()
+
+
+def test_where_the_folder_was_lost_a_receipts_key_still_grants_nothing(
+    new: Path, make_authority: Make
+) -> None:
+    made = make_authority("consent")
+    key_id = str(keys.known_key_id("receipts"))
+    with transaction() as session:
+        row = session.get_one(AuthorityRow, made.id)
+        session.expunge(row)
+    row.key_id = key_id
+    row.signature = keys.provider("receipts").sign(key_id, canonical_json(row.document)).hex()
+    shutil.rmtree(new / "keys" / "authorities")
+    assert keys.believed("authorities").name == "receipts"
+    with reading() as session, pytest.raises(ForgedAuthority, match="after it was retired"):
+        authority_reading.verified(row)  # it holds: the machine takes receipts' keys for authorities'
+        authority_reading.check_key_in_use(session, row)
+
+
+def test_a_receipts_key_that_was_rotated_is_not_asked_for_elsewhere(new: Path, make_authority: Make) -> None:
+    made = make_authority("consent")
+    rotated = rotation.rotate("receipts")
+    taken_over(made, str(rotated.old))
+    with pytest.raises(ForgedAuthority) as told:
+        read(made)
+    assert not told.value.retryable
+
+
+@pytest.mark.only("sqlite")
+def test_without_public_halves_what_took_the_first_key_s_place_is_known(make_authority: Make) -> None:
+    """No entry says how the keys of such a home began; the rows and the rotations lead from one to the next."""
+    make_authority("consent")
+    rotated = rotation.rotate("authorities")
+    assert registers("authorities", rotated.new, []) and registers("authorities", str(rotated.old), [])
+    assert not registers("authorities", "0123456789abcdef", [])

@@ -24,7 +24,9 @@ def says(pattern: str) -> dict[str, set[str]]:
 
 
 def test_every_place_that_signs_is_known() -> None:
-    assert says(r"keys\.sign\(\s*keys\.(\w+)") == {name: {key.upper()} for name, key in SIGNED_IN.items()}
+    assert says(r"(?:keys\.sign\(|sign_in_use\(session,)\s*keys\.(\w+)") == {
+        name: {key.upper()} for name, key in SIGNED_IN.items()
+    }
 
 
 def test_only_what_examines_issues_receipts_and_that_is_a_cpu_workers_stage() -> None:

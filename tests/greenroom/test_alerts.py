@@ -114,6 +114,7 @@ def settling(slow: float) -> Series:
 
 EVERYBODY = ("web", "worker", "relay", "sequencer")
 CASES: dict[str, Case] = {
+    "GreenroomReportOverdue": around(60, "greenroom_reports_overdue_seconds"),
     "GreenroomOldestWaitsTooLong": Case(
         steady('greenroom_oldest_seconds{state="voiced",instance="a"}', 1801)
         | steady('greenroom_oldest_seconds{state="voiced",instance="b"}', 1801),  # a second relay: one alert

@@ -162,7 +162,7 @@ def test_what_is_handed_on_waits_for_a_senior_reviewer(world: World):
     with pytest.raises(InputError):
         hand_on(**decide(world, render, words=" ", seniors=EVERYBODY))
     hand_on(**decide(world, render, words="Is this a claim?", seniors=[world.second_reviewer]))
-    assert events_of(render.id)[-1] == "render:review:handed_on"
+    assert events_of(render.id)[-1] == "render:review:escalated"
     assert offered(world, world.second_reviewer) is None
     for refused in (world.approve, world.reject):
         with pytest.raises(Forbidden) as told:
