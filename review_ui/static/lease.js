@@ -3,7 +3,7 @@
 
 const RENEW = 30_000, IDLE = 300_000;
 
-let one = null, renewing = 0, touched = 0;
+let one = null, renewing = 0, touched = 0, pointer = "";
 
 export function watch(form) {
   clearInterval(renewing);
@@ -31,7 +31,11 @@ async function look() {
 }
 
 function touch(event) {
-  if (event.type === "pointermove" && !event.movementX && !event.movementY) return;  // the page moved, not the person
+  if (event.type === "pointermove") {  // where the pointer rests, a page that moves is no person
+    const place = `${event.screenX} ${event.screenY}`;
+    if (place === pointer) return;
+    pointer = place;
+  }
   const again = one && rests();
   touched = performance.now();
   if (again) look();

@@ -121,7 +121,7 @@ def test_three_keys_no_page_load_undo_a_lost_session_and_leaving(
 
     # While the next one is slow nothing more is decided; taken back, it does not come any more.
     slow: list[Route] = []
-    page.route("**/review/next", slow.append)
+    page.route("**/review/next", lambda route: slow.append(route))
     press(page, "a", "a", "r", "1", "Enter")
     page.locator("[data-key=a]").dispatch_event("click")
     page.wait_for_timeout(50)
