@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from audit.ledger import Event
 from core.database import transaction
-from core.errors import Conflict
+from core.errors import Conflict, InputError
 from pipeline.life import move
 from pipeline.ownership import owned
 from pipeline.states import State
 from pipeline.tables import RenderRow
+
+MOST_WORDS = 2000
 
 
 def recall(render_id: str, *, brand_id: str, actor_id: str, reason: str) -> None:
@@ -16,10 +18,14 @@ def recall(render_id: str, *, brand_id: str, actor_id: str, reason: str) -> None
 
     Raises:
         NotFound: no such render of this brand.
-        Conflict: it is neither; nothing was changed.
+        Conflict: it is neither, or no reason is given; InputError: the reason is too long. Nothing was changed.
     """
     if not reason.strip():
         raise Conflict("a recall needs a reason", where=render_id, next_step="say why", code="reason_missing")
+    if len(reason.strip()) > MOST_WORDS:
+        raise InputError(
+            f"a reason has at most {MOST_WORDS:,} characters", where="reason", next_step="shorten it"
+        )
     with transaction() as session:
         row = owned(session, RenderRow, render_id, brand_id)
         if row.state not in (State.APPROVED, State.RELEASED):
@@ -35,6 +41,6 @@ def recall(render_id: str, *, brand_id: str, actor_id: str, reason: str) -> None
             State.RECALLED,
             start=State(row.state),
             event=Event.ASSET_RECALLED,
-            values={"reason": {"code": "recalled", "message": reason.strip()[:500]}},
+            values={"reason": {"code": "recalled", "message": reason.strip()}},
             facts={"actor": actor_id},
         )

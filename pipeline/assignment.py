@@ -1,4 +1,4 @@
-"""Who looks at which video in review: a lease of a minute and a half, renewed while the page is open.
+"""Who looks at which video in review: a lease of a minute and a half, renewed while somebody is at its page.
 
 A lease keeps two people from deciding over the same video at once. It is no right: the decision table asks the same
 of whoever holds one.
@@ -6,12 +6,16 @@ of whoever holds one.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from audit.errors import AlreadyDecided, MakerMayNotApprove
 from audit.tables import ApprovalRow
 from core.database import add_once, reading, take_turn, transaction
-from core.errors import Conflict
+from core.errors import Conflict, Forbidden
+from pipeline.annotations import is_handed_on
 from pipeline.leases import database_seconds
 from pipeline.ownership import owned
 from pipeline.states import State
@@ -21,10 +25,11 @@ SECONDS = 90.0
 _TRIES = 5  # how often the next one is looked for anew when somebody else was quicker
 
 
-def take(render_id: str, *, brand_id: str, account_id: str) -> str:
+def take(render_id: str, *, brand_id: str, account_id: str, senior: bool = False) -> str:
     """Take or renew the lease on a render in review; the account that holds it now, which may be another's.
 
-    Raises NotFound; Conflict where it is not in review.
+    Raises NotFound; Conflict where it is not in review; and as :func:`check_may_decide`: who may not decide over a
+    video keeps it from nobody.
     """
     with transaction() as session:
         row = owned(session, RenderRow, render_id, brand_id)
@@ -35,17 +40,24 @@ def take(render_id: str, *, brand_id: str, account_id: str) -> str:
                 next_step="reload the page",
                 code="not_in_review",
             )
+        check_may_decide(session, row, account_id)
+        check_handed_on(session, row, senior=senior)
         return account_id if _take(session, row, account_id) else holder(session, render_id) or account_id
 
 
 def give_back(render_id: str, *, account_id: str) -> None:
-    """Let go of a render; nothing happens where another holds it."""
+    """As :func:`let_go`, in a transaction of its own."""
     with transaction() as session:
-        session.execute(
-            delete(ReviewLeaseRow).where(
-                ReviewLeaseRow.render_id == render_id, ReviewLeaseRow.account_id == account_id
-            )
+        let_go(session, render_id, account_id)
+
+
+def let_go(session: Session, render_id: str, account_id: str) -> None:
+    """Let go of a render; nothing happens where another holds it."""
+    session.execute(
+        delete(ReviewLeaseRow).where(
+            ReviewLeaseRow.render_id == render_id, ReviewLeaseRow.account_id == account_id
         )
+    )
 
 
 def holder(session: Session, render_id: str) -> str | None:
@@ -69,8 +81,39 @@ def check_free(session: Session, render_id: str, account_id: str) -> None:
         )
 
 
+def check_may_decide(session: Session, row: RenderRow, account_id: str) -> None:
+    """Raises MakerMayNotApprove for who made the render, AlreadyDecided for who has decided over it."""
+    if account_id == row.maker_id:
+        raise MakerMayNotApprove(
+            "you asked for this video, so someone else decides", where=row.id, next_step="take the next one"
+        )
+    if account_id in deciders(session, row):
+        raise AlreadyDecided(
+            "you have decided over this video already", where=row.id, next_step="take the next one"
+        )
+
+
+def check_handed_on(session: Session, row: RenderRow, *, senior: bool) -> None:
+    """Raises Forbidden where a reviewer has handed the render on, and this is no senior one."""
+    if not senior and is_handed_on(session, row.id):
+        raise Forbidden(
+            "a reviewer has handed this video on, and a senior reviewer decides over it",
+            where=row.id,
+            next_step="take the next one",
+            code="handed_on",
+        )
+
+
+def deciders(session: Session, row: RenderRow) -> set[str]:
+    """Who has decided over what is in review; how, and whether it counts, is not asked."""
+    these = select(ApprovalRow.reviewer_id).where(
+        ApprovalRow.render_id == row.id, ApprovalRow.sealed_sha256 == row.sealed_sha256
+    )
+    return set(session.scalars(these))
+
+
 def next_for(
-    account_id: str, *, brand_id: str, after: str = "", without: str = "", senior: bool = False
+    account_id: str, *, brand_id: str, after: str = "", without: Collection[str] = (), senior: bool = False
 ) -> str | None:
     """The next render that this account may decide over, taken for it; None where nothing waits.
 
@@ -79,7 +122,7 @@ def next_for(
 
     Args:
         after: the render that the account was at.
-        without: one more that is not wanted: its decision is on its way.
+        without: more that are not wanted: their decisions are on their way.
     """
     with reading() as session:
         place = session.get(RenderRow, after) if after else None
@@ -91,8 +134,8 @@ def next_for(
                     RenderRow.created_at > place.created_at,
                     and_(RenderRow.created_at == place.created_at, RenderRow.id > place.id),
                 )
-                found = _first(session, account_id, brand_id, (after, without), senior, later)
-            found = found or _first(session, account_id, brand_id, (after, without), senior)
+                found = _first(session, account_id, brand_id, (after, *without), senior, later)
+            found = found or _first(session, account_id, brand_id, (after, *without), senior)
             if found is None:
                 return None
             row = take_turn(session, RenderRow, found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -18,7 +18,7 @@ from core.errors import Conflict, Forbidden, InputError
 from core.models import Verdict
 from pipeline.agreement import check_agreement
 from pipeline.annotations import CODES, Ask, Kind, in_words, is_handed_on, rows_of
-from pipeline.assignment import check_free
+from pipeline.assignment import check_free, check_handed_on, check_may_decide, deciders, let_go
 from pipeline.errors import AuthorityInvalid
 from pipeline.findings import findings_in, receipts_in
 from pipeline.life import move
@@ -143,17 +143,29 @@ def reject(
 
 
 def hand_on(
-    render_id: str, *, brand_id: str, reviewer_id: str, sealed_sha256: str, words: str, senior: bool = False
+    render_id: str,
+    *,
+    brand_id: str,
+    reviewer_id: str,
+    sealed_sha256: str,
+    words: str,
+    seniors: Collection[str],
+    senior: bool = False,
 ) -> None:
     """Leave the decision to a senior reviewer, with a question. The render stays in review.
 
-    Raises as :func:`approve`; InputError without words; Conflict where it was handed on before.
+    Args:
+        seniors: the accounts that may decide over what is handed on at this brand.
+
+    Raises as :func:`approve`; AlreadyDecided for who has decided over it; InputError without words; Conflict where it
+    was handed on before, and where fewer seniors than it needs may decide over it: nobody could ever end its review.
     """
     if not words.strip():
         raise InputError("handing on needs a note", where="note", next_step="say what the question is")
     with transaction() as session:
         row = _in_review(session, render_id, brand_id, sealed_sha256)
         _check_turn(session, row, reviewer_id, senior=senior)
+        check_may_decide(session, row, reviewer_id)
         if is_handed_on(session, row.id):
             raise Conflict(
                 "this video was handed on before",
@@ -161,19 +173,28 @@ def hand_on(
                 next_step="a senior reviewer decides over it",
                 code="handed_on",
             )
+        _check_seniors(session, row, set(seniors) - {reviewer_id})
         asked = [Ask("other", words)]
         rows = rows_of(row, reviewer_id, "handed_on", asked)
         append(session, Event.REVIEW_ESCALATED, row.id, {"reviewer_id": reviewer_id}, rows=rows)
+        let_go(session, row.id, reviewer_id)
 
 
 def _check_turn(session: Session, row: RenderRow, reviewer_id: str, *, senior: bool) -> None:
     check_free(session, row.id, reviewer_id)
-    if not senior and is_handed_on(session, row.id):
-        raise Forbidden(
-            "a reviewer has handed this video on, and a senior reviewer decides over it",
+    check_handed_on(session, row, senior=senior)
+
+
+def _check_seniors(session: Session, row: RenderRow, seniors: set[str]) -> None:
+    rule = rule_of(session, row)
+    needed = rule.people - len(approvers(session, row, rule))
+    if len(seniors - {row.maker_id} - deciders(session, row)) < needed:
+        who = "no senior reviewer" if needed == 1 else f"fewer than {needed} senior reviewers"
+        raise Conflict(
+            f"at this brand {who} could decide over this video: who asked for it, and who hands it on, do not count",
             where=row.id,
-            next_step="take the next one",
-            code="handed_on",
+            next_step="decide over it, or ask an administrator to invite a senior reviewer",
+            code="no_senior",
         )
 
 
@@ -244,6 +265,7 @@ def _record(
         brand_id=row.brand_id,
     )
     decided(session, row, verdict, manner)
+    let_go(session, row.id, reviewer_id)
 
 
 def _manner(session: Session, row: RenderRow, played: Ranges) -> Manner:

@@ -16,7 +16,8 @@ from core.database import now, reading, transaction
 from core.errors import Conflict, NotFound
 from core.ids import new_id
 from core.tables import BrandRow
-from review_ui.accounts import own, record_change, standing
+from review_ui.accounts import own, record_change, standing, stands
+from review_ui.roles import SENIOR
 from review_ui.seals import intact, seal
 from review_ui.tables import AccountRow, MembershipRow
 
@@ -49,6 +50,13 @@ def works_at(brand_id: str, *, past: bool = False) -> ColumnElement[bool]:
     members = select(MembershipRow.account_id).where(MembershipRow.brand_id == brand_id)
     members = members if past else members.where(MembershipRow.left_at.is_(None))
     return or_(AccountRow.brand_id == brand_id, AccountRow.id.in_(members))
+
+
+def seniors_of(brand_id: str) -> set[str]:
+    """The accounts that may act and decide over what is handed on at this brand, now or when they work at it."""
+    with reading() as session:
+        rows = session.scalars(select(AccountRow).where(AccountRow.role.in_(SENIOR)))
+        return {row.id for row in rows if stands(row) and brand_id in brand_ids_of(session, row)}
 
 
 def persona_of(account: AccountRow) -> str | None:

@@ -48,6 +48,9 @@ ROLES: dict[str, Role] = {
 
 RIGHTS: dict[str, frozenset[str]] = {name: role.rights for name, role in ROLES.items()}
 
+SENIOR = frozenset(name for name, rights in RIGHTS.items() if rights & {"settle", "administer"})
+"""The roles that decide over what reviewers hand on."""
+
 
 def home_of(role: str) -> str:
     """Where somebody of this role begins: the queue, or their account where they may not see it."""

@@ -23,6 +23,7 @@ from review_ui.evidence import evidence_of
 from review_ui.people import names_of
 from review_ui.played import coverage, what_is_missing
 from review_ui.rendering import page
+from review_ui.roles import SENIOR
 from review_ui.security import Sent, Signed, Visitor
 
 router = APIRouter()
@@ -42,7 +43,9 @@ def show(
     visitor: Visitor,
     render_id: str,
     problem: GreenroomError | None = None,
+    *,
     note: str = "",
+    why: str = "",
 ) -> Response:
     row = get_render(render_id, brand_id=visitor.account.brand_id)
     evidence = evidence_of(row, reader=visitor.account.id if visitor.may("review") else None)
@@ -71,13 +74,14 @@ def show(
         writers=names_of((one.author_id for one in notes), brand_id=row.brand_id),
         problem=problem,
         note=note,
+        why=why,
         now=now(),
     )
 
 
 def is_senior(visitor: Visitor) -> bool:
     """Whether this is somebody who decides over what reviewers hand on."""
-    return visitor.may("settle") or visitor.may("administer")
+    return visitor.account.role in SENIOR
 
 
 @router.get("/renders/{render_id}/video")
@@ -94,10 +98,10 @@ def video(visitor: Signed, render_id: str) -> Response:
 
 
 def act_on(
-    request: Request, visitor: Visitor, render_id: str, act: Callable[[], object], note: str = ""
+    request: Request, visitor: Visitor, render_id: str, act: Callable[[], object], **typed: str
 ) -> Response:
-    """Do it and show the page; where it is refused the page says why, and keeps what was typed. A script is answered
-    with the render's state, or with the error as JSON.
+    """Do it and show the page; where it is refused the page says why, and keeps what was typed (a ``note``, or ``why``
+    of a recall). A script is answered with the render's state, or with the error as JSON.
     """
     by_script = request.headers.get("accept") == "application/json"
     try:
@@ -105,7 +109,7 @@ def act_on(
     except GreenroomError as problem:
         if by_script:
             raise
-        return show(request, visitor, render_id, problem, note)
+        return show(request, visitor, render_id, problem, **typed)
     if by_script:
         return JSONResponse({"state": get_render(render_id, brand_id=visitor.account.brand_id).state})
     return RedirectResponse(f"/renders/{render_id}", status_code=303)
@@ -141,7 +145,7 @@ def recall_it(
             )
         recall(render_id, brand_id=who.brand_id, actor_id=who.id, reason=why)
 
-    return act_on(request, visitor, render_id, act)
+    return act_on(request, visitor, render_id, act, why=why)
 
 
 @router.post("/renders/{render_id}/links")

@@ -1,6 +1,6 @@
 """Where a reviewer decides (trust step 11), leaves a video to a senior, takes the next one, and says that they look.
 
-A form works without script. The page's script sends the same forms ten seconds later (decision.js): until then nothing
+A form works without script. The page's script sends the same forms ten seconds later (pending.js): until then nothing
 has reached this process, so that taking a decision back leaves nothing to take back.
 """
 
@@ -19,6 +19,7 @@ from pipeline.annotations import MOST, Ask
 from pipeline.assignment import give_back, next_for, take
 from review_ui import factors
 from review_ui.accounts import require
+from review_ui.memberships import seniors_of
 from review_ui.pages.console import Note, act_on, is_senior
 from review_ui.pages.player import FromScript, ranges_of_form
 from review_ui.people import names_of
@@ -32,6 +33,7 @@ Played = Annotated[str, Form(max_length=8000)]
 Code = Annotated[str, Form(max_length=20)]
 Seconds = Annotated[str, Form(max_length=1000)]
 Id = Annotated[str, Form(max_length=60, pattern=r"^\w*$")]
+Ids = Annotated[str, Form(max_length=600, pattern=r"^[\w,]*$")]
 
 _PLACE = re.compile(
     r"\s*(\d{1,6}(?:\.\d{1,3})?)\s*s?(?:\s*(?:-|to)\s*(\d{1,6}(?:\.\d{1,3})?)\s*s?)?\s*", re.ASCII
@@ -65,7 +67,7 @@ def approve(
         )
         review.approve(**_decision(visitor, render_id, asset), note=note, factor=factor)
 
-    return act_on(request, visitor, render_id, act, note)
+    return act_on(request, visitor, render_id, act, note=note)
 
 
 @router.post("/renders/{render_id}/reject")
@@ -87,7 +89,7 @@ def reject(
         report_with_decision(render_id, ranges_of_form(played), account=visitor.account)
         review.reject(**_decision(visitor, render_id, asset), asks=asks)
 
-    return act_on(request, visitor, render_id, act, note)
+    return act_on(request, visitor, render_id, act, note=note)
 
 
 @router.post("/renders/{render_id}/change")
@@ -109,7 +111,7 @@ def ask_for_change(
         report_with_decision(render_id, ranges_of_form(played), account=visitor.account)
         review.reject(**_decision(visitor, render_id, asset), asks=asks, change=True)
 
-    return act_on(request, visitor, render_id, act, note)
+    return act_on(request, visitor, render_id, act, note=note)
 
 
 @router.post("/renders/{render_id}/hand-on")
@@ -125,32 +127,38 @@ def hand_on(request: Request, visitor: Sent, render_id: str, asset: Asset, note:
             reviewer_id=account.id,
             sealed_sha256=asset,
             words=note,
+            seniors=seniors_of(account.brand_id),
             senior=is_senior(visitor),
         )
-        give_back(render_id, account_id=account.id)
 
-    return act_on(request, visitor, render_id, act, note)
+    return act_on(request, visitor, render_id, act, note=note)
 
 
 @router.post("/review/next")
-def next_one(visitor: Sent, after: Id = "", without: Id = "") -> Response:
-    """To the next video that this account may decide over, taken for it; to the queue where nothing waits."""
+def next_one(visitor: Sent, after: Id = "", without: Ids = "") -> Response:
+    """To the next video that this account may decide over, taken for it; to the queue where nothing waits.
+
+    ``without``: ids, parted by commas, whose decisions are on their way.
+    """
     require(visitor.account, "review")
     account = visitor.account
+    pending = [one for one in without.split(",") if one]
     found = next_for(
-        account.id, brand_id=account.brand_id, after=after, without=without, senior=is_senior(visitor)
+        account.id, brand_id=account.brand_id, after=after, without=pending, senior=is_senior(visitor)
     )
-    if after and after != without:
+    if after and after not in pending:
         give_back(after, account_id=account.id)
     return RedirectResponse(f"/renders/{found}" if found else "/", status_code=303)
 
 
 @router.post("/renders/{render_id}/lease")
 def look(visitor: FromScript, render_id: str) -> dict[str, Any]:
-    """Somebody looks at this video: their lease is taken or renewed. The answer names who has it."""
+    """Somebody looks at this video: their lease is taken or renewed. The answer names who has it. Refused to whoever
+    may not decide over it.
+    """
     require(visitor.account, "review")
     account = visitor.account
-    holder = take(render_id, brand_id=account.brand_id, account_id=account.id)
+    holder = take(render_id, brand_id=account.brand_id, account_id=account.id, senior=is_senior(visitor))
     return {
         "mine": holder == account.id,
         "holder": names_of([holder], brand_id=account.brand_id)[holder],

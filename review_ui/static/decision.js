@@ -1,13 +1,16 @@
-// A reviewer decides with a key, has ten seconds to take it back, and is at the next video at once.
+// A reviewer decides with a key, has ten seconds to take it back (pending.js), and is at the next video at once.
 //
-// Nothing is sent before the ten seconds are over, so that taking it back leaves nothing behind on the server. It is sent
-// earlier where the next decision is made, where "Send now" is pressed, and where the page is left. A decision that is
-// refused, or that a lost session swallows, is said in words, and what was typed stays in this tab until it is through.
+// No key and no click decides in the first moment of a video: the second of two quick presses was meant for the one
+// before. What was typed stays in this tab until the decision is through.
 
 import "./passkey.js";
+import { hint } from "./foot.js";
 import { key } from "./keys.js";
+import { watch } from "./lease.js";
+import { load } from "./pages.js";
+import { hold, undo, unsent } from "./pending.js";
 
-const UNDO_SECONDS = 10, RENEW = 30_000;
+const FIRST_LOOK = 700;
 
 class DecisionManner extends HTMLElement {
   connectedCallback() {
@@ -28,7 +31,8 @@ class DecisionManner extends HTMLElement {
 
 customElements.define("decision-manner", DecisionManner);
 
-const form = () => document.querySelector("form[data-decision]");
+// The form of the video that is shown; none while its decision is pending.
+const form = () => document.querySelector("form[data-decision]:not([inert])");
 
 // What is typed, kept for the same person in the same tab until the decision over it is through.
 const drafts = {
@@ -47,159 +51,46 @@ const drafts = {
   drop: (render) => sessionStorage.removeItem(drafts.at(render)),
 };
 
-// One line at the foot of the page, beside the pages that come and go.
-const bar = document.createElement("div");
-bar.className = "toast";
-bar.setAttribute("role", "status");
-bar.hidden = true;
-document.body.append(bar);
-
-function say(words, ...parts) {
-  bar.setAttribute("role", "status");
-  bar.replaceChildren(document.createTextNode(words), ...parts);
-  bar.hidden = !words;
-}
-
-function button(words, does, name) {
-  const one = document.createElement("button");
-  one.textContent = words;
-  if (name) { const cap = document.createElement("kbd"); cap.textContent = name; one.append(" ", cap); }
-  one.addEventListener("click", does);
-  return one;
-}
-
-function link(address, words) {
-  const one = document.createElement("a");
-  one.href = address;
-  one.textContent = words;
-  return one;
-}
-
-let pending = null;
-
-// The decision waits here, in this page alone.
-function hold(one, submitter) {
-  flush();
-  drafts.keep(one);
-  const render = one.dataset.decision, done = submitter?.dataset.done ?? "Approved";
-  const address = submitter?.hasAttribute("formaction") ? submitter.formAction : one.action;
-  pending = { render, done, address, body: new FormData(one, submitter), left: UNDO_SECONDS };
-  const left = document.createElement("span");
-  const tell = () => { left.textContent = ` Sent in ${pending.left} s. `; };
-  pending.timer = setInterval(() => { pending.left -= 1; if (pending.left > 0) tell(); else flush(); }, 1000);
-  tell();
-  left.setAttribute("aria-hidden", "true");  // the seconds are not read out one by one
-  say(`${done}: ${render.slice(-8)}.`, left, button("Undo", undo, "Z"), button("Send now", () => flush()));
-  next(render, render);
-}
-
-function undo() {
-  if (!pending) return;
-  clearInterval(pending.timer);
-  const { render } = pending;
-  pending = null;
-  say("Taken back: nothing was sent.");
-  load(`/renders/${render}`);
-}
-
-async function flush() {
-  if (!pending) return;
-  const one = pending;
-  clearInterval(one.timer);
-  pending = null;
-  say("");
-  try {
-    const answer = await fetch(one.address, { method: "POST", body: new URLSearchParams(one.body), keepalive: true,
-      headers: { accept: "application/json" } });
-    if (answer.ok) {
-      drafts.drop(one.render);
-      if (form() === null && location.pathname === `/renders/${one.render}`) await load(location.href);
-      return;
-    }
-    const { error } = await answer.json();
-    const to = error.code === "sign_in_needed"
-      ? link(`/sign-in?next=/renders/${one.render}`, "Sign in") : link(`/renders/${one.render}`, "Back to it");
-    refused(`${one.done} was not recorded: ${error.what}. What you typed is kept. `, to);
-  } catch {
-    refused(`${one.done} could not be sent. What you typed is kept. `, link(`/renders/${one.render}`, "Back to it"));
-  }
-}
-
-function refused(words, to) {
-  say("");
-  bar.setAttribute("role", "alert");
-  bar.append(words, to);
-  bar.hidden = false;
-}
-
-// Another page of the console in the place of this one, without a page load.
-async function load(address, options = {}) {
-  const answer = await fetch(address, options);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const main = page.querySelector("main");
-  if (!main) { location.assign(address); return; }
-  document.title = page.title;
-  document.querySelector("main").replaceWith(document.adoptNode(main));
-  if (answer.url !== location.href) history.pushState(null, "", answer.url);
-  mount();
-  scrollTo(0, 0);
-  document.querySelector("main h1")?.focus();
-}
-
-// `pushState` alone would leave Back with the address of one page and the content of another.
-addEventListener("popstate", () => location.reload());
-addEventListener("pagehide", () => flush());
-
-async function next(after, without = "") {
-  const token = document.querySelector("[name=csrf]").value;
-  try {
-    await load("/review/next", { method: "POST", body: new URLSearchParams({ csrf: token, after, without }) });
-  } catch {
-    say("The next video could not be fetched. ", link("/", "The queue"));
-  }
-}
-
-let renewing = 0;
-
-async function look(one) {
-  if (document.hidden || form() !== one) return;
-  const answer = await fetch(`/renders/${one.dataset.decision}/lease`, { method: "POST",
-    headers: { accept: "application/json", "x-csrf-token": one.elements.csrf.value } }).catch(() => null);
-  if (!answer?.ok) return;
-  const { mine, holder } = await answer.json(), told = one.querySelector("[data-held]");
-  told.hidden = mine;
-  told.textContent = mine ? "" : `${holder} is deciding over this video now. Take the next one.`;
+async function next(after) {
+  hint();
+  const csrf = document.querySelector("[name=csrf]")?.value ?? "";
+  const request = { method: "POST", body: new URLSearchParams({ csrf, after, without: unsent().slice(0, 10).join() }) };
+  if (await load("/review/next", request) && location.pathname === "/") hint("Nothing else waits for you.");
 }
 
 function mount() {
-  clearInterval(renewing);
   const one = form();
+  watch(one);
   if (!one) return;
   drafts.back(one);
   one.addEventListener("input", () => drafts.keep(one));
-  look(one);
-  renewing = setInterval(() => look(one), RENEW);
+  const decides = one.querySelectorAll("[data-done]");
+  decides.forEach((button) => { button.disabled = true; });
+  setTimeout(() => decides.forEach((button) => { button.disabled = false; }), FIRST_LOOK);
 }
 
 document.addEventListener("submit", (event) => {
   const one = event.target;
   if (event.defaultPrevented) return;
-  if (one.matches("[data-next]")) { event.preventDefault(); next(one.elements.after.value, pending?.render); return; }
+  if (one.matches("[data-next]")) { event.preventDefault(); next(one.elements.after?.value ?? ""); return; }
   if (!one.matches("[data-decision]")) return;
   event.preventDefault();
+  if (one.inert) return;
   const { submitter } = event, sendsBack = submitter?.matches("[formaction]"), { code, note } = one.elements;
   if (sendsBack && !note.value.trim() && (code.value === "" || code.value === "other" || submitter.closest(".back") === null)) {
-    say(submitter.closest(".back") ? "Choose a reason, or say in a note what is wrong." : "Say in the note what the question is.");
+    hint(submitter.closest(".back") ? "Choose a reason, or say in a note what is wrong." : "Say in the note what the question is.");
     note.focus();
     return;
   }
-  hold(one, submitter);
+  drafts.keep(one);
+  hold(one, submitter, () => drafts.drop(one.dataset.decision));
+  next(one.dataset.decision);
 });
 
 document.addEventListener("click", (event) => {
   const one = form();
   if (!one) return;
-  if (event.target.closest("[data-skip]")) next(one.dataset.decision, pending?.render);
+  if (event.target.closest("[data-skip]")) next(one.dataset.decision);
   if (event.target.closest("[data-this-moment]")) {
     const { seconds } = one.elements, at = document.querySelector("video").currentTime.toFixed(1);
     seconds.value = [seconds.value.trim(), at].filter(Boolean).join(", ");
@@ -216,10 +107,14 @@ function open(how) {
   sendsBackAs = how;
   back.scrollIntoView({ block: "nearest" });
   (back.querySelector("[name=code]:checked") ?? back.querySelector("[name=code]")).focus();  // Enter is this panel's now
-  say(how === "reject" ? "Reject: press the number of a reason, then Enter." : "Ask for a change: press the number of what should change, then Enter.");
+  hint(how === "reject" ? "Reject: press the number of a reason, then Enter." : "Ask for a change: press the number of what should change, then Enter.");
 }
 
-const press = (selector) => form()?.querySelector(selector)?.click();
+function press(selector) {
+  const button = form()?.querySelector(selector);
+  if (button?.disabled) hint("This video has only just come: look at it, then press again.");
+  else button?.click();
+}
 
 key("a", "approve", () => press("[data-key=a]"));
 key("r", "reject: then a number, then Enter", () => open("reject"));
@@ -236,7 +131,7 @@ key("Enter", "", (event) => {
   const back = form()?.querySelector("details.back[open]");
   const own = event.target.closest?.("button, a, summary");
   if (own) own.click();
-  else if (back) back.querySelector(`[formaction$="/${sendsBackAs}"]`).click();
+  else if (back) press(`[formaction$="/${sendsBackAs}"]`);
 });
 key("t", "add this moment to what is sent back", () => press("[data-this-moment]"));
 key("s", "skip to the next one", () => press("[data-skip]"));
@@ -244,4 +139,5 @@ key("e", "hand on to a senior reviewer", () => press('[formaction$="/hand-on"]')
 key("z", "undo, for ten seconds", undo);
 key("w", "write a note", () => form()?.elements.note.focus());
 
+document.addEventListener("greenroom:page", mount);
 mount();

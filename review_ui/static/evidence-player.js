@@ -5,7 +5,7 @@ import { key } from "./keys.js";
 import { Lanes } from "./lanes.js";
 import { Played } from "./played.js";
 
-const FRAME = 1 / 25, SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4];
+const FRAME = 1 / 25, SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4], SEEKS = { repeats: true };
 
 class EvidencePlayer extends HTMLElement {
   connectedCallback() {
@@ -32,14 +32,14 @@ class EvidencePlayer extends HTMLElement {
     this.keys = [
       key("k", "play and pause", () => this.toggle()),
       key(" ", "", () => this.toggle()),
-      key("j", "5 s back", () => this.by(-5)),
-      key("l", "5 s on", () => this.by(5)),
-      key("ArrowLeft", "1 s back", () => this.by(-1)),
-      key("ArrowRight", "1 s on", () => this.by(1)),
-      key(",", "a frame back", () => this.by(-FRAME)),
-      key(".", "a frame on", () => this.by(FRAME)),
-      key("[", "the finding before", () => this.finding(-1)),
-      key("]", "the next finding", () => this.finding(1)),
+      key("j", "5 s back", () => this.by(-5), SEEKS),
+      key("l", "5 s on", () => this.by(5), SEEKS),
+      key("ArrowLeft", "1 s back", () => this.by(-1), SEEKS),
+      key("ArrowRight", "1 s on", () => this.by(1), SEEKS),
+      key(",", "a frame back", () => this.by(-FRAME), SEEKS),
+      key(".", "a frame on", () => this.by(FRAME), SEEKS),
+      key("[", "the finding before", () => this.finding(-1), SEEKS),
+      key("]", "the next finding", () => this.finding(1), SEEKS),
       key("o", "play this finding over and over, and stop", () => this.loop()),
       key("-", "slower", () => this.speed(-1)),
       key("+", "faster", () => this.speed(1)),

@@ -1,13 +1,14 @@
 // Keys of a page: they work wherever the focus is, but not where somebody types, and `?` lists them.
 // A button that is focused keeps its space and Enter; a video its own keys are taken over, so that each does one thing.
+// A key that is held down acts once, unless it seeks: what repeats would act on pages that nobody has looked at.
 
 const keys = [];
 
 const named = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", Enter: "Enter" };
 
 // Do something for a key for as long as it is not forgotten. Without words it is not listed.
-export function key(name, words, does) {
-  const one = { name, words, does, forget: () => { const at = keys.indexOf(one); if (at >= 0) keys.splice(at, 1); } };
+export function key(name, words, does, { repeats = false } = {}) {
+  const one = { name, words, does, repeats, forget: () => { const at = keys.indexOf(one); if (at >= 0) keys.splice(at, 1); } };
   keys.push(one);
   return one;
 }
@@ -22,7 +23,7 @@ document.addEventListener("keydown", (event) => {
   const one = keys.find(({ name }) => name === event.key || name === event.key.toLowerCase());
   if (!one) return;
   event.preventDefault();
-  one.does(event);
+  if (!event.repeat || one.repeats) one.does(event);
 }, { capture: true });
 
 // The list is a dialog: it has the focus until it is closed, and gives it back.

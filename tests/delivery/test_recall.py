@@ -6,7 +6,7 @@ import pytest
 
 from audit.events import Event
 from core.blobs import blobs
-from core.errors import Conflict, GreenroomError, NotFound
+from core.errors import Conflict, GreenroomError, InputError, NotFound
 from delivery.errors import NotServed, ReleaseRefused
 from delivery.links import make_link
 from delivery.recall import recall
@@ -43,6 +43,14 @@ def test_the_entry_names_the_published_bytes_and_not_the_reason(world: World):
     assert (entry.facts["from_state"], entry.facts["actor"]) == ("released", world.operator)
     assert "Asha" not in entry.body
     assert world.now_is(render).reason == {"code": "recalled", "message": "Asha Example asked for it"}
+
+
+def test_a_reason_is_kept_whole_or_refused(world: World):
+    render, whole = world.approved(), "why " * 499 + "now."
+    with pytest.raises(InputError, match="2,000"):
+        world.recall(render, reason=f"{whole} {whole}")
+    assert world.now_is(render).state == State.APPROVED
+    assert world.recall(render, reason=whole).reason == {"code": "recalled", "message": whole}
 
 
 def test_channels_are_told_in_the_same_transaction(world: World):

@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 from sqlalchemy import update
 
+from audit.errors import AlreadyDecided, MakerMayNotApprove
 from core.database import transaction
 from core.errors import Conflict, Forbidden, InputError, NotFound
 from pipeline.annotations import CODES, MOST, Ask, annotations_of
@@ -16,6 +17,8 @@ from pipeline.states import State
 from pipeline.tables import RenderRow, ReviewLeaseRow
 from tests.kit.workers import events_of
 from tests.kit.world import World
+
+EVERYBODY = ["usr_senior_1", "usr_senior_2"]
 
 
 def over(render: RenderRow) -> None:
@@ -38,6 +41,8 @@ def test_two_reviewers_get_two_videos_and_each_goes_on_to_the_next(world: World)
     assert offered(world, world.reviewer) == one.id
     assert offered(world, world.second_reviewer) == two.id
     assert offered(world, world.reviewer, one) == three.id  # not the one that the other looks at
+    with_both = next_for(world.reviewer, brand_id=world.brand_id, without=[one.id, three.id])
+    assert with_both is None  # both decisions are on their way
     give_back(one.id, account_id=world.reviewer)
     assert offered(world, world.second_reviewer, two) == one.id  # at the end it begins again
     over(three)
@@ -75,6 +80,41 @@ def test_who_holds_it_decides_and_nobody_else_meanwhile(world: World):
     assert world.approve(render, world.second_reviewer).state == State.APPROVED
     with pytest.raises(Conflict, match="not in review"):
         take(render.id, brand_id=world.brand_id, account_id=world.reviewer)
+
+
+def test_a_decision_gives_the_video_to_the_next_person_at_once(world: World):
+    render = world.to_review(campaign=world.campaign(risk_class="high"))
+    take(render.id, brand_id=world.brand_id, account_id=world.reviewer)
+    world.approve(render, world.reviewer)
+    assert take(render.id, brand_id=world.brand_id, account_id=world.second_reviewer) == world.second_reviewer
+    assert world.approve(render, world.second_reviewer).state == State.APPROVED
+
+
+def test_who_may_not_decide_keeps_a_video_from_nobody_and_hands_nothing_on(world: World):
+    render = world.to_review(campaign=world.campaign(risk_class="high"))
+    world.approve(render, world.reviewer)
+    for who, refusal in ((world.operator, MakerMayNotApprove), (world.reviewer, AlreadyDecided)):
+        with pytest.raises(refusal):
+            take(render.id, brand_id=world.brand_id, account_id=who, senior=True)
+        with pytest.raises(refusal):
+            hand_on(**decide(world, render, reviewer_id=who, words="Who knows?", seniors=EVERYBODY))
+    assert offered(world, world.second_reviewer) == render.id
+
+
+def test_nothing_is_handed_on_to_nobody(world: World):
+    usual, risky = world.to_review(), world.to_review(campaign=world.campaign(risk_class="high"))
+    me, maker, other = world.reviewer, world.operator, world.second_reviewer
+
+    def refused(render: RenderRow, *seniors: str) -> bool:
+        try:
+            hand_on(**decide(world, render, words="Is this a claim?", seniors=seniors))
+        except Conflict as told:
+            assert told.code == "no_senior"
+            return True
+        return False
+
+    assert refused(usual) and refused(usual, me, maker) and not refused(usual, other)
+    assert refused(risky, other) and not refused(risky, other, "usr_another")  # two people have to approve it
 
 
 def test_a_video_that_is_sent_back_tells_its_maker_what_to_change_and_where(world: World):
@@ -120,8 +160,8 @@ def test_what_is_no_reason_or_no_second_of_the_video_sends_nothing_back(world: W
 def test_what_is_handed_on_waits_for_a_senior_reviewer(world: World):
     render = world.to_review()
     with pytest.raises(InputError):
-        hand_on(**decide(world, render, words=" "))
-    hand_on(**decide(world, render, words="Is this a claim?"))
+        hand_on(**decide(world, render, words=" ", seniors=EVERYBODY))
+    hand_on(**decide(world, render, words="Is this a claim?", seniors=[world.second_reviewer]))
     assert events_of(render.id)[-1] == "render:review:escalated"
     assert offered(world, world.second_reviewer) is None
     for refused in (world.approve, world.reject):
@@ -129,7 +169,9 @@ def test_what_is_handed_on_waits_for_a_senior_reviewer(world: World):
             refused(render, world.second_reviewer)
         assert told.value.code == "handed_on"
     with pytest.raises(Forbidden):
-        hand_on(**decide(world, render, words="Again?"))
+        hand_on(**decide(world, render, words="Again?", seniors=EVERYBODY))
+    with pytest.raises(Forbidden):
+        take(render.id, brand_id=world.brand_id, account_id=world.second_reviewer)
     assert offered(world, world.reviewer, senior=True) is None  # not to who handed it on
     assert offered(world, world.second_reviewer, senior=True) == render.id
     assert world.approve(render, world.second_reviewer, senior=True).state == State.APPROVED

@@ -15,10 +15,12 @@ from audit.approvals import approvals_for
 from audit.ledger import Event, append
 from audit.models import Approval
 from core.database import reading, transaction
+from core.tables import BrandRow
 from pipeline.tables import CampaignRow, RenderRow
-from review_ui import factors, played
+from review_ui import changes, factors, played
 from review_ui.accounts import find_account
-from review_ui.tables import AccountRow, ViewRow
+from review_ui.memberships import join_brand, work_at
+from review_ui.tables import AccountRow, MembershipRow, ViewRow
 from tests.review_ui.conftest import SEALED, MakeAccount, MakeRender
 
 Wait = Callable[[float], None]
@@ -254,7 +256,9 @@ def test_the_second_of_two_people_does_not_see_that_there_was_a_first(
     assert high_risk.decide(note="Looks right to me.", played="[[0, 100]]").status_code == 303
     assert "You have decided." in high_risk.client.get(high_risk.at).text
     assert [one.verdict for one in decisions()] == ["approve"]
-    signed(second)
+    assert high_risk.script("/lease").json()["error"]["code"] == "already_decided"
+    high_risk.csrf = signed(second)
+    assert high_risk.script("/lease").json()["mine"]
     after = high_risk.client.get(high_risk.at).text
     drop = re.compile(r'name="csrf" value="[^"]+"|"csrf": "[^"]+"')
     assert drop.sub("", before) == drop.sub("", after)
@@ -266,6 +270,8 @@ def test_next_goes_to_a_video_of_ones_own_and_to_the_queue_where_nothing_waits(
     own = {"csrf": reviewer.csrf, "after": reviewer.at.rsplit("/", 1)[1]}
     assert reviewer.client.post("/review/next", data=own).headers["location"] == "/"
     other = make_render(sealed_sha256="ef" * 32)
+    pending = own | {"after": "", "without": f"{other.id},{own['after']}"}
+    assert reviewer.client.post("/review/next", data=pending).headers["location"] == "/"
     assert reviewer.client.post("/review/next", data=own).headers["location"] == f"/renders/{other.id}"
     ben = new_account("ben")
     at = Reviewer(reviewer.client, signed(ben), other)
@@ -278,9 +284,20 @@ def test_what_is_handed_on_is_not_offered_to_decide_but_to_a_senior(
     reviewer: Reviewer, client: TestClient, new_account: MakeAccount, signed: SignIn
 ):
     assert reviewer.decide("hand-on").status_code == 422
+    gone, elsewhere = (new_account(name, role="senior_reviewer") for name in ("gone", "elsewhere"))
+    changes.disable(gone.id)
+    with transaction() as session:
+        append(session, Event.BRAND_CREATED, "brd_2", rows=[BrandRow(id="brd_2", name="Another")])
+    join_brand(elsewhere.id, "brd_2")
+    work_at(elsewhere.id, "brd_2")
+    with transaction() as session:
+        session.query(MembershipRow).filter_by(account_id=elsewhere.id, brand_id="brd_1").delete()
+    refused = reviewer.decide("hand-on", note="Is this a claim?")
+    assert refused.status_code == 409 and "no senior reviewer could decide" in refused.text
+    admin = new_account("admin", role="admin")
     assert reviewer.decide("hand-on", note="Is this a claim?").status_code == 303
     assert "data-decision" not in client.get(reviewer.at).text
     assert reviewer.decide().status_code == 403 and decisions() == []
-    signed(new_account("admin", role="admin"))
+    signed(admin)
     text = client.get(reviewer.at).text
     assert "Is this a claim?" in text and "data-decision" in text

@@ -123,6 +123,7 @@ def render_html(render: Any, evidence: Evidence, **values: Any) -> str:
         "writers": {},
         "problem": None,
         "note": "",
+        "why": "",
         "now": NOW,
     }
     return html("render.html", row=render, evidence=evidence, **(usual | values))

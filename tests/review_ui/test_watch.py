@@ -232,6 +232,7 @@ def test_an_approved_video_is_taken_back_before_it_is_released(web: TestClient, 
     asked = {"csrf": csrf, "why": "A mistake."}
     refused = web.post(f"/renders/{row.id}/recall", data=asked)
     assert refused.status_code == 422 and "not confirmed" in refused.text
+    assert '<details class="act" open>' in refused.text and 'value="A mistake."' in refused.text
     assert web.post(f"/renders/{row.id}/recall", data=asked | {"sure": "yes"}).status_code == 303
     text = web.get(f"/renders/{row.id}").text
     assert "Recalled by its publisher." in text and "A mistake." in text
