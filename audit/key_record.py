@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit.events import Event
@@ -96,12 +96,12 @@ class Entry(Protocol):
 E = TypeVar("E", bound=Entry)
 
 
-def about_keys(name: str, key_ids: Collection[str]) -> ColumnElement[bool]:
-    """The entries that :func:`ends` reads, for a query that asks for others too."""
-    return and_(
-        LedgerEntryRow.subject.in_([*key_ids, subject_of(name)]),
-        LedgerEntryRow.event.in_([Event.KEY_ROTATED.value, Event.KEY_CREATED.value]),
-    )
+KEY_EVENTS = (Event.KEY_ROTATED.value, Event.KEY_CREATED.value)
+
+
+def key_subjects(name: str, key_ids: Collection[str]) -> list[str]:
+    """The subjects of the entries, of the kinds ``KEY_EVENTS``, that :func:`ends` reads."""
+    return [*key_ids, subject_of(name)]
 
 
 def ends(session: Session, name: str, key_ids: Collection[str], entries: Iterable[Entry]) -> dict[str, int]:
@@ -111,7 +111,7 @@ def ends(session: Session, name: str, key_ids: Collection[str], entries: Iterabl
     does not lead to.
 
     Args:
-        entries: what :func:`about_keys` finds, in their order; others among them are passed over.
+        entries: those of :func:`key_subjects`, in their order; others among them are passed over.
     """
     found = list(entries)
     begun = {
@@ -132,7 +132,10 @@ def ends(session: Session, name: str, key_ids: Collection[str], entries: Iterabl
 def ended_keys(session: Session, name: str, key_ids: Collection[str]) -> dict[str, int]:
     """As :func:`ends`, which it asks the ledger for."""
     query = select(LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.event, LedgerEntryRow.facts)
-    entries = session.execute(query.where(about_keys(name, key_ids)).order_by(LedgerEntryRow.id))
+    query = query.where(
+        LedgerEntryRow.subject.in_(key_subjects(name, key_ids)), LedgerEntryRow.event.in_(KEY_EVENTS)
+    )
+    entries = session.execute(query.order_by(LedgerEntryRow.id))
     return ends(session, name, key_ids, entries.all())
 
 

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit import keys
 from audit.authority_reading import counted, fact_of, read_version
 from audit.errors import ForgedAuthority
 from audit.events import Event
-from audit.key_record import Entry, about_keys, ends
+from audit.key_record import KEY_EVENTS, Entry, ends, key_subjects
 from audit.models import Authority, AuthorityStatus, Effect
 from audit.tables import AuthorityRow, AuthorityStatusRow, LedgerEntryRow
 from core.database import hold, now
@@ -168,10 +168,11 @@ _CHANGES = (Event.AUTHORITY_STATUS_CHANGED.value, Event.AUTHORITY_SUPERSEDED.val
 
 def _said(session: Session, authority_ids: Sequence[str], key_ids: set[str]) -> Sequence[Entry]:
     """What the ledger says of the versions of a record and of the keys that signed them, in one query."""
-    changed = and_(LedgerEntryRow.subject.in_(authority_ids), LedgerEntryRow.event.in_(_CHANGES))
+    # One list of subjects, which an index leads to, and not two conditions of which either may hold.
+    subjects = [*authority_ids, *key_subjects(keys.AUTHORITIES, key_ids)]
     return session.execute(
         select(LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.event, LedgerEntryRow.facts)
-        .where(or_(changed, about_keys(keys.AUTHORITIES, key_ids)))
+        .where(LedgerEntryRow.subject.in_(subjects), LedgerEntryRow.event.in_([*_CHANGES, *KEY_EVENTS]))
         .order_by(LedgerEntryRow.id)
     ).all()
 
@@ -181,7 +182,7 @@ def _recalls(said: Sequence[Entry], authorities: Sequence[Authority]) -> tuple[i
     changes = dict.fromkeys((authority.id for authority in authorities), 0)
     recalls: list[int] = []
     for entry in said:
-        if entry.event not in _CHANGES:
+        if entry.event not in _CHANGES or entry.subject not in changes:
             continue
         if entry.event == Event.AUTHORITY_SUPERSEDED.value:
             if entry.facts.get("authority_id") not in changes:

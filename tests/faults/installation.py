@@ -6,11 +6,12 @@ import http.client
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,26 @@ class Installation:
     def signal(self, name: str, number: signal.Signals) -> None:
         if alive(self.pids[name]):
             os.kill(self.pids[name], number)
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP, between two transactions: on SQLite nobody could write while a process stands still in one."""
+        while True:
+            self.signal(name, signal.SIGSTOP)
+            if self.servers is not None or self._nobody_writes():
+                return
+            self.signal(name, signal.SIGCONT)
+            time.sleep(0.05)
+
+    def _nobody_writes(self) -> bool:
+        with closing(
+            sqlite3.connect(self.home / "greenroom.db", timeout=1, isolation_level=None)
+        ) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            database.execute("ROLLBACK")
+            return True
 
     def stop(self, *names: str) -> None:
         """kill -9, where they run; they are not started again."""

@@ -45,7 +45,7 @@ def everything_is_sent() -> bool:
 def test_the_broker_is_wiped(greenroom: Installation) -> None:
     """Three times: before a render's first stage, before another's, and before a release."""
     campaign = greenroom.world.campaign(release_on_approval=True)
-    greenroom.signal("worker-1", signal.SIGSTOP)
+    greenroom.pause("worker-1")
     renders = []
     for _ in range(2):
         renders.append(greenroom.submit(campaign))
@@ -54,7 +54,7 @@ def test_the_broker_is_wiped(greenroom: Installation) -> None:
     greenroom.signal("worker-1", signal.SIGCONT)
     for render in renders:
         greenroom.until_state(render, State.IN_REVIEW)
-    greenroom.signal("worker-1", signal.SIGSTOP)
+    greenroom.pause("worker-1")
     greenroom.world.approve(renders[0])
     greenroom.until(everything_is_sent)
     wipe(greenroom)

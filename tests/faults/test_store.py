@@ -137,7 +137,7 @@ def test_what_its_lists_leave_out_or_still_hold(greenroom: Installation, servers
     """New files that a list lacks are let be; those that are gone already, or named by now, do no harm."""
     campaign = greenroom.world.campaign(release_on_approval=True)
     for _ in range(AGAIN):
-        greenroom.signal("worker-1", signal.SIGSTOP)
+        greenroom.pause("worker-1")
         render = greenroom.submit(campaign)
         sweep_orphans(older_than=-60.0, every=0.0)
         fails(greenroom, servers, "stale")

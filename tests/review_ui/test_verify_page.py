@@ -67,7 +67,10 @@ def test_a_script_is_told_what_happens_and_gets_the_words_of_the_page(
     assert without_link(last["html"]) in without_link(page.text)
 
 
-def test_the_upload_is_gone_with_the_answer_either_way(client: TestClient, checked: list[Path]):
+def test_the_upload_is_gone_with_the_answer_either_way(
+    client: TestClient, checked: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # other tests have uploads, too
     lines(client)
     client.post("/verify", files={"file": ("a.mp4", b"x")})
     assert len(checked) == 2 and not any(path.exists() or path.parent.exists() for path in checked)

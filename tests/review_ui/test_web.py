@@ -25,6 +25,7 @@ PUBLIC = {
     "/api/v1/verify",
 }
 PUBLIC |= {f"/v/{{token}}{part}" for part in ("", "/video.mp4", "/poster.jpg", "/captions.vtt", "/report")}
+PUBLIC |= {"/invitation/{token}/with-account"}  # under the same link, and a password
 PUBLIC |= {"/metrics"}  # for this machine's programs: test_access.py
 
 
