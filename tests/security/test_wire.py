@@ -91,13 +91,13 @@ def test_what_two_readers_would_cut_differently_is_refused_and_the_connection_en
 
 
 def test_a_request_that_is_whole_is_answered_and_so_is_the_next(port: int):
-    got = answers(port, b"GET /sign-in HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+    got = answers(port, b"GET /recover HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
     assert statuses(got) == [200, 200]
 
 
 def test_after_a_body_that_was_given_up_nothing_on_the_connection_is_a_request(port: int):
     """The rest of what was sent is body, whatever it looks like."""
-    head = b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    head = b"POST /recover HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     body = b"a=" + b"x" * 210_000
     got = answers(port, head + b"Content-Length: 900000\r\n\r\n" + body + INNER * 10)
     assert statuses(got) in ([400], [413], []) and b"smuggled" not in got
