@@ -124,7 +124,10 @@ def test_three_keys_no_page_load_undo_a_lost_session_and_leaving(
     page.route("**/review/next", lambda route: slow.append(route))  # noqa: PLW0108 - Playwright gives it attributes
     press(page, "a", "a", "r", "1", "Enter")
     page.locator("[data-key=a]").dispatch_event("click")
-    page.wait_for_timeout(50)
+    for _ in range(200):
+        page.wait_for_timeout(50)
+        if slow:
+            break
     assert len(slow) == 1 and "Approved" in bar(page) and decisions(first) == []
     press(page, "z")
     with page.expect_event("requestfinished", lambda request: request.url.endswith(second.id)):
