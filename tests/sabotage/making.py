@@ -111,7 +111,7 @@ MAKING: tuple[Sabotage, ...] = (
         "withdrawal:a_withdrawal_that_somebody_deletes_serves_nothing",
         "release_authority:release_refuses_when_a_withdrawal_was_undone_in_the_database"),
     off("1", "the ledger knows every version", STANDING,
-        'if facts.get("authority_id") not in changes:', "if False:",
+        'if entry.facts.get("authority_id") not in changes:', "if False:",
         "standing:a_change_of_the_authority_that_was_deleted_with_its_version_is_missed"),
     off("1", "no stage begins under an authority that was withdrawn", RUNNER,
         "return None if standing.valid else withdrawn(standing.state)", "return None",
