@@ -36,7 +36,7 @@ def sweep_orphans(*, older_than: float = OLD_ENOUGH, every: float = EVERY) -> li
     """Delete what is older than ``older_than`` seconds, named by no row, and was so ``every`` seconds ago already; it
     looks at most once in that time.
 
-    Returns the digests. A blob that a row names is never touched, however old.
+    Returns the digests. A blob that a row names when it is looked for is left, however old.
     """
     global _last
     if time.monotonic() - _last < every and _last:
