@@ -27,7 +27,7 @@ from pipeline.ownership import owned
 from pipeline.seen import manner_of, spans_of
 from pipeline.states import State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
-from pipeline.uses import covered, valid_authority
+from pipeline.uses import covered_by, valid_authority
 
 Ranges = Sequence[tuple[float, float]]
 
@@ -292,8 +292,8 @@ def _check_rule(row: RenderRow, rule: Rule, manner: Manner, factor: Factor) -> N
 def _check_authority(session: Session, row: RenderRow) -> None:
     campaign = session.get_one(CampaignRow, row.campaign_id)
     persona = session.get_one(PersonaRow, campaign.persona_id)
-    valid_authority(session, persona.authority_id, where=row.id)
-    decision = covered(session, row, script=row.script)
+    standing = valid_authority(session, persona.authority_id, where=row.id)
+    decision = covered_by(session, standing.authority, row, script=row.script)
     if decision.verdict is Verdict.BLOCK:
         reasons = "; ".join(finding.message for finding in decision.findings if finding.severity == "block")
         raise AuthorityInvalid(

@@ -19,19 +19,6 @@ from pipeline.tables import RenderRow
 from policy.consent import ScopeDecision, Use, covers
 
 
-def covered(session: Session, render: RenderRow, script: str | None) -> ScopeDecision:
-    """Whether the authority in force over the render's persona covers this use now.
-
-    Args:
-        script: the composed text, for its topics; None before step 2.
-    """
-    persona = grounds_of(session, render).persona
-    if persona is None:
-        raise NotFound("the render has no campaign or no persona", where=render.id)
-    standing = authority_standing(session, persona.authority_id)
-    return covered_by(session, standing.authority, render, script=script)
-
-
 def valid_authority(session: Session, authority_id: str, *, where: str) -> AuthorityStanding:
     """The standing of an authority that allows new work. Raises :class:`AuthorityInvalid` with the next step."""
     standing = authority_standing(session, authority_id)
