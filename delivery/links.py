@@ -15,7 +15,7 @@ from audit.ledger.entries import timestamp
 from audit.tables import LedgerEntryRow
 from core.blobs import blobs
 from core.database import now, reading, take_turn, transaction
-from core.errors import InputError, NotFound
+from core.errors import BlobStoreUnavailable, DatabaseBusy, InputError, NotFound
 from core.ids import new_id
 from core.metrics import LINKS, answers
 from core.models import AssetRole
@@ -37,6 +37,7 @@ def make_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float 
     Raises:
         NotServed: the render may not get new links now; the reason is named.
         NotFound: no such render of this brand.
+        BlobStoreUnavailable, DatabaseBusy: nobody can say at this moment.
     """
     lifetime = get_settings().web.link_hours if hours is None else hours
     if not 0 < lifetime <= _LONGEST_HOURS:
@@ -44,6 +45,8 @@ def make_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float 
     with transaction() as session:
         render = owned(session, RenderRow, render_id, brand_id)
         standing = standing_of(session, render)
+        if standing.away is not None:
+            raise standing.away
         if not standing.links:
             raise NotServed(
                 f"this video gets no new link: {standing.sentence}",
@@ -80,6 +83,7 @@ def open_link(token: str) -> tuple[RenderRow, Path]:
     Raises:
         LinkTakenBack: a genuine link to a video that was recalled or withdrawn.
         LinkGone: anything else that does not serve; one answer for all, so that nothing can be probed.
+        BlobStoreUnavailable, DatabaseBusy: what has to be asked does not answer: later it may serve.
     """
     with reading() as session:
         _, render = behind(session, token)
@@ -87,11 +91,14 @@ def open_link(token: str) -> tuple[RenderRow, Path]:
 
 
 def still_serves(token: str) -> bool:
-    """Whether a link that was opened a moment ago still serves: asked again while a file streams."""
+    """Whether a link that was opened a moment ago still serves: asked again while a file streams.
+
+    Where nobody can say, it does not: the reader's player asks anew.
+    """
     try:
         with reading() as session:
             behind(session, token)
-    except NotFound:
+    except (NotFound, BlobStoreUnavailable, DatabaseBusy):
         return False
     return True
 
@@ -130,6 +137,8 @@ def behind(session: Session, token: str) -> tuple[LinkRow, RenderRow]:
     if row.expires_at <= now() or row.revoked_at is not None or _revoked(session, row):
         raise _gone()
     standing = standing_of(session, render, new_links=False)
+    if standing.away is not None:
+        raise standing.away
     if not standing.serves:
         raise _taken_back(standing) if standing.release in ("recalled", "withdrawn") else _gone()
     return row, render

@@ -21,7 +21,7 @@ from audit.models import Effect
 from audit.standing import SENTENCES, AuthorityStanding, authority_standing
 from audit.tables import LedgerEntryRow
 from core.blobs import blobs
-from core.errors import GreenroomError
+from core.errors import BlobStoreUnavailable, DatabaseBusy, GreenroomError
 from core.models import AssetRole, Verdict
 from core.tables import AssetRow
 from pipeline.approved import decided_by_people
@@ -45,6 +45,7 @@ class Standing:
         serves: its existing links go on.
         links: new links may be made and new sends may leave.
         code, sentence: why not, for the first of the two that is refused; "" where both are allowed.
+        away: the error of what did not answer. Nothing is served meanwhile, and nobody may say that it is gone.
     """
 
     release: Release
@@ -52,6 +53,7 @@ class Standing:
     links: bool
     code: str = ""
     sentence: str = ""
+    away: GreenroomError | None = None
 
 
 def standing_of(
@@ -67,9 +69,14 @@ def standing_of(
     Args:
         new_links: False where only a link that exists is asked for: `links` is then not looked at, and False.
         under: the standing of the render's authority, where the caller has read it in this transaction.
+
+    Raises:
+        DatabaseBusy: the database did not answer.
     """
     try:
         return _standing(session, render, at, new_links, under)
+    except DatabaseBusy:
+        raise
     except GreenroomError as error:
         return Standing("unreleased", serves=False, links=False, code=error.code, sentence=error.what)
 
@@ -102,7 +109,11 @@ def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
         return _refused("withdrawn", "withdrawn", "the person has taken the video back")
     if said.held:  # what was taken back is known by now; whatever else waits for a person
         raise restored.unacknowledged()
-    if not _is_there(session, render):
+    try:
+        there = _is_there(session, render)
+    except BlobStoreUnavailable as error:
+        return Standing("released", False, False, error.code, error.what, away=error)
+    if not there:
         return Standing("released", False, False, "file_missing", "the released file is not there")
     if not new_links:
         return Standing("released", serves=True, links=False)

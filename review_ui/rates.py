@@ -83,9 +83,14 @@ def count_report(address: str) -> None:
         raise TooManyTries(_asked("get_window_stats", REPORTS, name).reset_time - time.time())
 
 
+_AWAY_SECONDS = "5"
+
+
 def retry_headers(error: GreenroomError) -> dict[str, str]:
-    """``Retry-After`` where the error says how long to wait."""
-    return {"retry-after": str(error.retry_after)} if isinstance(error, TooManyTries) else {}
+    """``Retry-After`` (RFC 9110 10.2.3) where waiting helps: programs and the players of videos heed it."""
+    if isinstance(error, TooManyTries):
+        return {"retry-after": str(error.retry_after)}
+    return {"retry-after": _AWAY_SECONDS} if error.http_status == 503 else {}
 
 
 def forget_all() -> None:

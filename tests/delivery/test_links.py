@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 from itsdangerous import URLSafeSerializer
 
+import pipeline.standing
 from audit.events import Event
 from core.blobs import blobs
-from core.errors import GreenroomError, InputError, IntegrityError, NotFound
+from core.errors import (
+    BlobStoreUnavailable,
+    DatabaseBusy,
+    GreenroomError,
+    InputError,
+    IntegrityError,
+    NotFound,
+)
 from core.models import AssetRole
 from core.secrets import derived_key
 from core.settings import get_settings
@@ -113,6 +121,27 @@ def test_every_refusal_of_what_was_never_out_reads_alike(world: World):
             open_link(attempt)
         answers.add((str(refused.value), refused.value.http_status))
     assert answers == {("there is no video behind this link. Next: ask the sender for a new link.", 404)}
+
+
+@pytest.mark.parametrize("error", [BlobStoreUnavailable, DatabaseBusy])
+def test_while_something_is_away_a_link_serves_nothing_and_says_that_it_may_later(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: type[GreenroomError]
+):
+    """Nobody may be told that a video is gone because a store or the database did not answer just then."""
+    render = world.released()
+    token = link(world, render.id)
+    with monkeypatch.context() as fault:
+
+        def away(*_asked: object) -> None:
+            raise error("it does not answer")
+
+        fault.setattr(pipeline.standing, "_is_there", away)
+        for ask in (lambda: open_link(token), lambda: link(world, render.id)):
+            with pytest.raises(error) as told:
+                ask()
+            assert (told.value.http_status, told.value.retryable) == (503, True)
+        assert not still_serves(token)
+    assert door(token) == "open" and stored()["links"] == 1
 
 
 def test_a_link_to_what_was_taken_back_says_by_whom(world: World):

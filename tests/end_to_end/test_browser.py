@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from audit.approvals import approvals_for
 from core.blobs import blobs
@@ -15,6 +15,7 @@ from core.database import reading
 from pipeline.service import get_render
 from tests.end_to_end.conftest import Console, DemoRun
 from tests.end_to_end.test_verify import reencode
+from tests.kit.browser import chromium, new_page
 
 pytestmark = pytest.mark.browser
 SHOTS = Path(__file__).parent.parent.parent / "test-artifacts"
@@ -22,18 +23,8 @@ SHOTS = Path(__file__).parent.parent.parent / "test-artifacts"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-            ],
-        )
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +35,7 @@ def problems() -> list[str]:
 
 @pytest.fixture(scope="module")
 def browser_page(browser: Browser, problems: list[str]) -> Page:
-    page = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark").new_page()
-    page.set_default_timeout(30_000)
+    page = new_page(browser, color_scheme="dark")
     page.on("pageerror", lambda error: problems.append(str(error)))
     return page
 

@@ -53,7 +53,10 @@ ROOT = Path(__file__).parents[2]
 USUAL = {"relay": "relay", "sequencer": "sequencer", "worker-1": "worker", "web": "web"}
 PATIENCE_SECONDS = 45.0
 
-SMALL = {"GREENROOM_DATABASE_URL": "", "GREENROOM_BROKER_URL": "", "GREENROOM_BLOB_URL": ""}
+# What the large shape sets: an installation of it may be up beside one of the small shape.
+SMALL = dict.fromkeys(
+    [f"GREENROOM_{name}" for name in ("DATABASE_URL", "BROKER_URL", "BLOB_URL", "MASTER_SECRET")], ""
+)
 # What takes seconds in production takes a part of one here; what is counted is the same.
 QUICK = {
     "GREENROOM_ENVIRONMENT": "test",
@@ -233,7 +236,9 @@ class Installation:
         self.until_state(render, State.IN_REVIEW)
         self.world.approve(render)
         row = self.until_state(render, State.RELEASED)
-        return row, f"/v/{make_link(render, brand_id=row.brand_id)}/video.mp4"
+        path = f"/v/{make_link(render, brand_id=row.brand_id)}/video.mp4"
+        assert self.ask(path)[0] == 200
+        return row, path
 
     def state(self, render_id: str) -> State:
         return State(self.world.now_is(render_id).state)

