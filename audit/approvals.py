@@ -8,7 +8,7 @@ decision.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from audit import keys
 from audit.errors import AlreadyDecided, ForgedApproval, MakerMayNotApprove
 from audit.events import Event
+from audit.key_record import KEY_EVENTS, Entry, ends, key_subjects
 from audit.ledger.entries import append, timestamp
 from audit.models import Approval, Decision, Factor, Manner
-from audit.rotation import retired_by
 from audit.signing import sign_in_use
 from audit.tables import ApprovalRow, LedgerEntryRow
 from core.canonical import canonical_json
@@ -150,12 +150,14 @@ def approvals_for(session: Session, sealed_sha256: str, *, render_id: str | None
     query = select(ApprovalRow).where(ApprovalRow.sealed_sha256 == sealed_sha256)
     rows = session.scalars(query.order_by(ApprovalRow.created_at, ApprovalRow.id)).all()
     found = [verified(row) for row in rows if row.document is not None]
-    known = _entries(session, {row.render_id for row in rows} | {render_id or ""})
+    signers = {row.key_id for row in rows if row.key_id}
+    said = _said(session, {row.render_id for row in rows} | {render_id or ""}, signers)
+    known, ended = _decisions(said), ends(session, keys.APPROVALS, signers, said)
     here = {
         approval for approval, entry in known.items() if entry.facts.get("sealed_sha256") == sealed_sha256
     }
     for row in rows:
-        check_key_in_use(session, row, known.get(row.id))
+        _check_key(row, ended, known)
     if here != {row.id for row in rows}:
         raise ForgedApproval(
             "the ledger knows other decisions over this asset than the database",
@@ -165,28 +167,41 @@ def approvals_for(session: Session, sealed_sha256: str, *, render_id: str | None
     return found
 
 
-def check_key_in_use(session: Session, row: ApprovalRow, entry: LedgerEntryRow | None = None) -> None:
-    """A key that was retired signs nothing more: whoever kept it makes no decision. Raises ForgedApproval.
+def check_key_in_use(session: Session, row: ApprovalRow) -> None:
+    """A key that was retired, or never was for decisions, signs none. Raises ForgedApproval."""
+    signers = {row.key_id} if row.key_id else set()
+    said = _said(session, {row.render_id}, signers)
+    _check_key(row, ends(session, keys.APPROVALS, signers, said), _decisions(said))
+
+
+def _check_key(row: ApprovalRow, ended: Mapping[str, int], known: Mapping[str, Entry]) -> None:
+    """Whoever kept a key that was retired makes no decision.
 
     Args:
-        entry: the entry of the decision; None: it is looked up.
+        ended: what :func:`audit.key_record.ends` says of the keys. known: the entries of decisions, by their ids.
     """
-    retired = retired_by(session, row.key_id, keys.APPROVALS) if row.key_id else None
-    if retired is None:
-        return
-    entry = entry or _entries(session, {row.render_id}).get(row.id)
-    if entry is None or entry.id > retired.id:
+    last, entry = ended.get(row.key_id or ""), known.get(row.id)
+    if last is not None and (entry is None or entry.id > last):
         raise _forged(row, "a decision was signed with a key after it was retired")
 
 
-def _entries(session: Session, renders: set[str]) -> dict[str, LedgerEntryRow]:
-    """What the ledger says was decided over these renders, by the decision's id."""
-    entries = session.scalars(
-        select(LedgerEntryRow).where(
-            LedgerEntryRow.subject.in_(renders), LedgerEntryRow.event == Event.APPROVAL_RECORDED.value
-        )
+def _said(session: Session, renders: set[str], key_ids: set[str]) -> list[Entry]:
+    """What the ledger says of decisions over these renders and of the keys that signed them, in one query."""
+    subjects = [*renders, *key_subjects(keys.APPROVALS, key_ids)]
+    query = select(
+        LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.event, LedgerEntryRow.facts
+    ).where(
+        LedgerEntryRow.subject.in_(subjects),
+        LedgerEntryRow.event.in_([Event.APPROVAL_RECORDED.value, *KEY_EVENTS]),
     )
-    return {str(entry.facts.get("approval_id")): entry for entry in entries}
+    # Sorted here: told to sort, a planner may walk the whole ledger in the order of its ids.
+    return sorted(session.execute(query).all(), key=lambda entry: entry.id)
+
+
+def _decisions(said: Iterable[Entry]) -> dict[str, Entry]:
+    """The entries of decisions, by the decision's id."""
+    recorded = Event.APPROVAL_RECORDED.value
+    return {str(entry.facts.get("approval_id")): entry for entry in said if entry.event == recorded}
 
 
 def verified(row: ApprovalRow) -> Approval:

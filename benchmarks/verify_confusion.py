@@ -178,7 +178,7 @@ def make_base(name: str, clip: Clip, mark_id: int, folder: Path, who: Desk) -> B
     out = publish(
         sealed.path, folder / f"{name}-published.mp4", approval, who.signer, anchors=who.anchors.own
     )
-    entry = RegistryEntry(out.sha256, out.essence, mark_id, "released", fingerprint)
+    entry = RegistryEntry(out.sha256, out.essence, mark_id, "released", lambda: fingerprint)
     decoded = Clip([frame.image for frame in frames(out.path)], sound(out.path, SOUND_RATE))
     return Base(name, decoded, clip, out.path, sealed.path, entry, (out.sha256, sealed.sha256))
 

@@ -99,7 +99,7 @@ def keep_check(session: Session) -> None:
     Raises:
         SecretProblem: it belongs to another secret, or to one that is not here any more.
     """
-    stated = known(session, MASTER_SECRET)
+    stated = stated_secret(session)
     secret = _present(get_settings())
     if secret is None:
         if stated is not None:
@@ -111,13 +111,21 @@ def keep_check(session: Session) -> None:
         raise _another()
 
 
-def check_secret() -> None:
+def stated_secret(session: Session) -> str | None:
+    """What the database remembers of its master secret, for :func:`check_secret`; None: nothing yet."""
+    return known(session, MASTER_SECRET)
+
+
+def check_secret(*, stated: str | None = None) -> None:
     """Compare this machine's secret with what the database remembers. It makes nothing.
+
+    Args:
+        stated: that, where the caller has read it (:func:`stated_secret`); None: it is asked.
 
     Raises:
         SecretProblem: another secret, none where there has to be one, or one that cannot be used.
     """
-    stated = _stated()
+    stated = stated or _stated()
     secret = _present(get_settings())
     if stated is None:
         return
@@ -141,7 +149,7 @@ def _check_value(secret: bytes) -> str:
 
 def _stated() -> str | None:
     with looking(InstallationRow) as session:
-        return known(session, MASTER_SECRET) if session is not None else None
+        return stated_secret(session) if session is not None else None
 
 
 def _master_secret() -> bytes:

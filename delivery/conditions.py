@@ -8,13 +8,15 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from audit.models import Approval, Receipt
-from audit.receipts import receipts_for
+from audit.standing import AuthorityStanding
 from core.gates import load_gate_set
 from core.models import Verdict
 from delivery.errors import ReleaseRefused
+from pipeline.findings import receipts_in
+from pipeline.grounds import grounds_of
 from pipeline.review import approvers, rule_of, shown
 from pipeline.standing import authority_of
-from pipeline.tables import CampaignRow, RenderRow
+from pipeline.tables import RenderRow
 from pipeline.uses import covered_by
 
 
@@ -31,9 +33,9 @@ def check_approvals(session: Session, render: RenderRow) -> list[Approval]:
     return list(given.values())
 
 
-def check_shown(session: Session, render: RenderRow, approvals: list[Approval]) -> None:
+def check_shown(render: RenderRow, receipts: list[Receipt], approvals: list[Approval]) -> None:
     """What people were shown when they decided is what is here now."""
-    what = shown(session, render)
+    what = shown(render, receipts)
     if any(approval.shown_sha256 != what for approval in approvals):
         raise ReleaseRefused(
             "what was shown at the approval is not what is here now",
@@ -44,7 +46,7 @@ def check_shown(session: Session, render: RenderRow, approvals: list[Approval]) 
 
 def check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
     """Every required receipt is present, signed, over this essence, under the campaign's gate set."""
-    campaign = session.get(CampaignRow, render.campaign_id)
+    campaign = grounds_of(session, render).campaign
     if campaign is None or render.essence is None:
         raise ReleaseRefused("the render has no campaign or no essence", where=render.id)
     gate_set = load_gate_set(campaign.gate_set)
@@ -54,13 +56,7 @@ def check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
             where=render.id,
             next_step="make the render again, so that it is examined by the gates in force",
         )
-    found = receipts_for(
-        session,
-        render.essence,
-        gate_set_sha256=gate_set.sha256,
-        brand_id=render.brand_id,
-        brief_sha256=render.brief_sha256 or "",
-    )
+    found = receipts_in(session, render)
     receipts = {receipt.gate: receipt for receipt in found}
     missing = [name for name in gate_set.required() if name not in receipts]
     if missing:
@@ -71,8 +67,8 @@ def check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
     return found
 
 
-def check_authority(session: Session, render: RenderRow) -> None:
-    """The authority is valid at this moment, for this use (trust step 1 again)."""
+def check_authority(session: Session, render: RenderRow) -> AuthorityStanding:
+    """The authority is valid at this moment, for this use (trust step 1 again). Gives its standing."""
     standing = authority_of(session, render)
     decision = covered_by(session, standing.authority, render, script=render.script)
     if not standing.valid or decision.verdict is Verdict.BLOCK:
@@ -83,3 +79,4 @@ def check_authority(session: Session, render: RenderRow) -> None:
             next_step="have the authority renewed, or take the video back",
             code="release_refused" if standing.valid else f"authority_{standing.state}",
         )
+    return standing

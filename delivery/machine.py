@@ -55,10 +55,10 @@ def machine_cautions() -> list[Fault]:
     return [Fault("authority_keys_shared", what, str(keys.folder_of(get_settings(), keys.AUTHORITIES)), step)]
 
 
-def secret_faults() -> Iterator[Fault]:
-    """Whether the master secret is the database's."""
+def secret_faults(stated: str | None = None) -> Iterator[Fault]:
+    """Whether the master secret is the database's. ``stated``: as :func:`core.secrets.check_secret` takes it."""
     try:
-        check_secret()
+        check_secret(stated=stated)
     except SecretProblem as error:
         yield Fault("master_secret_foreign", error.what, error.where, error.next_step)
 

@@ -23,8 +23,6 @@ import numpy as np
 from audit import keys
 from audit.models import Receipt
 from core.blobs import blobs
-from core.database import reading
-from core.errors import NotFound
 from core.remote_signer import RemoteSignerProblem, is_address
 from core.secrets import SecretProblem, configured_secret, made_secret_file, weak
 from core.settings import Settings, get_settings
@@ -34,7 +32,7 @@ from delivery.models import Fault
 from delivery.walls import wall_cautions, wall_faults
 from generate.lipsync import load_lipsync
 from generate.voice import load_voice
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.tables import PersonaRow, RenderRow
 from provenance.chain import anchor_faults, chain_faults
 from provenance.errors import PkiError
 from provenance.signer import configured_signer, read_pem
@@ -95,22 +93,26 @@ def _signers(settings: Settings) -> list[Fault]:
     return []
 
 
-def check_parts(render_id: str, receipts: Sequence[Receipt]) -> None:
-    """For release: every part that this render would be released with.
+def check_parts(
+    render: RenderRow, persona: PersonaRow | None, receipts: Sequence[Receipt], *, stated: str | None = None
+) -> None:
+    """For release: every part that this render, of this persona, would be released with.
+
+    Args:
+        stated: what the database remembers of its secret, as :func:`core.secrets.check_secret` takes it.
 
     Raises:
         ReleaseRefused: one may not release; the message names each.
-        NotFound: there is no such render.
     """
     found = [
-        *faults(get_settings(), receipts=receipts, used=_used_for(render_id)),
-        *secret_faults(),
+        *faults(get_settings(), receipts=receipts, used=_used_for(render, persona)),
+        *secret_faults(stated),
     ]
     if found:
         raise ReleaseRefused(
             "parts that may not release are in use: "
             + "; ".join(f"{fault.what} ({fault.code})" for fault in found),
-            where=render_id,
+            where=render.id,
             next_step=found[0].next_step,
         )
 
@@ -138,14 +140,8 @@ def check_start() -> list[str]:
     return [fault.line() for fault in cautions(settings)]
 
 
-def _used_for(render_id: str) -> list[object]:
+def _used_for(render: RenderRow, persona: PersonaRow | None) -> list[object]:
     """The store, and for a made video the engines: those chosen now, and the voice that its sound says spoke it."""
-    with reading() as session:
-        render = session.get(RenderRow, render_id)
-        campaign = session.get(CampaignRow, render.campaign_id) if render else None
-        persona = session.get(PersonaRow, campaign.persona_id) if campaign else None
-    if render is None:
-        raise NotFound("no such render", where=render_id, next_step="check the id")
     store = blobs()
     if render.origin != "made":
         return [store]

@@ -26,6 +26,7 @@ from core.media.own import OwnFile
 from core.metrics import REFUSALS
 from core.metrics import code as error_code
 from core.models import AssetRole, StoredBlob
+from core.secrets import stated_secret
 from core.settings import get_settings
 from core.tables import AssetRow
 from delivery.conditions import check_approvals, check_authority, check_receipts, check_shown
@@ -33,6 +34,7 @@ from delivery.errors import ReleaseRefused
 from delivery.parts import check_parts
 from pipeline.agreement import CODE as ALTERED
 from pipeline.agreement import check_agreement
+from pipeline.grounds import grounds_of
 from pipeline.guard import release_transaction
 from pipeline.jobs import workspace
 from pipeline.leases import Claim, claim
@@ -42,7 +44,6 @@ from pipeline.metrics import about_render, timed
 from pipeline.own import own_sealed
 from pipeline.ownership import owned
 from pipeline.registry import DatabaseRegistry
-from pipeline.standing import authority_of
 from pipeline.states import RELEASE, State
 from pipeline.tables import RenderRow
 from provenance.credential import publish
@@ -134,9 +135,10 @@ def _check(render_id: str, brand_id: str) -> _Cleared:
         check_agreement(session, render)
         approvals = check_approvals(session, render)
         receipts = check_receipts(session, render)
-        check_shown(session, render, approvals)
+        check_shown(render, receipts, approvals)
         check_authority(session, render)
-    check_parts(render.id, receipts)
+        persona, stated = grounds_of(session, render).persona, stated_secret(session)
+    check_parts(render, persona, receipts, stated=stated)
     return _Cleared(render, approvals, receipts)
 
 
@@ -156,9 +158,15 @@ def _publish(cleared: _Cleared) -> tuple[StoredBlob, Credential]:
             approvals=len(cleared.approvals),
             environment=get_settings().environment,
         )
-        credential = publish(sealed, out, facts, signer_of(), anchors=export_anchors(), own=own)
-        if credential.essence != render.essence:  # publish() proved the media boxes equal
-            raise ReleaseRefused("publishing changed the media", where=render.id)
+        credential = publish(
+            sealed,
+            out,
+            facts,
+            signer_of(),
+            anchors=export_anchors(),
+            own=own,
+            carried=render.essence or "",  # as the reader has found it there
+        )
         _verified(out, render, credential.own)
         keep_manifest(credential, folder)
         return blobs().put_file(out, AssetRole.PUBLISHED), credential
@@ -169,6 +177,10 @@ def _verified(path: Path, render: RenderRow, own: OwnFile | None) -> None:
     if report.verdict != "unreleased" or not report.trusted or report.problems:
         raise ReleaseRefused(
             f"the independent reader answers '{report.verdict}'", where=render.id, code="verification_failed"
+        )
+    if report.essence != render.essence:
+        raise ReleaseRefused(
+            "the file's media is not what was examined", where=render.id, code="verification_failed"
         )
 
 
@@ -184,7 +196,7 @@ def _commit(
     try:
         with release_transaction(render.id, stored.sha256) as session:
             # Once more, in the transaction that releases: what committed first wins.
-            check_authority(session, render)
+            authority = check_authority(session, render)
             check_approvals(session, render)
             asset = AssetRow(
                 sha256=stored.sha256,
@@ -209,7 +221,7 @@ def _commit(
                     "actor": actor_id,
                     "approval_ids": [approval.id for approval in cleared.approvals],
                     "approvals_sha256": _digest(cleared.approvals),
-                    "record_id": authority_of(session, render).record_id,
+                    "record_id": authority.record_id,
                     "receipts": {receipt.gate: receipt.sha256 for receipt in cleared.receipts},
                     "manifest_sha256": manifest.manifest_sha256,
                     "environment": get_settings().environment,

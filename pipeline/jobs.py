@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.database import Base, reading
+from core.database import Base
 from core.errors import NotFound
 from core.settings import get_settings
 from pipeline.leases import Claim
@@ -49,15 +49,14 @@ class Outcome:
     reason: dict[str, Any] | None = None
 
 
-def load_job(claim: Claim) -> Job:
+def load_job(session: Session, claim: Claim) -> Job:
     """The rows of a claimed render."""
-    with reading() as session:
-        rows = session.execute(
-            select(RenderRow, CampaignRow, PersonaRow)
-            .join(CampaignRow, CampaignRow.id == RenderRow.campaign_id)
-            .join(PersonaRow, PersonaRow.id == CampaignRow.persona_id)
-            .where(RenderRow.id == claim.render_id)
-        ).one_or_none()
+    rows = session.execute(
+        select(RenderRow, CampaignRow, PersonaRow)
+        .join(CampaignRow, CampaignRow.id == RenderRow.campaign_id)
+        .join(PersonaRow, PersonaRow.id == CampaignRow.persona_id)
+        .where(RenderRow.id == claim.render_id)
+    ).one_or_none()
     if rows is None:
         raise NotFound("the render, its campaign or its persona is gone", where=claim.render_id)
     return Job(claim, *rows)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,6 +15,9 @@ from pipeline.tables import RenderRow
 from provenance.models import RegistryEntry
 from provenance.service import load_fingerprint
 from provenance.tables import MarkRow
+
+if TYPE_CHECKING:
+    from provenance.fingerprint import Fingerprint
 
 
 class DatabaseRegistry:
@@ -43,5 +49,10 @@ def _entry(session: Session, render: RenderRow | None) -> RegistryEntry | None:
         mark_id=render.mark_id,
         # The predicate of trust step 13, and nothing else.
         release=standing_of(session, render, new_links=False).release,
-        fingerprint=load_fingerprint(session, render.essence),
+        fingerprint=partial(_fingerprint, render.essence),
     )
+
+
+def _fingerprint(essence: str) -> Fingerprint | None:
+    with reading() as session:
+        return load_fingerprint(session, essence)

@@ -6,12 +6,11 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit.approvals import approvals_for, record
 from audit.ledger import Event, append
-from audit.models import Approval, Decision, Factor, Manner
+from audit.models import Approval, Decision, Factor, Manner, Receipt
 from core.canonical import digest_json
 from core.database import transaction
 from core.errors import Conflict, Forbidden, InputError
@@ -21,6 +20,7 @@ from pipeline.annotations import CODES, Ask, Kind, in_words, is_handed_on, rows_
 from pipeline.assignment import check_free, check_handed_on, check_may_decide, deciders, let_go
 from pipeline.errors import AuthorityInvalid
 from pipeline.findings import findings_in, receipts_in
+from pipeline.grounds import grounds_of
 from pipeline.life import move
 from pipeline.metrics import decided
 from pipeline.ownership import owned
@@ -200,8 +200,8 @@ def _check_seniors(session: Session, row: RenderRow, seniors: set[str]) -> None:
 
 def rule_of(session: Session, row: RenderRow) -> Rule:
     """The line of the decision table that holds for a render."""
-    risk = session.scalar(select(CampaignRow.risk_class).where(CampaignRow.id == row.campaign_id))
-    return RULES.get(risk or "", STRICTEST)
+    campaign = grounds_of(session, row).campaign
+    return RULES.get(campaign.risk_class if campaign is not None else "", STRICTEST)
 
 
 def approvers(session: Session, row: RenderRow, rule: Rule) -> dict[str, Approval]:
@@ -222,8 +222,12 @@ def approvers(session: Session, row: RenderRow, rule: Rule) -> dict[str, Approva
     }
 
 
-def shown(session: Session, row: RenderRow) -> str:
-    """Digest of what the page shows of a render: the script, what was found, and what each gate decided."""
+def shown(row: RenderRow, receipts: Sequence[Receipt]) -> str:
+    """Digest of what the page shows of a render: the script, what was found, and what each gate decided.
+
+    Args:
+        receipts: all of the render's (:func:`pipeline.findings.receipts_in`).
+    """
     return digest_json(
         {
             "script": row.script,
@@ -232,7 +236,7 @@ def shown(session: Session, row: RenderRow) -> str:
             "gates": {
                 # Through JSON, as the receipt itself: a measure that is no number is null.
                 receipt.gate: json.loads(receipt.decision.model_dump_json())
-                for receipt in receipts_in(session, row)
+                for receipt in receipts
             },
         }
     )
@@ -260,7 +264,7 @@ def _record(
         reason=reason,
         manner=manner,
         factor=factor,
-        shown_sha256=shown(session, row),
+        shown_sha256=shown(row, receipts_in(session, row)),
         played=tuple(played),
         brand_id=row.brand_id,
     )

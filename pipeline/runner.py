@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from sqlalchemy.orm import Session
+
 from audit.errors import AuthorityNotGranted, LedgerInconsistent, RenderLimitReached
 from audit.standing import authority_standing
 from core.database import reading, take_turn, transaction
@@ -67,9 +69,9 @@ def run_stage(taken: Claim, shift: Shift | None = None) -> None:
     began = time.monotonic()
     try:
         with beating(beat):
-            job = load_job(taken)
+            job, stopped = look(taken)
             learned(brand_id=job.render.brand_id)
-            outcome = _attempt(job)
+            outcome = _attempt(job, stopped)
         _record(job, outcome, time.monotonic() - began)
     except LeaseLost:
         log.warning("lease lost: %s %s", taken.render_id, taken.stage.name)
@@ -103,17 +105,26 @@ class _TryAgain(Exception):
         self.retryable = retryable
 
 
-def _stopped(job: Job) -> Outcome | None:
+def look(taken: Claim) -> tuple[Job, Outcome | Exception | None]:
+    """The job, and what stands against it at this moment: the end that its render comes to, or why nobody can say."""
+    with reading() as session:
+        job = load_job(session, taken)
+        try:
+            return job, _stopped(session, job)
+        except Exception as error:
+            return job, error
+
+
+def _stopped(session: Session, job: Job) -> Outcome | None:
     """No work is done for a persona whose authority does not stand: withdrawn ends the render, suspended waits.
 
     Nor on rows that are not what the ledger recorded: that ends the render too.
     """
-    with reading() as session:
-        try:
-            check_rows(session, job.render, job.campaign, job.persona, where=job.render.id)
-        except LedgerInconsistent as error:
-            return altered(error)
-        standing = authority_standing(session, job.persona.authority_id, with_count=False)
+    try:
+        check_rows(session, job.render, job.campaign, job.persona, where=job.render.id)
+    except LedgerInconsistent as error:
+        return altered(error)
+    standing = authority_standing(session, job.persona.authority_id, with_count=False)
     if standing.state in ("suspended", "not_yet"):
         raise _TryAgain(f"authority_{standing.state}", retryable=True)
     return None if standing.valid else withdrawn(standing.state)
@@ -130,8 +141,8 @@ def altered(error: LedgerInconsistent) -> Outcome:
     return Outcome(State.BLOCKED, reason={"code": error.code, "message": str(error)})
 
 
-def _attempt(job: Job) -> Outcome:
-    """The stage's outcome; a failure that is final becomes an outcome too."""
+def _attempt(job: Job, stopped: Outcome | Exception | None) -> Outcome:
+    """The stage's outcome; a failure that is final becomes an outcome too. ``stopped``: as :func:`look` found it."""
     stage = job.claim.stage.name
     settings = get_settings().pipeline
     # Attempts are counted when a lease is taken: a render that kills its worker each time is parked, not retried.
@@ -140,7 +151,9 @@ def _attempt(job: Job) -> Outcome:
             job.claim, "poison", f"the stage '{stage}' ended its worker {job.render.attempts - 1} times"
         )
     try:
-        return _stopped(job) or STAGE_FUNCTIONS[stage](job)
+        if isinstance(stopped, Exception):
+            raise stopped
+        return stopped or STAGE_FUNCTIONS[stage](job)
     except (LeaseLost, _TryAgain):
         raise
     except InputError as error:

@@ -120,12 +120,15 @@ def publish(
     *,
     anchors: str = "",
     own: OwnFile | None = None,
+    carried: str = "",
 ) -> Credential:
     """Append the approval to a sealed mp4. ``ftyp``, ``moov`` and ``mdat`` are proven byte-identical.
 
     Args:
         anchors: PEM of trusted roots.
         own: the caller's word that ``sealed`` is ours; ``out`` is ours too then, as nobody else's bytes are added.
+        carried: the essence of ``sealed``, where the caller knows it: equal media bytes carry it over. Empty: it is
+            read from ``out``.
 
     Raises:
         PublishMismatch: the media bytes would differ; ``out`` was deleted.
@@ -150,7 +153,7 @@ def publish(
                 next_step="seal the examined asset again; the file was deleted",
             )
         own = OwnFile(digest_file_once(out)) if own is not None else None
-        digest = essence(out, own=own).sha256
+        digest = carried or essence(out, own=own).sha256
     except BaseException:
         out.unlink(missing_ok=True)
         raise

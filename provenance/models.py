@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -125,14 +126,14 @@ class RegistryEntry:
     """What the registry knows of one asset of ours; ``asset_sha256`` is the published file, or the sealed one.
 
     ``release`` is where it stands now: ``withdrawn`` when the person took back what allowed it, ``recalled`` when the
-    publisher took back the video.
+    publisher took back the video. ``fingerprint`` is read when it is asked for: most files need no comparison.
     """
 
     asset_sha256: str
     essence: str
     mark_id: int | None
     release: Literal["released", "recalled", "withdrawn", "unreleased"]
-    fingerprint: Fingerprint | None = None
+    fingerprint: Callable[[], Fingerprint | None] = lambda: None
     campaign: str = ""
 
 
@@ -227,6 +228,7 @@ class VerifyReport:
         trusted: who made the file is proven and nothing contradicts it: a credential under our own anchors
             that holds, or a copy that agrees throughout. An unreleased asset of ours can be trusted too.
         release: of this file; ``unreleased`` also for what is not ours.
+        essence: of its media, as the reader found it; "" where it is no video that can be read. Not in the document.
     """
 
     verdict: VerifyVerdict
@@ -237,6 +239,7 @@ class VerifyReport:
     watermark: dict[str, Any]
     system: dict[str, Any]
     problems: tuple[Problem, ...] = ()
+    essence: str = ""
 
     @property
     def answer_is_yes(self) -> bool:

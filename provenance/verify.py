@@ -212,11 +212,12 @@ def _compare(case: _Case, senses: Senses) -> None:
     """Does the file show and say what the named asset does, second by second?"""
     assert case.entry is not None
     case.copy = Agreement(False, 0.0)
-    if case.entry.fingerprint is None:
+    stored = case.entry.fingerprint()
+    if stored is None:
         case.problems.append(Problem("no_fingerprint", "There is no stored fingerprint to compare with."))
         return
     try:
-        case.copy = senses.compare(case.entry.fingerprint, senses.fingerprint(case.path))
+        case.copy = senses.compare(stored, senses.fingerprint(case.path))
         hidden = senses.unheard(case.path) if case.copy.agrees else ()
     except MediaError as error:
         case.problems.append(_media_problem(error))
@@ -327,6 +328,7 @@ def _report(case: _Case, registry: Registry | None) -> VerifyReport:
         },
         system=_system(case),
         problems=tuple(case.problems),
+        essence=case.essence,
     )
 
 

@@ -11,7 +11,7 @@ from audit import approvals, keys, signing
 from audit.errors import AlreadyDecided, ForgedApproval, Immutable, KeyProblem, MakerMayNotApprove
 from audit.ledger import Event, append, verify_ledger
 from audit.models import Approval
-from audit.rotation import rotate
+from audit.rotation import begin, rotate
 from audit.tables import ApprovalRow, LedgerEntryRow
 from core.database import engine, reading, transaction
 from core.errors import InputError
@@ -184,3 +184,17 @@ def test_a_key_that_was_retired_signs_no_more_decisions() -> None:
     with pytest.raises(ForgedApproval, match="after it was retired"):
         read()
     assert [problem.where for problem in verify_ledger().problems] == [f"approvals/{forged.id}"]
+
+
+def test_a_key_that_the_ledger_does_not_lead_to_makes_no_decision() -> None:
+    """Where the ledger says with which key decisions began, a further one in the folder is nobody's."""
+    begin(keys.APPROVALS)
+    decide()
+    ring = keys.provider(keys.APPROVALS)
+    with ring.locked():
+        ring.make_current(ring.prepare())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keys, "_check_named", lambda *_: None)
+        decide(reviewer_id="usr_second")
+    with pytest.raises(ForgedApproval):
+        read()

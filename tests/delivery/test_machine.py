@@ -84,7 +84,7 @@ def test_the_door_asks_for_the_secret_too(world: World) -> None:
         machine(world.home, master_secret="another made-up secret, as long as the first"),
         pytest.raises(ReleaseRefused, match="master_secret_foreign"),
     ):
-        check_parts(render.id, [])
+        check_parts(render, None, [])
 
 
 def test_keys_of_its_own_are_told(first: Path, second: Callable[..., object], tmp_path: Path) -> None:

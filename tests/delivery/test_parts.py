@@ -13,16 +13,13 @@ from typing import Any
 import pytest
 
 from core.blobs import NullBlobs, blobs
-from core.database import transaction
-from core.ids import new_id
 from core.settings import Settings, get_settings
-from core.tables import BrandRow
 from delivery.errors import ReleaseRefused, UnfitParts
 from delivery.parts import cautions, check_parts, check_start, faults
 from generate.lipsync.null import NullLipSync
 from generate.voice import HibariVoice, NullVoice
 from greenroom.cli import FAILED, main
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.tables import PersonaRow, RenderRow
 from provenance.pki import ORGANISATION, Pki, init_pki
 from provenance.signer import signer_of
 from tests.delivery.production import CLAIMS, CLOCKS, Authority, Installation, issue
@@ -371,55 +368,13 @@ def installed(fresh: Callable[..., Case], home: Path, monkeypatch: pytest.Monkey
     yield case
 
 
-def render_of(voice: str, origin: str = "made", speech: str | None = None) -> str:
-    """A render with what the parts check reads of it."""
-    with transaction() as session:
-        brand, persona = BrandRow(id=new_id("brd"), name="Example"), new_id("per")
-        session.add(brand)
-        session.flush()
-        shared = {"brand_id": brand.id}
-        session.add(
-            PersonaRow(
-                id=persona,
-                name="",
-                authority_id="aut_1",
-                voice=voice,
-                reference_sha256="a" * 64,
-                material_sha256="b" * 64,
-                **shared,
-            )
-        )
-        session.flush()
-        campaign = CampaignRow(
-            id=new_id("cmp"),
-            persona_id=persona,
-            name="",
-            template="",
-            field_schema={},
-            territory="eu",
-            channel="link",
-            topic="food",
-            rule_pack="base",
-            label_profile="eu",
-            **shared,
-        )
-        session.add(campaign)
-        session.flush()
-        render = RenderRow(
-            id=new_id("rnd"),
-            campaign_id=campaign.id,
-            maker_id="usr_1",
-            origin=origin,
-            fields={},
-            speech_sha256=speech,
-            **shared,
-        )
-        session.add(render)
-    return render.id
+def render_of(voice: str, origin: str = "made", speech: str | None = None) -> tuple[RenderRow, PersonaRow]:
+    """What the parts check reads of a render and its persona."""
+    return RenderRow(id="rnd_1", origin=origin, speech_sha256=speech), PersonaRow(voice=voice)
 
 
 def test_the_door_lets_a_fit_render_pass(installed: Case) -> None:
-    check_parts(render_of("hibari"), installed.receipts)
+    check_parts(*render_of("hibari"), installed.receipts)
 
 
 @pytest.mark.parametrize("broken", TABLE, ids=IDS)
@@ -428,20 +383,20 @@ def test_the_door_names_each_fault(installed: Case, broken: Broken, monkeypatch:
     if broken.group in ("voice", "lips", "part"):
         monkeypatch.setattr("delivery.parts.load_lipsync", lambda: installed.used[-1])
     with pytest.raises(ReleaseRefused) as refused:
-        check_parts(render_of("hibari"), installed.receipts)
+        check_parts(*render_of("hibari"), installed.receipts)
     assert all(f"({code})" in refused.value.what for code in broken.codes)
     assert refused.value.next_step
 
 
 def test_the_persona_voice_and_the_voice_that_spoke_are_both_asked(installed: Case, home: Path) -> None:
     with pytest.raises(ReleaseRefused, match="null_part"):
-        check_parts(render_of("null"), installed.receipts)
-    check_parts(render_of("null", origin="imported"), installed.receipts)  # it brought its own sound
+        check_parts(*render_of("null"), installed.receipts)
+    check_parts(*render_of("null", origin="imported"), installed.receipts)  # it brought its own sound
     speech = home / "speech.npz"
     NullVoice().speak("Hello there.").save(speech)
     sha256 = blobs().put_file(speech, "speech").sha256
     with pytest.raises(ReleaseRefused, match="null_part"):
-        check_parts(render_of("hibari", speech=sha256), installed.receipts)
+        check_parts(*render_of("hibari", speech=sha256), installed.receipts)
 
 
 def test_a_null_store_in_use_is_refused_whatever_the_settings_say(
@@ -449,7 +404,7 @@ def test_a_null_store_in_use_is_refused_whatever_the_settings_say(
 ) -> None:
     monkeypatch.setattr("delivery.parts.blobs", NullBlobs)
     with pytest.raises(ReleaseRefused, match="null_part"):
-        check_parts(render_of("hibari"), installed.receipts)
+        check_parts(*render_of("hibari"), installed.receipts)
 
 
 def test_production_starts_only_with_fit_parts(installed: Case) -> None:

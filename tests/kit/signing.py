@@ -101,6 +101,7 @@ def _verify(path: Path, *, registry: Registry | None, **_more: Any) -> VerifyRep
         credential={},
         watermark={},
         system={"name": "Greenroom"},
+        essence=_essence(path),
     )
 
 

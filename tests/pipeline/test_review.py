@@ -13,6 +13,7 @@ from core.database import now, reading
 from core.errors import Conflict, Forbidden, GreenroomError, InputError, NotFound
 from pipeline import review
 from pipeline.errors import AuthorityInvalid
+from pipeline.findings import receipts_in
 from pipeline.review import RULES, STRICTEST, approve, approvers, reject, rule_of, shown
 from pipeline.states import State
 from pipeline.tables import RenderRow
@@ -58,7 +59,8 @@ def test_one_approval_is_enough_for_a_standard_video(world: World):
 def test_a_decision_says_over_what_by_whom_and_how(world: World):
     render = world.to_review(flagged=("lip_sync",))
     with reading() as session:
-        page = shown(session, world.now_is(render))
+        row = world.now_is(render)
+        page = shown(row, receipts_in(session, row))
     world.approve(render, played=WHOLE, factor="totp", note="looks right")
     with reading() as session:
         (approval,) = approvals_for(session, render.sealed_sha256)
@@ -76,10 +78,11 @@ def test_a_decision_says_over_what_by_whom_and_how(world: World):
 def test_what_was_shown_changes_with_the_findings_the_script_and_the_receipts(world: World):
     one, other = world.to_review(), world.to_review(flagged=("lip_sync",))
     with reading() as session:
-        digests = {shown(session, world.now_is(render)) for render in (one, other)}
+        rows = [world.now_is(render) for render in (one, other)]
+        digests = {shown(row, receipts_in(session, row)) for row in rows}
         row = world.now_is(one)
         row.script = "Something else."
-        digests.add(shown(session, row))
+        digests.add(shown(row, receipts_in(session, row)))
     assert len(digests) == 3
 
 

@@ -18,7 +18,7 @@ from tests.kit.world import World
 # A claim: 1. What the stage stands on, and whether it may begin: 4. Its result under a turn and a held fact: 8, and
 # its message. What the stage itself makes (assets, receipts, fingerprints, manifests) comes on top.
 MOST = {"voice": 14, "picture": 15, "examine": 19, "seal": 17, "inspect": 14}
-TRANSACTIONS = 4  # the claim, two snapshots, the result
+TRANSACTIONS = 3  # the claim, a snapshot, the result
 
 
 @contextmanager

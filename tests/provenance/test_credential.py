@@ -180,11 +180,13 @@ def test_the_key_services_own_error_reaches_the_caller(studio: Studio, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("carried", ["", "e5" * 32])
 def test_a_published_file_with_other_media_bytes_is_deleted(
-    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, carried: str
 ) -> None:
     answers = iter([{"mdat": "one"}, {"mdat": "another"}])
     monkeypatch.setattr(credential, "media_boxes", lambda path: next(answers))
     with pytest.raises(PublishMismatch, match="sealed media bytes"):
-        publish(studio.sealed.path, tmp_path / "out.mp4", ApprovalFacts("33" * 32, "seen"), studio.signer)
+        facts = ApprovalFacts("33" * 32, "seen")
+        publish(studio.sealed.path, tmp_path / "out.mp4", facts, studio.signer, carried=carried)
     assert list(tmp_path.iterdir()) == []

@@ -43,7 +43,7 @@ DOORS: tuple[Sabotage, ...] = (
         "withdrawal:a_withdrawal_has_the_effect_that_was_chosen",
         "standing:an_authority_that_takes_back_closes_every_door"),
     off("13", "the published file is there", STANDING,
-        "if not _is_there(session, render):", "if False:",
+        "if not there:", "if False:",
         "standing:the_published_asset_is_on_record_as_this_renders"),
     off("13", "the published asset is this render's", STANDING,
         "if asset is None or (asset.render_id, asset.role) != (render.id, AssetRole.PUBLISHED.value):",

@@ -97,7 +97,7 @@ def installed() -> Iterator[None]:
         put(release, "_check", _after(release._check, "checked"))
         put(release, "_publish", _after(release._publish, "published"))
         put(release, "release_transaction", _transaction(release.release_transaction))
-        put(runner, "load_job", _after(runner.load_job, "stage_begins"))
+        put(runner, "look", _after(runner.look, "stage_begins"))
         put(runner, "_attempt", _after(runner._attempt, "stage_done"))
         put(runner, "move", _after(runner.move, "stage_inside"))
         put(runner, "_commit", _after(runner._commit, "stage_committed"))
