@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import pytest
 
 from core.database import engine
 from core.settings import get_settings
+from tests.conftest import import_tables
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -47,21 +50,34 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
-    work = tmp_path_factory.mktemp("demo")
-    home, out = work / "home", work / "out"
+    """It takes minutes, so that it is made once for all workers of a test run; each has a copy to work on."""
+    base, work = tmp_path_factory.getbasetemp(), tmp_path_factory.mktemp("demo")
+    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "the-demo"
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made / "stdout").exists():
+            _make_demo(made)
+    shutil.copytree(made, work, dirs_exist_ok=True)
+    report = json.loads((work / "stdout").read_text().replace(str(made), str(work)))
+    assert "error" not in report, report
+    home = work / "home"
+    accounts = json.loads((home / "demo.json").read_text())
+    return DemoRun(home, work / "out", report, accounts, (work / "stderr").read_text())
+
+
+def _make_demo(folder: Path) -> None:
     answer = subprocess.run(
-        [sys.executable, "-m", "greenroom.cli", "demo", "--once", "--json", "--out", str(out)],
+        [sys.executable, "-m", "greenroom.cli", "demo", "--once", "--json", "--out", str(folder / "out")],
         cwd=ROOT,
-        env=environment(home),
+        env=environment(folder / "home"),
         capture_output=True,
         text=True,
         timeout=900,
         check=False,
     )
     assert answer.stdout.strip(), answer.stderr[-3000:]
-    report = json.loads(answer.stdout)
-    assert "error" not in report, report
-    return DemoRun(home, out, report, json.loads((home / "demo.json").read_text()), answer.stderr)
+    (folder / "stderr").write_text(answer.stderr)
+    (folder / "stdout").write_text(answer.stdout)
 
 
 @pytest.fixture
@@ -70,6 +86,7 @@ def in_demo(demo_run: DemoRun, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo
     monkeypatch.setenv("GREENROOM_HOME", str(demo_run.home))
     monkeypatch.setenv("GREENROOM_ENVIRONMENT", "demo")
     get_settings.cache_clear()
+    import_tables()  # whoever verifies the ledger knows them all
     yield demo_run
     engine().dispose()
     get_settings.cache_clear()
