@@ -94,7 +94,7 @@ def submit(
     """Ask for one video for each recipient of a stream.
 
     Args:
-        lines: of the file, as bytes with their line ends; see :mod:`pipeline.recipients`.
+        lines: the file, in pieces of any length; see :mod:`pipeline.recipients`.
         key: the batch's own. The same batch again enters what is missing.
         first: the number of the stream's first row in its batch, where a batch comes in parts.
         progress: told after each chunk, which is then stored.
