@@ -33,6 +33,7 @@ from delivery.errors import ReleaseRefused
 from delivery.parts import check_parts
 from pipeline.agreement import CODE as ALTERED
 from pipeline.agreement import check_agreement
+from pipeline.course import check_goes
 from pipeline.guard import release_transaction
 from pipeline.jobs import workspace
 from pipeline.leases import Claim, claim
@@ -72,14 +73,18 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
         ReleaseRefused: a condition does not hold; the message names it. The render stays `approved`, with the reason.
         LedgerInconsistent: somebody changed render, campaign or persona in the database; it ends as blocked.
         Conflict: somebody else is releasing it at this moment.
+        CampaignHalted: its campaign is paused, or was cancelled and no person asks.
         NotFound: no such render of this brand.
         RestoreUnacknowledged: this installation was restored and waits for a person.
         GreenroomError: retryable, where another service did not answer; the sweeper tries again.
     """
+    asked = not actor_id.startswith("sys_")
     render = _look(render_id, brand_id)
     if State(render.state) is State.RELEASED:
         return render  # idempotent: the same message twice releases once
-    taken = claim(render_id, RELEASE, at_once=not actor_id.startswith("sys_"))
+    with reading() as session:
+        check_goes(session, render.campaign_id, asked=asked)
+    taken = claim(render_id, RELEASE, at_once=asked)
     if taken is None:
         return _released_meanwhile(render_id, brand_id)
     try:

@@ -26,6 +26,7 @@ from core.ids import new_id
 from core.tables import BrandRow
 from generate.fields import check_fields
 from pipeline.agreement import check_rows
+from pipeline.course import check_open
 from pipeline.errors import RequestKeyReused
 from pipeline.jobs import Outcome
 from pipeline.life import enter
@@ -33,6 +34,7 @@ from pipeline.ownership import owned
 from pipeline.recipients import Format, Recipient, recipients
 from pipeline.stages.script import answer
 from pipeline.states import State
+from pipeline.suppression import refusal, suppressed
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.uses import valid_authority
 
@@ -102,6 +104,7 @@ def submit(
     Raises:
         InputError: the key or the stream as a whole cannot be used; chunks before it are stored.
         AuthorityInvalid: the persona's authority is not in force; nothing was stored.
+        CampaignHalted: the campaign was cancelled; chunks before that are stored.
         LedgerInconsistent: somebody changed the campaign or the persona in the database.
         NotFound: no such campaign of this brand.
     """
@@ -118,8 +121,9 @@ def submit(
         brand = session.get_one(BrandRow, brand_id)
         valid_authority(session, persona.authority_id, where=campaign.id)
         check_rows(session, campaign, persona, where=campaign.id)
+        check_open(session, campaign.id)
     batch = _Batch(campaign, persona, brand.name, key, maker_id, first - 1)
-    for chunk in _chunks(recipients(lines, form, campaign.field_schema)):
+    for chunk in chunks(recipients(lines, form, campaign.field_schema)):
         beat()
         batch.take(chunk)
         progress(batch.report)
@@ -128,7 +132,24 @@ def submit(
     return batch.report
 
 
-def _chunks(rows: Iterator[Recipient]) -> Iterator[list[Recipient]]:
+def row_of(one: Recipient, campaign: CampaignRow, *, key: str, maker_id: str) -> RenderRow:
+    """The render that a recipient asks for, not stored. Raises what is wrong with the row or its fields."""
+    if one.error is not None:
+        raise one.error
+    check_fields(campaign.field_schema, one.fields)
+    return RenderRow(
+        id=new_id("rnd"),
+        brand_id=campaign.brand_id,
+        campaign_id=campaign.id,
+        maker_id=maker_id,
+        request_key=key,
+        origin="made",
+        fields=dict(one.fields),
+    )
+
+
+def chunks(rows: Iterator[Recipient]) -> Iterator[list[Recipient]]:
+    """Rows in the portions that one transaction takes."""
     while chunk := list(islice(rows, CHUNK)):
         yield chunk
 
@@ -155,21 +176,10 @@ class _Batch:
     def _row(self, one: Recipient) -> RenderRow | None:
         number = self.before + one.number
         try:
-            if one.error is not None:
-                raise one.error
-            check_fields(self.campaign.field_schema, one.fields)
+            return row_of(one, self.campaign, key=f"{self.key}:{number}", maker_id=self.maker_id)
         except GreenroomError as error:
             self.report.refuse(number, error)
             return None
-        return RenderRow(
-            id=new_id("rnd"),
-            brand_id=self.campaign.brand_id,
-            campaign_id=self.campaign.id,
-            maker_id=self.maker_id,
-            request_key=f"{self.key}:{number}",
-            origin="made",
-            fields=dict(one.fields),
-        )
 
     def _unknown(self, rows: list[RenderRow]) -> list[RenderRow]:
         """Those that no earlier try has entered. The same row number with other fields is another request."""
@@ -204,8 +214,11 @@ class _Batch:
         answered = []
         with reading() as session:
             authority = authority_standing(session, self.persona.authority_id).authority
-            for row in rows:
+            barred = suppressed(session, self.campaign.brand_id, [row.fields for row in rows])
+            for place, row in enumerate(rows):
                 try:
+                    if place in barred:
+                        raise refusal(f"row {_number(row)}")
                     answered.append((row, answer(session, row, self.campaign, authority, self.brand)))
                 except GreenroomError as error:  # such as a script that grows too long
                     self.report.refuse(_number(row), error)
@@ -217,6 +230,7 @@ class _Batch:
         with transaction() as session:
             standing = valid_authority(session, self.persona.authority_id, where=self.campaign.id)
             check_rows(session, self.campaign, self.persona, where=self.campaign.id)
+            check_open(session, self.campaign.id)
             wanted = [row.id for row, outcome in answered if outcome.state is State.SCRIPTED]
             allowed = count_renders(session, standing.authority.id, wanted)
             if len(allowed) < len(wanted):

@@ -42,9 +42,7 @@ def test_what_a_spreadsheet_writes_is_read_wherever_its_bytes_are_cut(
 
 
 def test_the_separator_is_the_one_that_makes_fields_of_the_header():
-    assert read("first_name;age\nOne, two, three;5\n".encode()) == [
-        {"first_name": "One, two, three", "age": 5}
-    ]
+    assert read(b"first_name;age\nOne, two, three;5\n") == [{"first_name": "One, two, three", "age": 5}]
     assert read(b"sep=;\nfirst_name;age\nAda;5\n") == [{"first_name": "Ada", "age": 5}]
 
 
