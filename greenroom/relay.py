@@ -17,7 +17,7 @@ from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
 from greenroom.status import Status
 from greenroom.worker import send
-from pipeline import outbox, steering
+from pipeline import list_work, outbox, steering
 from pipeline.counts import fold
 
 log = logging.getLogger("greenroom.relay")
@@ -71,6 +71,8 @@ def sweep(sending: outbox.Send, status: Status) -> None:
     parts: tuple[Callable[[], object], ...] = (
         expire,
         lambda: outbox.sweep(sending),
+        lambda: list_work.sweep(sending),
+        list_work.forget,
         settle,
         cancel,
         fold,

@@ -86,3 +86,14 @@ def unusable(what: str, line: int | None = None) -> InputError:
         next_step="send CSV with a header, or one JSON object a line, in UTF-8 or UTF-16",
         code="recipients_unusable",
     )
+
+
+_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+
+
+def safe_cell(value: object) -> str:
+    """A value as a cell that no spreadsheet calculates: a text that begins as a formula does gets a quote before it."""
+    text = str(value)
+    risky = text.startswith(_RISKY) or text.lstrip().startswith(_RISKY)
+    return f"'{text}" if risky and not _NUMBER.fullmatch(text) else text
