@@ -1,8 +1,8 @@
 """Lists of recipients from a browser: sent in, tried row by row, started by a person, entered by a worker.
 
 What workers do with one is in pipeline/list_work.py. States: ``checking``, ``checked``, ``entering``, ``entered``;
-``unusable`` where the file is none, ``discarded`` where a person does not want it, the campaign was cancelled, or nobody
-wanted it for a month.
+``unusable`` where the file is none, ``discarded`` where a person does not want it, its campaign was cancelled, or it
+waited for a month.
 """
 
 from __future__ import annotations
