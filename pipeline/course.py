@@ -32,16 +32,16 @@ class CampaignHalted(Conflict):
 
 def course_of(session: Session, campaign_id: str) -> Course:
     """Where a campaign is at this moment."""
-    state = session.scalar(
-        select(CampaignCourseRow.state).where(CampaignCourseRow.campaign_id == campaign_id)
+    found = session.scalar(
+        select(CampaignCourseRow.course).where(CampaignCourseRow.campaign_id == campaign_id)
     )
-    return Course(state) if state is not None else Course.RUNNING
+    return Course(found) if found is not None else Course.RUNNING
 
 
 def is_at(campaign_id: InstrumentedAttribute[str], *courses: Course) -> ColumnElement[bool]:
     """Whether the campaign that a row names is at one of these: a condition for the statement that takes the row."""
     return exists().where(
-        CampaignCourseRow.campaign_id == campaign_id, CampaignCourseRow.state.in_([*courses])
+        CampaignCourseRow.campaign_id == campaign_id, CampaignCourseRow.course.in_([*courses])
     )
 
 

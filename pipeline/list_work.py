@@ -42,14 +42,14 @@ KEPT = timedelta(days=30)
 
 _MOST_TRIES = 50  # leases of one list: one that kills its worker is not tried for ever
 _HALTED = and_(
-    RecipientListRow.state == "entering",
+    RecipientListRow.phase == "entering",
     is_at(RecipientListRow.campaign_id, Course.PAUSED, Course.CANCELLED),
 )
 
 
 @dataclass(frozen=True)
 class _Taken:
-    """The right to work on a list, in the state that it has now."""
+    """The right to work on a list, in the phase that it is in."""
 
     row: RecipientListRow
     fence: int
@@ -58,7 +58,7 @@ class _Taken:
         return and_(
             RecipientListRow.id == self.row.id,
             RecipientListRow.fence == self.fence,
-            RecipientListRow.state == self.row.state,
+            RecipientListRow.phase == self.row.phase,
         )
 
 
@@ -76,7 +76,7 @@ def on_list(list_id: str, shift: Shift | None = None) -> None:
         return
     try:
         with beating(shift.beat if shift is not None else lambda: None):
-            if taken.row.state == "checking":
+            if taken.row.phase == "checking":
                 _try(taken)
             else:
                 _enter(taken)
@@ -96,7 +96,7 @@ def on_list(list_id: str, shift: Shift | None = None) -> None:
 
 
 def _give_up(taken: _Taken, error: GreenroomError) -> None:
-    _end(taken, "unusable" if taken.row.state == "checking" else "checked", problem=error.as_dict())
+    _end(taken, "unusable" if taken.row.phase == "checking" else "checked", problem=error.as_dict())
 
 
 def _claim(list_id: str) -> _Taken | None:
@@ -106,7 +106,7 @@ def _claim(list_id: str) -> _Taken | None:
             update(RecipientListRow)
             .where(
                 RecipientListRow.id == list_id,
-                RecipientListRow.state.in_(WORKING),
+                RecipientListRow.phase.in_(WORKING),
                 or_(RecipientListRow.lease_until.is_(None), RecipientListRow.lease_until < clock),
                 ~_HALTED,
             )
@@ -199,9 +199,9 @@ def _free(taken: _Taken) -> None:
         _set(session, taken, lease_until=None)
 
 
-def _end(taken: _Taken, state: str, **values: Any) -> None:
+def _end(taken: _Taken, phase: str, **values: Any) -> None:
     with transaction() as session:
-        _set(session, taken, state=state, lease_until=None, changed_at=now(), **values)
+        _set(session, taken, phase=phase, lease_until=None, changed_at=now(), **values)
 
 
 def _set(session: Session, taken: _Taken, *conditions: Any, **values: Any) -> bool:
@@ -224,7 +224,7 @@ def sweep(send: outbox.Send, *, limit: int = 100) -> list[str]:
         waiting = (
             select(RecipientListRow.id)
             .where(
-                RecipientListRow.state.in_(WORKING),
+                RecipientListRow.phase.in_(WORKING),
                 or_(RecipientListRow.lease_until.is_(None), RecipientListRow.lease_until < clock),
                 or_(RecipientListRow.hinted_at.is_(None), RecipientListRow.hinted_at < lost),
                 ~_HALTED,
@@ -247,10 +247,10 @@ def forget() -> int:
     """The files of lists that nothing was done with for a month are named no more, and swept (delivery/orphans.py)."""
     old = RecipientListRow.changed_at < now() - KEPT
     with transaction() as session:
-        gone = discard_lists(session, old, RecipientListRow.state.not_in(WORKING))
+        gone = discard_lists(session, old, RecipientListRow.phase.not_in(WORKING))
         session.execute(
             update(RecipientListRow)
-            .where(old, RecipientListRow.state == "entered", RecipientListRow.verdicts_sha256.is_not(None))
+            .where(old, RecipientListRow.phase == "entered", RecipientListRow.verdicts_sha256.is_not(None))
             .values(verdicts_sha256=None)
             .execution_options(synchronize_session=False)
         )

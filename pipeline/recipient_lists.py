@@ -1,6 +1,6 @@
 """Lists of recipients from a browser: sent in, tried row by row, started by a person, entered by a worker.
 
-What workers do with one is in pipeline/list_work.py. States: ``checking``, ``checked``, ``entering``, ``entered``;
+What workers do with one is in pipeline/list_work.py. Phases: ``checking``, ``checked``, ``entering``, ``entered``;
 ``unusable`` where the file is none, ``discarded`` where a person does not want it, its campaign was cancelled, or it
 waited for a month.
 """
@@ -36,7 +36,7 @@ MOST_OPEN = 20  # lists of one campaign that are not entered or discarded
 FIRST_SHOWN = 10
 _PIECE = 100_000  # bytes that are read at once
 WORKING = ("checking", "entering")
-"""States in which a worker has something to do."""
+"""Phases in which a worker has something to do."""
 _OPEN = (*WORKING, "checked", "unusable")
 
 
@@ -67,14 +67,14 @@ def receive(
         maker_id=maker_id,
         name=name[:120],
         form=form,
-        state="checking",
+        phase="checking",
         file_sha256=stored.sha256,
         size=stored.size,
     )
     with transaction() as session:
         check_open(session, campaign_id)
         mine = select(func.count()).where(
-            RecipientListRow.campaign_id == campaign_id, RecipientListRow.state.in_(_OPEN)
+            RecipientListRow.campaign_id == campaign_id, RecipientListRow.phase.in_(_OPEN)
         )
         if (session.scalar(mine) or 0) >= MOST_OPEN:
             raise Conflict(
@@ -97,9 +97,9 @@ def start(list_id: str, *, brand_id: str, actor: str) -> RecipientListRow:
         row = owned(session, RecipientListRow, list_id, brand_id)
         check_open(session, row.campaign_id)
         check_goes(session, row.campaign_id, asked=True)
-        if row.state != "checked":
+        if row.phase != "checked":
             raise Conflict(
-                f"this list is {row.state}, so it cannot be started",
+                f"this list is {row.phase}, so it cannot be started",
                 where=list_id,
                 next_step="reload the page",
                 code="not_checked",
@@ -110,7 +110,7 @@ def start(list_id: str, *, brand_id: str, actor: str) -> RecipientListRow:
                 where=list_id,
                 next_step="correct it, and send it again",
             )
-        row.state, row.maker_id, row.problem, row.bytes_read, row.changed_at = (
+        row.phase, row.maker_id, row.problem, row.bytes_read, row.changed_at = (
             "entering",
             actor,
             None,
@@ -128,7 +128,7 @@ def discard(list_id: str, *, brand_id: str) -> None:
     with transaction() as session:
         row = owned(session, RecipientListRow, list_id, brand_id)
         if not discard_lists(session, RecipientListRow.id == row.id):
-            raise Conflict(f"this list is {row.state}", where=list_id, next_step="reload the page")
+            raise Conflict(f"this list is {row.phase}", where=list_id, next_step="reload the page")
 
 
 def get_list(list_id: str, *, brand_id: str) -> RecipientListRow:

@@ -101,7 +101,7 @@ def _steer(session: Session, campaign_id: str, brand_id: str, to: Course, *, act
             next_step="run `greenroom ledger verify` and find out who changed it",
             code=CODE,
         )
-    row.state, row.reason, row.changed_by, row.changed_at = to.value, reason.strip(), actor, now()
+    row.course, row.reason, row.changed_by, row.changed_at = to.value, reason.strip(), actor, now()
     facts = {"from_state": at.value, "state": to.value, "actor": actor}
     append(session, _EVENTS[to], campaign_id, facts, rows=[row])
 
@@ -142,9 +142,9 @@ def discard_lists(session: Session, *which: Any) -> int:
     """Lists that are not entered to their end go no further, and their files are forgotten. Returns how many."""
     done = session.execute(
         update(RecipientListRow)
-        .where(*which, RecipientListRow.state.in_(["checking", "checked", "entering", "unusable"]))
+        .where(*which, RecipientListRow.phase.in_(["checking", "checked", "entering", "unusable"]))
         .values(
-            state="discarded",
+            phase="discarded",
             file_sha256=None,
             verdicts_sha256=None,
             lease_until=None,
@@ -168,7 +168,7 @@ def unfinished(*, limit: int = 100) -> list[str]:
         return list(
             session.scalars(
                 select(CampaignCourseRow.campaign_id)
-                .where(CampaignCourseRow.state == Course.CANCELLED, left)
+                .where(CampaignCourseRow.course == Course.CANCELLED, left)
                 .limit(limit)
             )
         )

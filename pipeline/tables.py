@@ -273,12 +273,12 @@ class CampaignCourseRow(Base):
 
     __tablename__ = "campaign_courses"
     __ledger__ = Covered(
-        committed=("campaign_id", "brand_id", "state", "reason", "changed_by", "changed_at", "salt")
+        committed=("campaign_id", "brand_id", "course", "reason", "changed_by", "changed_at", "salt")
     )
 
     campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
-    state: Mapped[str] = mapped_column(String(20), index=True)  # pipeline/course.py
+    course: Mapped[str] = mapped_column(String(20), index=True)  # pipeline/course.py
     reason: Mapped[str] = mapped_column(Text, info={"personal": "free words of an operator"})
     changed_by: Mapped[str] = mapped_column(String(40), info={"personal": "pseudonym of an operator"})
     changed_at: Mapped[datetime] = mapped_column(default=now)
@@ -299,7 +299,7 @@ class RecipientListRow(Base):
     maker_id: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(120), info={"personal": "a file's name, in its sender's words"})
     form: Mapped[str] = mapped_column(String(10))
-    state: Mapped[str] = mapped_column(String(20))  # pipeline/recipient_lists.py
+    phase: Mapped[str] = mapped_column(String(20))  # pipeline/recipient_lists.py
     problem: Mapped[dict[str, Any] | None] = mapped_column()
 
     # The file, and what was said of each of its rows; NULL once they are forgotten.
@@ -321,6 +321,6 @@ class RecipientListRow(Base):
 
     __table_args__ = (
         Index("ix_recipient_lists_campaign", "campaign_id", "created_at", "id"),
-        Index("ix_recipient_lists_waiting", "state", "lease_until"),
+        Index("ix_recipient_lists_waiting", "phase", "lease_until"),
         Index("ix_recipient_lists_brand_id", "brand_id"),
     )

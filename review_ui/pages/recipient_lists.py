@@ -132,7 +132,7 @@ def _shown(
         campaign=get_campaign(campaign_id, brand_id=row.brand_id),
         course=course,
         videos=videos_of(row),
-        first=first_verdicts(row) if row.state == "checked" else [],
+        first=first_verdicts(row) if row.phase == "checked" else [],
         kinds=KIND_WORDS,
         problem=problem,
     )

@@ -97,7 +97,7 @@ def test_a_trial_says_of_every_row_what_would_become_of_it_and_makes_nothing(
     assert work() == ["recipients.list"]
     assert stored() == before, "nothing is counted, made or recorded"
     row = now_is(world, row)
-    assert (row.state, row.problem) == ("checked", None)
+    assert (row.phase, row.problem) == ("checked", None)
     counts = {kind: count for kind, count in row.trial["counts"].items() if count}
     assert counts == {"ready": 1, "blocked": 2, "refused": 3} and videos_of(row) == 1
     told = {
@@ -120,7 +120,7 @@ def test_the_trial_and_the_entry_say_the_same(world: World, campaign: str, send:
     on_list(row.id)
     row = now_is(world, row)
     counts = row.trial["counts"]
-    assert row.state == "entered"
+    assert row.phase == "entered"
     assert row.entered == {
         "rows": 6,
         "made": counts["ready"] + counts["flagged"],
@@ -160,7 +160,7 @@ def test_a_start_enters_each_row_once_and_the_ledger_says_who_started_it(
     entry = last_entry(campaign, Event.CAMPAIGN_STARTED)
     assert entry.facts == {"actor": world.operator, "list_id": row.id, "renders": 2}
     row = now_is(world, row)
-    assert (row.state, row.file_sha256) == ("entered", None) and row.bytes_read == row.size
+    assert (row.phase, row.file_sha256) == ("entered", None) and row.bytes_read == row.size
     on_list(row.id)
     assert len(renders(campaign)) == 2
     assert world.ledger().good
@@ -192,11 +192,11 @@ def test_rows_past_the_authoritys_number_are_told_before(world: World, campaign:
     begun(world, row)
     work("recipients.list")
     row = now_is(world, row)
-    assert row.state == "checked" and row.problem["code"] == "render_limit_reached"
+    assert row.phase == "checked" and row.problem["code"] == "render_limit_reached"
     world.supersede(max_renders=10)
     begun(world, row)
     work("recipients.list")
-    assert now_is(world, row).state == "entered" and len(renders(campaign)) == 5
+    assert now_is(world, row).phase == "entered" and len(renders(campaign)) == 5
 
 
 def test_a_paused_campaign_lets_no_list_in_and_the_entry_goes_on_where_it_stopped(
@@ -217,7 +217,7 @@ def test_a_paused_campaign_lets_no_list_in_and_the_entry_goes_on_where_it_stoppe
     monkeypatch.setattr(pipeline.list_work, "_renew", pauses)
     on_list(row.id)
     assert len(renders(campaign)) == 8, "the chunk in hand is finished, as a stage is"
-    assert now_is(world, row).state == "entering"
+    assert now_is(world, row).phase == "entering"
     on_list(row.id)
     assert len(renders(campaign)) == 8 and sweep(lambda *_: None) == []
     resume(campaign, **by)
@@ -225,7 +225,7 @@ def test_a_paused_campaign_lets_no_list_in_and_the_entry_goes_on_where_it_stoppe
     sweep(lambda topic, payload: sent.append((topic, payload)))
     assert sent == [("recipients.list", {"list_id": row.id, "kind": "cpu"})]
     on_list(row.id)
-    assert now_is(world, row).state == "entered" and len(renders(campaign)) == 12
+    assert now_is(world, row).phase == "entered" and len(renders(campaign)) == 12
 
 
 def test_a_cancelled_campaign_discards_its_lists(world: World, campaign: str, send: Any):
@@ -236,7 +236,7 @@ def test_a_cancelled_campaign_discards_its_lists(world: World, campaign: str, se
     cancel(campaign, brand_id=world.brand_id, actor=world.operator, reason="Over.")
     on_list(other.id)
     work()
-    assert [now_is(world, one).state for one in (row, other)] == ["discarded"] * 2 and not renders(campaign)
+    assert [now_is(world, one).phase for one in (row, other)] == ["discarded"] * 2 and not renders(campaign)
     with pytest.raises(CampaignHalted):
         send(GOOD)
 
@@ -266,7 +266,7 @@ def test_a_list_that_is_discarded_while_a_worker_is_at_it_goes_no_further(
     monkeypatch.setattr(pipeline.list_work, "_renew", discards)
     on_list(row.id)
     row = now_is(world, row)
-    assert (row.state, row.file_sha256, row.verdicts_sha256) == ("discarded", None, None)
+    assert (row.phase, row.file_sha256, row.verdicts_sha256) == ("discarded", None, None)
     assert len(renders(campaign)) == 8
 
 
@@ -292,7 +292,7 @@ def test_a_worker_that_ends_gives_the_list_back(world: World, send: Any):
     on_list(row.id, Ends())
     assert now_is(world, row).lease_until is None
     on_list(row.id)
-    assert now_is(world, row).state == "checked"
+    assert now_is(world, row).phase == "checked"
 
 
 @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ def test_a_file_that_breaks_off_in_the_middle_says_so(world: World, send: Any):
     row = send(people(9).encode() + b"Ben,\xff\n")
     work()
     row = now_is(world, row)
-    assert row.state == "unusable" and row.problem["code"] == "recipients_unusable"
+    assert row.phase == "unusable" and row.problem["code"] == "recipients_unusable"
 
 
 def test_a_campaign_holds_so_many_lists(world: World, send: Any, monkeypatch: pytest.MonkeyPatch):
@@ -325,7 +325,7 @@ def test_a_campaign_holds_so_many_lists(world: World, send: Any, monkeypatch: py
     with pytest.raises(Conflict):
         send(GOOD)
     discard(row.id, brand_id=world.brand_id)
-    assert send(GOOD).state == "checking"
+    assert send(GOOD).phase == "checking"
 
 
 def test_another_brand_has_no_such_list(world: World, send: Any):

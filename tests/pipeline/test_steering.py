@@ -235,7 +235,7 @@ def test_a_course_that_somebody_changed_in_the_database_is_found(
     world: World, campaign: str, by: dict[str, str]
 ):
     pause(campaign, **by)
-    world.as_database_owner("UPDATE campaign_courses SET state = 'running' WHERE campaign_id = ?", campaign)
+    world.as_database_owner("UPDATE campaign_courses SET course = 'running' WHERE campaign_id = ?", campaign)
     assert not world.ledger().good
     with pytest.raises(LedgerInconsistent):
         pause(campaign, **by)

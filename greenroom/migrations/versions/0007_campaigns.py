@@ -16,7 +16,7 @@ def upgrade() -> None:
         "campaign_courses",
         sa.Column("campaign_id", sa.String(length=40), nullable=False),
         sa.Column("brand_id", sa.String(length=40), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("course", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("changed_by", sa.String(length=40), nullable=False),
         sa.Column("changed_at", moment, nullable=False),
@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("campaign_id", name=op.f("pk_campaign_courses")),
     )
     op.create_index(op.f("ix_campaign_courses_brand_id"), "campaign_courses", ["brand_id"])
-    op.create_index(op.f("ix_campaign_courses_state"), "campaign_courses", ["state"])
+    op.create_index(op.f("ix_campaign_courses_course"), "campaign_courses", ["course"])
     op.create_table(
         "recipient_lists",
         sa.Column("id", sa.String(length=40), nullable=False),
@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column("maker_id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("form", sa.String(length=10), nullable=False),
-        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("phase", sa.String(length=20), nullable=False),
         sa.Column("problem", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("file_sha256", sa.String(length=64), nullable=True),
         sa.Column("verdicts_sha256", sa.String(length=64), nullable=True),
@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recipient_lists")),
     )
     op.create_index("ix_recipient_lists_campaign", "recipient_lists", ["campaign_id", "created_at", "id"])
-    op.create_index("ix_recipient_lists_waiting", "recipient_lists", ["state", "lease_until"])
+    op.create_index("ix_recipient_lists_waiting", "recipient_lists", ["phase", "lease_until"])
     op.create_index("ix_recipient_lists_brand_id", "recipient_lists", ["brand_id"])
     op.create_index(op.f("ix_recipient_lists_file_sha256"), "recipient_lists", ["file_sha256"])
     op.create_index(op.f("ix_recipient_lists_verdicts_sha256"), "recipient_lists", ["verdicts_sha256"])
