@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError as DuplicateRow
+from sqlalchemy.orm import Session
 
 from audit.allowance import count_renders, used_up
 from audit.standing import authority_standing
@@ -146,6 +147,15 @@ def row_of(one: Recipient, campaign: CampaignRow, *, key: str, maker_id: str) ->
         origin="made",
         fields=dict(one.fields),
     )
+
+
+def known_keys(session: Session, brand_id: str, rows: Iterable[RenderRow]) -> set[str | None]:
+    """Under which keys of these rows an earlier try has entered a render."""
+    keys = [row.request_key for row in rows]
+    asked = select(RenderRow.request_key).where(
+        RenderRow.brand_id == brand_id, RenderRow.request_key.in_(keys)
+    )
+    return set(session.scalars(asked))
 
 
 def chunks(rows: Iterator[Recipient]) -> Iterator[list[Recipient]]:

@@ -6,6 +6,7 @@ approved ends (pipeline/steering.py), and what is approved is released only wher
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, exists, select
@@ -36,6 +37,14 @@ def course_of(session: Session, campaign_id: str) -> Course:
         select(CampaignCourseRow.course).where(CampaignCourseRow.campaign_id == campaign_id)
     )
     return Course(found) if found is not None else Course.RUNNING
+
+
+def courses_of(session: Session, campaign_ids: Collection[str]) -> dict[str, Course]:
+    """Where campaigns are that do not run; those that run are absent."""
+    rows = select(CampaignCourseRow.campaign_id, CampaignCourseRow.course).where(
+        CampaignCourseRow.campaign_id.in_(campaign_ids), CampaignCourseRow.course != Course.RUNNING
+    )
+    return {campaign_id: Course(course) for campaign_id, course in session.execute(rows)}
 
 
 def is_at(campaign_id: InstrumentedAttribute[str], *courses: Course) -> ColumnElement[bool]:

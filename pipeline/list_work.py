@@ -26,7 +26,7 @@ from pipeline import outbox
 from pipeline.batch import BatchReport, chunks, submit
 from pipeline.course import Course, is_at
 from pipeline.jobs import workspace
-from pipeline.leases import database_clock
+from pipeline.leases import database_clock, database_seconds
 from pipeline.ownership import owned
 from pipeline.recipient_lists import FILE_ROLE, TOPIC, VERDICTS_ROLE, WORKING, pieces
 from pipeline.recipients import Format, recipients
@@ -40,6 +40,7 @@ log = logging.getLogger("greenroom.pipeline")
 KEPT = timedelta(days=30)
 """For so long after its last change a list's files are kept; of one that was entered, what was said of its rows."""
 
+_FORGOTTEN_AT_ONCE = 100
 _MOST_TRIES = 50  # leases of one list: one that kills its worker is not tried for ever
 _HALTED = and_(
     RecipientListRow.phase == "entering",
@@ -130,7 +131,7 @@ def _try(taken: _Taken) -> None:
         authority = authority_standing(session, persona.authority_id).authority
     limit = authority.scope.max_renders
     allowed = None if limit == "unlimited" else max(0, (limit or 0) - authority.renders_counted)
-    trial = Trial(campaign, persona, brand.name, allowed)
+    trial = Trial(campaign, persona, brand.name, row.key, allowed)
     with _opened(row) as file, workspace() as folder:
         path = folder / "verdicts.csv"
         with path.open("w", encoding="utf-8-sig", newline="") as out:
@@ -161,7 +162,7 @@ def _enter(taken: _Taken) -> None:
             row.campaign_id,
             pieces(file),
             _form(row),
-            key=row.id,
+            key=row.key,
             brand_id=row.brand_id,
             maker_id=row.maker_id,
             progress=told,
@@ -218,26 +219,31 @@ def _set(session: Session, taken: _Taken, *conditions: Any, **values: Any) -> bo
 
 def sweep(send: outbox.Send, *, limit: int = 100) -> list[str]:
     """Send a message for each list that waits and of which none is on its way. Returns the lists' ids."""
-    with transaction() as session:
-        clock = database_clock(session)
-        lost = clock - get_settings().pipeline.resend_seconds
-        waiting = (
-            select(RecipientListRow.id)
-            .where(
-                RecipientListRow.phase.in_(WORKING),
-                or_(RecipientListRow.lease_until.is_(None), RecipientListRow.lease_until < clock),
-                or_(RecipientListRow.hinted_at.is_(None), RecipientListRow.hinted_at < lost),
-                ~_HALTED,
+    with reading() as session:
+        clock = database_seconds(session)
+        ids = list(
+            session.scalars(
+                select(RecipientListRow.id)
+                .where(
+                    RecipientListRow.phase.in_(WORKING),
+                    or_(RecipientListRow.lease_until.is_(None), RecipientListRow.lease_until < clock),
+                    or_(
+                        RecipientListRow.hinted_at.is_(None),
+                        RecipientListRow.hinted_at < clock - get_settings().pipeline.resend_seconds,
+                    ),
+                    ~_HALTED,
+                )
+                .limit(limit)
             )
-            .limit(limit)
         )
-        ids = list(session.scalars(waiting))
-        session.execute(
-            update(RecipientListRow)
-            .where(RecipientListRow.id.in_(ids))
-            .values(hinted_at=clock)
-            .execution_options(synchronize_session=False)
-        )
+    if ids:
+        with transaction() as session:
+            session.execute(
+                update(RecipientListRow)
+                .where(RecipientListRow.id.in_(ids))
+                .values(hinted_at=clock)
+                .execution_options(synchronize_session=False)
+            )
     for list_id in ids:
         send(TOPIC, {"list_id": list_id, "kind": "cpu"})
     return ids
@@ -245,13 +251,17 @@ def sweep(send: outbox.Send, *, limit: int = 100) -> list[str]:
 
 def forget() -> int:
     """The files of lists that nothing was done with for a month are named no more, and swept (delivery/orphans.py)."""
-    old = RecipientListRow.changed_at < now() - KEPT
-    with transaction() as session:
-        gone = discard_lists(session, old, RecipientListRow.phase.not_in(WORKING))
-        session.execute(
-            update(RecipientListRow)
-            .where(old, RecipientListRow.phase == "entered", RecipientListRow.verdicts_sha256.is_not(None))
-            .values(verdicts_sha256=None)
-            .execution_options(synchronize_session=False)
-        )
-    return gone
+    named = or_(RecipientListRow.file_sha256.is_not(None), RecipientListRow.verdicts_sha256.is_not(None))
+    old = and_(RecipientListRow.changed_at < now() - KEPT, RecipientListRow.phase.not_in(WORKING), named)
+    with reading() as session:
+        ids = list(session.scalars(select(RecipientListRow.id).where(old).limit(_FORGOTTEN_AT_ONCE)))
+    if ids:
+        with transaction() as session:
+            discard_lists(session, RecipientListRow.id.in_(ids))
+            session.execute(
+                update(RecipientListRow)
+                .where(RecipientListRow.id.in_(ids), RecipientListRow.phase == "entered")
+                .values(verdicts_sha256=None)
+                .execution_options(synchronize_session=False)
+            )
+    return len(ids)

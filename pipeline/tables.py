@@ -298,6 +298,7 @@ class RecipientListRow(Base):
     campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"))
     maker_id: Mapped[str] = mapped_column(String(40))
     name: Mapped[str] = mapped_column(String(120), info={"personal": "a file's name, in its sender's words"})
+    key: Mapped[str] = mapped_column(String(80))  # of the batch: the same file again is the same batch
     form: Mapped[str] = mapped_column(String(10))
     phase: Mapped[str] = mapped_column(String(20))  # pipeline/recipient_lists.py
     problem: Mapped[dict[str, Any] | None] = mapped_column()

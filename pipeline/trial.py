@@ -14,7 +14,7 @@ from typing import IO, Any, Literal
 from audit.standing import authority_standing
 from core.database import reading
 from core.errors import GreenroomError
-from pipeline.batch import row_of
+from pipeline.batch import known_keys, row_of
 from pipeline.csv_text import safe_cell
 from pipeline.jobs import Outcome
 from pipeline.recipients import Recipient
@@ -23,10 +23,10 @@ from pipeline.states import State
 from pipeline.suppression import refusal, suppressed
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
-Kind = Literal["ready", "flagged", "blocked", "refused", "suppressed", "over"]
-KINDS: tuple[Kind, ...] = ("ready", "flagged", "blocked", "refused", "suppressed", "over")
+Kind = Literal["ready", "flagged", "blocked", "refused", "suppressed", "over", "known"]
+KINDS: tuple[Kind, ...] = ("ready", "flagged", "blocked", "refused", "suppressed", "over", "known")
 """Ready; made, and a person is told of a finding; recorded as blocked by a rule or the authority; not taken at all, for
-the row itself; on the suppression list; past the number of videos that the authority allows."""
+the row itself; on the suppression list; past the number of videos that the authority allows; entered before."""
 MADE: frozenset[Kind] = frozenset({"ready", "flagged"})
 
 MOST_CAUSES = 100
@@ -62,12 +62,14 @@ class Trial:
     """The rows of one list that were tried so far: how many of each kind, and why.
 
     Attributes:
+        key: the batch's, under which rows of it may have been entered before.
         allowed: how many further videos the authority allows; None: any number.
     """
 
     campaign: CampaignRow
     persona: PersonaRow
     brand: str
+    key: str
     allowed: int | None = None
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     causes: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
@@ -93,15 +95,21 @@ class Trial:
         told: dict[int, RowVerdict] = {}
         for one in chunk:
             try:
-                asked[one.number] = row_of(one, self.campaign, key="trial", maker_id="usr_trial")
+                asked[one.number] = row_of(
+                    one, self.campaign, key=f"{self.key}:{one.number}", maker_id="usr_trial"
+                )
             except GreenroomError as error:
                 told[one.number] = _refused(one.number, error, "refused", one.fields)
         with reading() as session:
             authority = authority_standing(session, self.persona.authority_id).authority
             numbers = list(asked)
             barred = suppressed(session, self.campaign.brand_id, [asked[number].fields for number in numbers])
+            entered = known_keys(session, self.campaign.brand_id, asked.values())
             for place, number in enumerate(numbers):
                 row = asked[number]
+                if row.request_key in entered:
+                    told[number] = RowVerdict(number, "known", fields=row.fields)
+                    continue
                 if place in barred:
                     told[number] = _refused(number, refusal(f"row {number}"), "suppressed", row.fields)
                     continue

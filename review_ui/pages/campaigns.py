@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from core.database import reading
 from core.errors import Forbidden, GreenroomError, InputError
 from pipeline.counts import counts_of_campaigns
-from pipeline.course import course_of
+from pipeline.course import course_of, courses_of
 from pipeline.recipient_lists import lists_of
 from pipeline.service import get_campaign, page_of_campaigns, request_render
 from pipeline.steering import cancel, pause, resume
@@ -41,11 +41,14 @@ def index(request: Request, visitor: Signed, cursor: str = "") -> Response:
     """One page of campaigns, newest first, with what has become of each one's renders."""
     require(visitor.account, "view")
     found = page_of_campaigns(brand_id=visitor.account.brand_id, cursor=cursor)
+    with reading() as session:
+        courses = courses_of(session, [row.id for row in found.page.rows])
     return page(
         request,
         "campaigns.html",
         visitor=visitor,
         found=found.page,
+        courses=courses,
         numbers={campaign_id: numbers(counts) for campaign_id, counts in found.counts.items()},
         views={name: view.words for name, view in VIEWS.items()},
         address=lambda cursor="": f"/campaigns?cursor={cursor}" if cursor else "/campaigns",

@@ -38,6 +38,7 @@ KIND_WORDS = {
     "blocked": "blocked by a rule or the authority",
     "refused": "cannot be used",
     "suppressed": "on the suppression list",
+    "known": "entered before",
     "over": "past the authority's number of videos",
 }
 

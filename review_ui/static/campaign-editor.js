@@ -15,6 +15,8 @@ class CampaignEditor extends HTMLElement {
     this.form.addEventListener("input", () => this.soon());
     this.form.addEventListener("change", () => this.fit());
     this.querySelector(".hear").addEventListener("click", (event) => { event.preventDefault(); this.hear(); });
+    this.form.addEventListener("submit", () => this.making(true));
+    addEventListener("pageshow", () => this.making(false));  // somebody came back to this page
     this.fit();
     if (this.form.elements.template.value) this.look();
   }
@@ -22,6 +24,11 @@ class CampaignEditor extends HTMLElement {
   soon() {
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => this.look(), PAUSE);
+  }
+
+  // Two presses make one campaign.
+  making(on) {
+    setTimeout(() => { this.querySelector("button.main").disabled = on; });
   }
 
   // Of two looks that are on their way only the later one is shown, whichever answers first.

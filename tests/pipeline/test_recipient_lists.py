@@ -166,6 +166,25 @@ def test_a_start_enters_each_row_once_and_the_ledger_says_who_started_it(
     assert world.ledger().good
 
 
+def test_the_same_file_again_is_the_same_batch(world: World, campaign: str, send: Any):
+    first = send(GOOD)
+    assert send(GOOD).id == first.id, "sent twice by a double click"
+    work()
+    begun(world, first)
+    work("recipients.list")
+    again = send(GOOD)
+    assert again.id != first.id
+    work()
+    again = now_is(world, again)
+    assert again.trial["counts"]["known"] == 2 and videos_of(again) == 0
+    with pytest.raises(InputError):
+        begun(world, again)
+    other = world.campaign().id
+    elsewhere = send(GOOD, campaign=other)
+    work()
+    assert videos_of(now_is(world, elsewhere)) == 2
+
+
 def test_a_recipient_on_the_suppression_list_is_never_made(
     world: World, campaign: str, send: Any, monkeypatch: pytest.MonkeyPatch
 ):
@@ -323,7 +342,7 @@ def test_a_campaign_holds_so_many_lists(world: World, send: Any, monkeypatch: py
     monkeypatch.setattr("pipeline.recipient_lists.MOST_OPEN", 1)
     row = send(GOOD)
     with pytest.raises(Conflict):
-        send(GOOD)
+        send(people(3))
     discard(row.id, brand_id=world.brand_id)
     assert send(GOOD).phase == "checking"
 

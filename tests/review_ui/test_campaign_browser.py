@@ -1,5 +1,5 @@
-"""The operator's pages in Chromium: findings while somebody types, a list that is tried and started; by keyboard, in both
-themes, at every width, with nothing for axe to find."""
+"""The operator's pages in Chromium: findings while somebody types, a list that is tried and started; by keyboard, in
+both themes, at every width, with nothing for axe to find."""
 
 # ruff: noqa: F811 - the fixtures of another file are asked for by their names
 

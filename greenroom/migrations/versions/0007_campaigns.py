@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("campaign_id", sa.String(length=40), nullable=False),
         sa.Column("maker_id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("key", sa.String(length=80), nullable=False),
         sa.Column("form", sa.String(length=10), nullable=False),
         sa.Column("phase", sa.String(length=20), nullable=False),
         sa.Column("problem", sa.JSON(none_as_null=True), nullable=True),
