@@ -291,7 +291,8 @@ def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
             contact="", due_at=now(),
         )  # fmt: skip
         listed = RecipientListRow(
-            id="lst_1", brand_id=render.brand_id, campaign_id="cmp_1", maker_id=account.id, name="x", key="x", form="csv",
+            id="lst_1", brand_id=render.brand_id, campaign_id="cmp_1", maker_id=account.id, name="x", key="x",
+            form="csv",
             phase="checked", size=1, trial={"counts": {"ready": 1}},
         )  # fmt: skip
         session.add_all([report, listed])
