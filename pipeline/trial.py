@@ -81,7 +81,8 @@ class Trial:
         verdicts = self._tried(chunk)
         for verdict in verdicts:
             self.counts[verdict.kind] += 1
-            for cause in verdict.causes:
+            # One rule may fire twice in one text: it is one row.
+            for cause in {(one.code, one.field): one for one in verdict.causes}.values():
                 self._count(verdict, cause)
         return verdicts
 
@@ -154,12 +155,9 @@ class Trial:
                 "rows": 0,
                 "first": [],
             }
-        first = known["first"]
-        if first and first[-1] == verdict.number:
-            return  # one rule fires twice in one text: it is one row
         known["rows"] += 1
-        if len(first) < FIRST_ROWS:
-            first.append(verdict.number)
+        if len(known["first"]) < FIRST_ROWS:
+            known["first"].append(verdict.number)
 
 
 def _refused(number: int, error: GreenroomError, kind: Kind, fields: Mapping[str, Any]) -> RowVerdict:
