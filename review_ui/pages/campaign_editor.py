@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from core.database import reading
 from core.errors import Forbidden, GreenroomError, InputError
@@ -154,10 +154,8 @@ def look(request: Request, written: Written) -> Response:
     html = fragment(request, "campaign_look.html", look=seen, pieces=_pieces(seen))
     rows = fragment(request, "campaign_fields.html", rows=draft.rows, kinds=KINDS)
     schema = json.dumps(draft.schema, indent=2, ensure_ascii=False)
-    return Response(
-        json.dumps({"look": html, "rows": rows, "names": [row.name for row in draft.rows], "schema": schema}),
-        media_type="application/json",
-    )
+    told = {"look": html, "rows": rows, "names": [row.name for row in draft.rows], "schema": schema}
+    return JSONResponse(told)
 
 
 @router.post("/hear")

@@ -74,7 +74,7 @@ def test_new_requests_of_a_paused_campaign_wait(world: World, campaign: str, by:
     render = world.render(campaign=campaign)
     assert advance(render.id) == 0
     resume(campaign, **by)
-    assert advance(render.id) == 6
+    assert advance(render.id) == 5
 
 
 def test_the_sweeper_leaves_a_paused_campaign_alone_and_tells_of_it_at_once_when_it_goes_on(
