@@ -16,7 +16,7 @@ WRITTEN = {
     "Save 5% until May 3rd.": "Save five percent until May third.",
     "Since 1999 and 2024.": "Since nineteen ninety-nine and twenty twenty-four.",
     "1,250 boxes of 2.5 kg": "one thousand, two hundred and fifty boxes of two point five kilograms",
-    "Dr. Rao at 9:30 am": "Doctor Rao at nine thirty A.M.",
+    "Dr. Rao at 9:30 am": "Dr Rao at nine thirty A.M.",
     "1/2 off, 21st time": "one half off, twenty-first time",
     "Only €1 today, 7 days": "Only one euro today, seven days",
 }
@@ -35,8 +35,8 @@ SCRIPTS = [
 def sounds(text: str) -> str:
     """The phonemes of a text without stress and pauses, and without the `and` that the voice leaves out of numbers."""
     engine, _ = _hibari()
-    said = engine.g2p(text)
-    return "".join(phone for phone in said if phone.isalpha()).replace("ænd", "").replace("ənd", "")
+    said = "".join(phone for phone in engine.g2p(text) if phone.isalpha() and phone not in "ˈˌ")
+    return said.replace("ænd", "")
 
 
 @pytest.mark.parametrize("text", WRITTEN)
