@@ -14,7 +14,7 @@ class CampaignEditor extends HTMLElement {
     this.classList.add("live");
     this.form.addEventListener("input", () => this.soon());
     this.form.addEventListener("change", () => this.fit());
-    this.querySelector(".hear").addEventListener("click", (event) => { event.preventDefault(); this.hear(); });
+    this.querySelector(".hear").addEventListener("click", () => this.hear());
     this.form.addEventListener("submit", () => this.making(true));
     addEventListener("pageshow", () => this.making(false));  // somebody came back to this page
     this.fit();

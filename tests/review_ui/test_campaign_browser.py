@@ -91,7 +91,7 @@ def test_a_campaign_is_written_by_keyboard_with_the_rules_answering_while_one_ty
     expect(row.get_by_label("Holds")).to_have_value("name")
     row.get_by_label("Example").focus()
     page.keyboard.type("Zoë")
-    page.get_by_label("Territory").focus()
+    page.get_by_role("textbox", name="Territory").focus()
     (
         page.keyboard.type("in"),
         page.keyboard.press("Tab"),
@@ -132,10 +132,10 @@ def test_a_list_is_tried_while_one_waits_and_started(
         "input[type=file]", {"name": "spring.csv", "mimeType": "text/csv", "buffer": CSV.encode()}
     )
     page.get_by_role("button", name="Try the list").press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("Trying each row")
+    expect(page.locator("#state").get_by_role("status")).to_contain_text("Trying each row")
     worker = threading.Thread(target=work)
     worker.start()
-    expect(page.get_by_role("status")).to_contain_text("40 videos would be made")  # without a reload
+    expect(page.locator("#state").get_by_role("status")).to_contain_text("40 videos would be made")  # without a reload
     worker.join()
     expect(page.get_by_role("table").nth(1)).to_contain_text("41")
     with page.expect_download() as file:
@@ -143,9 +143,9 @@ def test_a_list_is_tried_while_one_waits_and_started(
     assert file.value.suggested_filename.endswith(".csv")
     picture(page, "list-tried")
     page.get_by_role("button", name="Start: make 40 videos").press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("Entering each row")
+    expect(page.locator("#state").get_by_role("status")).to_contain_text("Entering each row")
     work("recipients.list")
-    expect(page.get_by_role("status")).to_contain_text("40 videos asked for, 1 blocked, 1 not taken")
+    expect(page.locator("#state").get_by_role("status")).to_contain_text("40 videos asked for, 1 blocked, 1 not taken")
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 390), ("light", 1440)])
@@ -179,7 +179,7 @@ def test_nothing_is_found_by_axe_scrolls_sideways_or_weighs_much(
 
     page.goto(f"{address}/campaigns/new")
     page.get_by_label("What is said").fill(CLAIM + " {{ " + "x" * 40 + " }}")
-    page.get_by_label("Territory").fill("in")
+    page.get_by_role("textbox", name="Territory").fill("in")
     page.get_by_label("Topic").select_option("food")
     expect(page.locator(".look")).to_contain_text("would be blocked")
     clean("editor")
