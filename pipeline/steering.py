@@ -102,7 +102,7 @@ def _steer(session: Session, campaign_id: str, brand_id: str, to: Course, *, act
             code=CODE,
         )
     row.course, row.reason, row.changed_by, row.changed_at = to.value, reason.strip(), actor, now()
-    facts = {"from_state": at.value, "state": to.value, "actor": actor}
+    facts = {"status": to.value, "actor": actor}
     append(session, _EVENTS[to], campaign_id, facts, rows=[row])
 
 
