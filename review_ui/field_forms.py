@@ -32,7 +32,7 @@ class FieldRow:
     """One field as its row shows it; every value as it was typed.
 
     Attributes:
-        most, least: of a number its bounds; of words ``most`` is how many characters they may have.
+        most, least: the bounds of a number. longest: how many characters words may have.
         choices: separated by semicolons or line ends.
     """
 
@@ -41,6 +41,7 @@ class FieldRow:
     required: bool = True
     least: str = ""
     most: str = ""
+    longest: str = ""
     choices: str = ""
     example: str = ""
 
@@ -68,7 +69,7 @@ def rows_of(names: Sequence[str], sent: Mapping[str, str]) -> list[FieldRow]:
                 required=f"{name}.optional" not in sent,
                 **{
                     part: sent.get(f"{name}.{part}", "").strip()
-                    for part in ("least", "most", "choices", "example")
+                    for part in ("least", "most", "longest", "choices", "example")
                 },
             )
         )
@@ -140,15 +141,19 @@ def _described(row: FieldRow) -> dict[str, Any]:
 
 
 def _whole(row: FieldRow, usual: int) -> int:
-    if not row.most:
+    if not row.longest:
         return usual
-    if not row.most.isascii() or not row.most.isdigit() or not 1 <= int(row.most[:6]) <= LONGEST_FIELD:
+    if (
+        not row.longest.isascii()
+        or not row.longest.isdigit()
+        or not 1 <= int(row.longest[:6]) <= LONGEST_FIELD
+    ):
         raise InputError(
             f"how long words may be is a number from 1 to {LONGEST_FIELD}",
             where=f"field '{row.name}'",
             next_step="correct it, or leave it empty",
         )
-    return int(row.most)
+    return int(row.longest)
 
 
 def _bound(row: FieldRow, text: str) -> float | int:

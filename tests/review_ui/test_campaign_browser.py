@@ -135,7 +135,9 @@ def test_a_list_is_tried_while_one_waits_and_started(
     expect(page.locator("#state").get_by_role("status")).to_contain_text("Trying each row")
     worker = threading.Thread(target=work)
     worker.start()
-    expect(page.locator("#state").get_by_role("status")).to_contain_text("40 videos would be made")  # without a reload
+    expect(page.locator("#state").get_by_role("status")).to_contain_text(
+        "40 videos would be made"
+    )  # without a reload
     worker.join()
     expect(page.get_by_role("table").nth(1)).to_contain_text("41")
     with page.expect_download() as file:
@@ -145,7 +147,9 @@ def test_a_list_is_tried_while_one_waits_and_started(
     page.get_by_role("button", name="Start: make 40 videos").press("Enter")
     expect(page.locator("#state").get_by_role("status")).to_contain_text("Entering each row")
     work("recipients.list")
-    expect(page.locator("#state").get_by_role("status")).to_contain_text("40 videos asked for, 1 blocked, 1 not taken")
+    expect(page.locator("#state").get_by_role("status")).to_contain_text(
+        "40 videos asked for, 1 blocked, 1 not taken"
+    )
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 390), ("light", 1440)])

@@ -34,7 +34,7 @@ def test_a_row_keeps_what_was_typed():
     ("row", "described"),
     [
         (FieldRow("a", "name"), {"type": "string", "format": "name", "maxLength": 60}),
-        (FieldRow("a", "place", most="20"), {"type": "string", "format": "place", "maxLength": 20}),
+        (FieldRow("a", "place", longest="20"), {"type": "string", "format": "place", "maxLength": 20}),
         (FieldRow("a", "text"), {"type": "string", "maxLength": 200}),
         (FieldRow("a", "integer", least="1", most="9"), {"type": "integer", "minimum": 1, "maximum": 9}),
         (FieldRow("a", "number", least="0.5"), {"type": "number", "minimum": 0.5}),
@@ -57,8 +57,8 @@ def test_what_may_be_left_out_is_not_required():
     "row",
     [
         FieldRow("a", "choice", choices=" ; "),
-        FieldRow("a", "text", most="many"),
-        FieldRow("a", "text", most="501"),
+        FieldRow("a", "text", longest="many"),
+        FieldRow("a", "text", longest="501"),
         FieldRow("a", "integer", least="x"),
         FieldRow("a", "number", most="nan"),
         FieldRow("a", "number", most="1e400"),
