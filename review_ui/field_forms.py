@@ -7,12 +7,13 @@ is said as JSON instead.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from core.errors import GreenroomError, InputError
-from generate.fields import LONGEST_BY_FORMAT, LONGEST_FIELD, LONGEST_PLAIN, check_schema
+from generate.fields import LARGEST_NUMBER, LONGEST_BY_FORMAT, LONGEST_FIELD, LONGEST_PLAIN, check_schema
 from generate.templates import variables
 from pipeline.drafts import example_of
 
@@ -52,7 +53,12 @@ def named_in(template: str) -> list[str]:
         names = variables(template)["properties"]
     except GreenroomError:
         return []
-    return sorted(names, key=template.find)
+
+    def place(name: str) -> int:
+        found = re.search(rf"\{{[{{%][^}}]*\b{name}\b", template)
+        return found.end() if found is not None else len(template)
+
+    return sorted(names, key=place)
 
 
 def rows_of(names: Sequence[str], sent: Mapping[str, str]) -> list[FieldRow]:
@@ -159,7 +165,7 @@ def _whole(row: FieldRow, usual: int) -> int:
 def _bound(row: FieldRow, text: str) -> float | int:
     try:
         number = float(text)
-        if abs(number) > 1e15:
+        if not abs(number) <= LARGEST_NUMBER:  # nor for what is no number
             raise ValueError
     except ValueError as error:
         raise InputError(
