@@ -26,6 +26,10 @@ class Event(StrEnum):
     REFERENCE_ENROLLED = "persona:reference:enrolled"
     CAMPAIGN_CREATED = "campaign:record:created"
     CAMPAIGN_CHANGED = "campaign:record:changed"
+    CAMPAIGN_STARTED = "campaign:list:started"
+    CAMPAIGN_PAUSED = "campaign:course:paused"
+    CAMPAIGN_RESUMED = "campaign:course:resumed"
+    CAMPAIGN_CANCELLED = "campaign:course:cancelled"
     PACK_PUBLISHED = "policy:pack:published"
     GATE_SET_PUBLISHED = "gate:set:published"
 

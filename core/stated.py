@@ -56,12 +56,20 @@ def stated(data: bytes, model: type[Model], *, name: str, kind: str, see: str) -
         node, value = _parsed(data)
         if not isinstance(value, Mapping):
             raise StatedError(f"this is not {kind}: it has no keys with values")
+    except StatedError as error:
+        raise StatedError(error.what, where=_joined(name, error.where), next_step=step) from error
+    return validated(value, model, where=name, next_step=step, node=node)
+
+
+def validated(
+    value: Any, model: type[Model], *, where: str, next_step: str, node: yaml.Node | None = None
+) -> Model:
+    """What values say, read into a model. Raises :class:`StatedError` with every fault; ``node`` gives their lines."""
+    try:
         return model.model_validate(value)
     except ValidationError as error:
         told = list(dict.fromkeys(worded(error, model, node)))
-        raise StatedError(_listed(told), where=name, next_step=step) from error
-    except StatedError as error:
-        raise StatedError(error.what, where=_joined(name, error.where), next_step=step) from error
+        raise StatedError(_listed(told), where=where, next_step=next_step) from error
 
 
 def _listed(told: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from core.settings import get_settings
 from delivery.errors import ReleaseRefused
 from delivery.release import release
 from pipeline import outbox
+from pipeline.course import check_goes
 from pipeline.leases import database_seconds
 from pipeline.life import note
 from pipeline.ownership import owned
@@ -39,6 +40,7 @@ def ask_for_release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRo
     Raises:
         ReleaseRefused: it is not approved.
         Conflict: it is being released at this moment.
+        CampaignHalted: its campaign is paused.
         NotFound: no such render of this brand.
     """
     with transaction() as session:
@@ -51,6 +53,7 @@ def ask_for_release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRo
                 where=render_id,
                 next_step="look at its page for the reason",
             )
+        check_goes(session, row.campaign_id, asked=True)
         if row.lease_until is not None and row.lease_until > database_seconds(session):
             raise Conflict(
                 "this render is being released at this moment",

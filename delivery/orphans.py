@@ -1,5 +1,5 @@
-"""Files that a crash left behind: sealed or published bytes, and manifests, that no row names. Swept,
-slowly and late.
+"""Files that no row names: sealed or published bytes and manifests that a crash left behind, lists of recipients that
+are over. Swept, slowly and late.
 
 How old a file is two wall clocks say, its store's and this machine's, and either may be wrong. So a file goes when it
 was found unnamed an hour before already, by a clock that nobody sets: no stage lasts that long.
@@ -18,7 +18,8 @@ from core.database import reading
 from core.models import AssetRole
 from core.settings import get_settings
 from core.tables import AssetRow
-from pipeline.tables import RenderRow
+from pipeline.recipient_lists import FILE_ROLE, VERDICTS_ROLE
+from pipeline.tables import RecipientListRow, RenderRow
 from provenance.tables import ManifestRow
 
 OLD_ENOUGH = 24 * 3600.0  # seconds; no stage lasts that long, so nobody is about to name the file
@@ -65,6 +66,8 @@ def _unnamed(before: float) -> Iterator[_Found]:
         AssetRole.SEALED.value: AssetRow.sha256,
         AssetRole.PUBLISHED.value: AssetRow.sha256,
         "manifest": ManifestRow.manifest_sha256,
+        FILE_ROLE: RecipientListRow.file_sha256,
+        VERDICTS_ROLE: RecipientListRow.verdicts_sha256,
     }
     for role, column in named.items():
         for sha256, modified in list(blobs().names(role)):

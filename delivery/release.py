@@ -34,6 +34,7 @@ from delivery.errors import ReleaseRefused
 from delivery.parts import check_parts
 from pipeline.agreement import CODE as ALTERED
 from pipeline.agreement import check_agreement
+from pipeline.course import check_goes
 from pipeline.grounds import grounds_of
 from pipeline.guard import release_transaction
 from pipeline.jobs import workspace
@@ -73,16 +74,18 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
         ReleaseRefused: a condition does not hold; the message names it. The render stays `approved`, with the reason.
         LedgerInconsistent: somebody changed render, campaign or persona in the database; it ends as blocked.
         Conflict: somebody else is releasing it at this moment.
+        CampaignHalted: its campaign is paused, or was cancelled and no person asks.
         NotFound: no such render of this brand.
         RestoreUnacknowledged: this installation was restored and waits for a person.
         GreenroomError: retryable, where another service did not answer; the sweeper tries again.
     """
-    render = _look(render_id, brand_id)
+    asked = not actor_id.startswith("sys_")
+    render = _look(render_id, brand_id, asked=asked)
     if State(render.state) is State.RELEASED:
         return render  # idempotent: the same message twice releases once
-    taken = claim(render_id, RELEASE, at_once=not actor_id.startswith("sys_"))
+    taken = claim(render_id, RELEASE, at_once=asked)
     if taken is None:
-        return _released_meanwhile(render_id, brand_id)
+        return _released_meanwhile(render_id, brand_id, asked=asked)
     try:
         with beating(taken.beat):
             cleared = _check(render_id, brand_id)
@@ -96,10 +99,12 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
         raise
 
 
-def _look(render_id: str, brand_id: str) -> RenderRow:
+def _look(render_id: str, brand_id: str, *, asked: bool) -> RenderRow:
     with reading() as session:
         check_acknowledged(session)  # before the render is touched: it goes on by itself afterwards
         render = owned(session, RenderRow, render_id, brand_id)
+        if State(render.state) is State.APPROVED:
+            check_goes(session, render.campaign_id, asked=asked)
     if State(render.state) not in (State.APPROVED, State.RELEASED):
         raise ReleaseRefused(
             f"only an approved render is released; this one is {render.state}",
@@ -111,8 +116,8 @@ def _look(render_id: str, brand_id: str) -> RenderRow:
     return render
 
 
-def _released_meanwhile(render_id: str, brand_id: str) -> RenderRow:
-    render = _look(render_id, brand_id)
+def _released_meanwhile(render_id: str, brand_id: str, *, asked: bool) -> RenderRow:
+    render = _look(render_id, brand_id, asked=asked)
     if State(render.state) is State.RELEASED:
         return render
     raise Conflict(

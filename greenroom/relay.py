@@ -17,7 +17,7 @@ from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
 from greenroom.status import Status
 from greenroom.worker import send
-from pipeline import outbox
+from pipeline import list_work, outbox, steering
 from pipeline.counts import fold
 
 log = logging.getLogger("greenroom.relay")
@@ -60,6 +60,10 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         for authority_id in unsettled():
             sending(AUTHORITY_CHANGED, {"authority_id": authority_id, "kind": "io"})
 
+    def cancel() -> None:
+        for campaign_id in steering.unfinished():
+            sending(steering.CANCELLED, {"campaign_id": campaign_id, "kind": "cpu"})
+
     def orphans() -> None:
         status.doing("orphans", within=_ORPHANS_SECONDS)
         sweep_orphans()
@@ -67,7 +71,10 @@ def sweep(sending: outbox.Send, status: Status) -> None:
     parts: tuple[Callable[[], object], ...] = (
         expire,
         lambda: outbox.sweep(sending),
+        lambda: list_work.sweep(sending),
+        list_work.forget,
         settle,
+        cancel,
         fold,
         outbox.prune,
         orphans,

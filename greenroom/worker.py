@@ -28,7 +28,7 @@ from delivery.tasks import on_approved
 from delivery.withdrawal import on_authority_changed
 from greenroom.priority import step_back
 from greenroom.status import Status
-from pipeline import outbox
+from pipeline import list_work, outbox, steering
 from pipeline.celery_app import make_app
 from pipeline.leases import owner_name
 from pipeline.runner import advance
@@ -63,6 +63,8 @@ HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     outbox.APPROVED: _release,
     outbox.RECALLED: lambda _payload: None,  # doors ask the predicate; channels of others will listen here
     AUTHORITY_CHANGED: on_authority_changed,
+    steering.CANCELLED: steering.on_cancelled,
+    list_work.TOPIC: lambda payload: list_work.on_list(str(payload["list_id"]), shift),
 }
 
 
@@ -177,7 +179,7 @@ def _in_hand(topic: str, payload: dict[str, Any]) -> Iterator[None]:
     settings = get_settings().pipeline
     # A stage beats at least as often as its lease asks for; what else there is to do has its own lease or none.
     within = 2 * settings.lease_seconds if topic == outbox.ADVANCE else settings.stage_deadline_seconds
-    _status.doing(f"{topic} {payload.get('render_id', payload.get('authority_id', ''))}"[:100], within=within)
+    _status.doing(f"{topic} {next(iter(payload.values()), '')}"[:100], within=within)
     try:
         yield
     finally:

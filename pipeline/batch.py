@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError as DuplicateRow
+from sqlalchemy.orm import Session
 
 from audit.allowance import count_renders, used_up
 from audit.standing import authority_standing
@@ -26,6 +27,7 @@ from core.ids import new_id
 from core.tables import BrandRow
 from generate.fields import check_fields
 from pipeline.agreement import check_rows
+from pipeline.course import check_open
 from pipeline.errors import RequestKeyReused
 from pipeline.jobs import Outcome
 from pipeline.life import enter
@@ -33,6 +35,7 @@ from pipeline.ownership import owned
 from pipeline.recipients import Format, Recipient, recipients
 from pipeline.stages.script import answer
 from pipeline.states import State
+from pipeline.suppression import refusal, suppressed
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.uses import valid_authority
 
@@ -94,7 +97,7 @@ def submit(
     """Ask for one video for each recipient of a stream.
 
     Args:
-        lines: of the file, as bytes with their line ends; see :mod:`pipeline.recipients`.
+        lines: the file, in pieces of any length; see :mod:`pipeline.recipients`.
         key: the batch's own. The same batch again enters what is missing.
         first: the number of the stream's first row in its batch, where a batch comes in parts.
         progress: told after each chunk, which is then stored.
@@ -102,6 +105,7 @@ def submit(
     Raises:
         InputError: the key or the stream as a whole cannot be used; chunks before it are stored.
         AuthorityInvalid: the persona's authority is not in force; nothing was stored.
+        CampaignHalted: the campaign was cancelled; chunks before that are stored.
         LedgerInconsistent: somebody changed the campaign or the persona in the database.
         NotFound: no such campaign of this brand.
     """
@@ -118,8 +122,9 @@ def submit(
         brand = session.get_one(BrandRow, brand_id)
         valid_authority(session, persona.authority_id, where=campaign.id)
         check_rows(session, campaign, persona, where=campaign.id)
+        check_open(session, campaign.id)
     batch = _Batch(campaign, persona, brand.name, key, maker_id, first - 1)
-    for chunk in _chunks(recipients(lines, form, campaign.field_schema)):
+    for chunk in chunks(recipients(lines, form, campaign.field_schema)):
         beat()
         batch.take(chunk)
         progress(batch.report)
@@ -128,7 +133,33 @@ def submit(
     return batch.report
 
 
-def _chunks(rows: Iterator[Recipient]) -> Iterator[list[Recipient]]:
+def row_of(one: Recipient, campaign: CampaignRow, *, key: str, maker_id: str) -> RenderRow:
+    """The render that a recipient asks for, not stored. Raises what is wrong with the row or its fields."""
+    if one.error is not None:
+        raise one.error
+    check_fields(campaign.field_schema, one.fields)
+    return RenderRow(
+        id=new_id("rnd"),
+        brand_id=campaign.brand_id,
+        campaign_id=campaign.id,
+        maker_id=maker_id,
+        request_key=key,
+        origin="made",
+        fields=dict(one.fields),
+    )
+
+
+def known_keys(session: Session, brand_id: str, rows: Iterable[RenderRow]) -> set[str | None]:
+    """Under which keys of these rows an earlier try has entered a render."""
+    keys = [row.request_key for row in rows]
+    asked = select(RenderRow.request_key).where(
+        RenderRow.brand_id == brand_id, RenderRow.request_key.in_(keys)
+    )
+    return set(session.scalars(asked))
+
+
+def chunks(rows: Iterator[Recipient]) -> Iterator[list[Recipient]]:
+    """Rows in the portions that one transaction takes."""
     while chunk := list(islice(rows, CHUNK)):
         yield chunk
 
@@ -155,21 +186,10 @@ class _Batch:
     def _row(self, one: Recipient) -> RenderRow | None:
         number = self.before + one.number
         try:
-            if one.error is not None:
-                raise one.error
-            check_fields(self.campaign.field_schema, one.fields)
+            return row_of(one, self.campaign, key=f"{self.key}:{number}", maker_id=self.maker_id)
         except GreenroomError as error:
             self.report.refuse(number, error)
             return None
-        return RenderRow(
-            id=new_id("rnd"),
-            brand_id=self.campaign.brand_id,
-            campaign_id=self.campaign.id,
-            maker_id=self.maker_id,
-            request_key=f"{self.key}:{number}",
-            origin="made",
-            fields=dict(one.fields),
-        )
 
     def _unknown(self, rows: list[RenderRow]) -> list[RenderRow]:
         """Those that no earlier try has entered. The same row number with other fields is another request."""
@@ -204,8 +224,11 @@ class _Batch:
         answered = []
         with reading() as session:
             authority = authority_standing(session, self.persona.authority_id).authority
-            for row in rows:
+            barred = suppressed(session, self.campaign.brand_id, [row.fields for row in rows])
+            for place, row in enumerate(rows):
                 try:
+                    if place in barred:
+                        raise refusal(f"row {_number(row)}")
                     answered.append((row, answer(session, row, self.campaign, authority, self.brand)))
                 except GreenroomError as error:  # such as a script that grows too long
                     self.report.refuse(_number(row), error)
@@ -217,6 +240,7 @@ class _Batch:
         with transaction() as session:
             standing = valid_authority(session, self.persona.authority_id, where=self.campaign.id)
             check_rows(session, self.campaign, self.persona, where=self.campaign.id)
+            check_open(session, self.campaign.id)
             wanted = [row.id for row, outcome in answered if outcome.state is State.SCRIPTED]
             allowed = count_renders(session, standing.authority.id, wanted)
             if len(allowed) < len(wanted):

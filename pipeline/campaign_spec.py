@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from core.faults import close_to
 from core.labels import LabelProfile, load_label_profile
 from core.labels import names as label_profiles
-from core.stated import read_stated
+from core.stated import read_stated, validated
 from core.territories import FORM, is_territory
 from policy.packs import territory_pack
 from policy.topics import topics
@@ -68,6 +69,11 @@ class CampaignSpec(BaseModel):
 def campaign_from_file(path: Path) -> CampaignSpec:
     """What a campaign's YAML file says. Raises :class:`core.stated.StatedError` with every fault and its line."""
     return read_stated(path, CampaignSpec, kind="a campaign", see="docs/campaigns.md")
+
+
+def campaign_from(values: Mapping[str, Any]) -> CampaignSpec:
+    """What the values of a form say. Raises :class:`core.stated.StatedError` with every fault."""
+    return validated(values, CampaignSpec, where="campaign", next_step="correct it and send it again")
 
 
 def label_of(spec: CampaignSpec, territory: str) -> LabelProfile:

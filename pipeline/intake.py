@@ -16,6 +16,7 @@ from core.database import reading, transaction
 from core.ids import new_id
 from core.media.probe import probe, refuse_rivals
 from generate.fields import check_fields
+from pipeline.course import check_open
 from pipeline.errors import RequestKeyReused
 from pipeline.life import begin, move
 from pipeline.ownership import owned
@@ -46,6 +47,7 @@ def request_render(
         AuthorityInvalid: the persona's authority is not in force.
         RenderLimitReached: the authority's renders are used up.
         RequestKeyReused: the key belongs to another request.
+        CampaignHalted: the campaign was cancelled.
         Nothing was stored in each of these cases.
     """
     with reading() as session:
@@ -82,7 +84,8 @@ def import_video(
 
     Raises:
         MediaError: the file cannot be read, breaks a limit, or holds several pictures or sounds.
-        AuthorityInvalid, RenderLimitReached, RequestKeyReused: as for :func:`request_render`. Nothing was stored.
+        AuthorityInvalid, RenderLimitReached, RequestKeyReused, CampaignHalted: as for :func:`request_render`. Nothing
+            was stored.
     """
     refuse_rivals(probe(video), video)
     with reading() as session:
@@ -108,6 +111,7 @@ def _enter(row: RenderRow, campaign: CampaignRow, video: Path | None = None) -> 
     with reading() as session:
         persona = owned(session, PersonaRow, campaign.persona_id, campaign.brand_id)
         valid_authority(session, persona.authority_id, where=campaign.id)
+        check_open(session, campaign.id)
     if video is not None:  # not before: a video that is refused is not kept
         blobs().put_file(video, "source")
     outcome = steps_one_to_three.decide(row, campaign, persona)
@@ -115,6 +119,7 @@ def _enter(row: RenderRow, campaign: CampaignRow, video: Path | None = None) -> 
         with transaction() as session:
             # The authority again, in the transaction that acts on the answer.
             valid_authority(session, persona.authority_id, where=campaign.id)
+            check_open(session, campaign.id)
             begin(session, row)
             outcome.record(session)
             facts = dict(outcome.facts)

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from core.database import transaction
 from core.errors import DatabaseBusy
 from core.settings import PipelineSettings, get_settings
+from pipeline.course import Course, is_at
 from pipeline.errors import LeaseLost
 from pipeline.states import KINDS, STAGE_AT, StageSpec, State
 from pipeline.tables import RenderRow
@@ -146,14 +147,17 @@ def claim(
     Args:
         stage: a stage that is not the pipeline's own (the release).
         kinds: of the pipeline's stages, those that may be taken.
-        at_once: do not wait for the pause after a failed try: a person asks.
+        at_once: a person asks: do not wait for the pause after a failed try, nor stop for a cancelled campaign.
+
+    Nothing of a paused campaign is taken.
     """
     seconds = get_settings().pipeline.lease_seconds
     wanted = {stage.start: stage} if stage is not None else STAGE_AT
     states = [state for state, one in wanted.items() if one.kind in kinds]
     with transaction() as session:
         clock = database_clock(session)
-        paused = [] if at_once else [or_(RenderRow.retry_at.is_(None), RenderRow.retry_at <= clock)]
+        rests = [] if at_once else [or_(RenderRow.retry_at.is_(None), RenderRow.retry_at <= clock)]
+        halts = (Course.PAUSED,) if at_once else (Course.PAUSED, Course.CANCELLED)
         # One statement looks and takes: a render that moves meanwhile is taken where it is then, or not at all.
         taken = session.execute(
             update(RenderRow)
@@ -161,7 +165,8 @@ def claim(
                 RenderRow.id == render_id,
                 RenderRow.state.in_(states),
                 or_(RenderRow.lease_until.is_(None), RenderRow.lease_until < clock),
-                *paused,
+                ~is_at(RenderRow.campaign_id, *halts),
+                *rests,
             )
             .values(
                 fence=RenderRow.fence + 1,

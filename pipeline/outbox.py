@@ -17,6 +17,7 @@ from audit.tables import LedgerEntryRow
 from core.database import exclusive, now, reading, transaction
 from core.settings import get_settings
 from core.tables import OutboxRow
+from pipeline.course import Course, is_at
 from pipeline.leases import database_clock, database_seconds
 from pipeline.states import RELEASE, STAGE_AT, WAITING, State
 from pipeline.tables import CampaignRow, RenderRow
@@ -113,7 +114,8 @@ def prune() -> int:
 
 
 def sweep(send: Send, *, limit: int = 200) -> list[str]:
-    """Send a hint for each render that waits, that nobody works on and of which no message is on its way.
+    """Send a hint for each render that waits, that nobody works on and of which no message is on its way. Those of a
+    paused campaign wait without one.
 
     A message counts as lost after ``resend_seconds``. Returns the renders' ids.
     """
@@ -121,6 +123,7 @@ def sweep(send: Send, *, limit: int = 200) -> list[str]:
     asked = exists().where(
         LedgerEntryRow.subject == RenderRow.id, LedgerEntryRow.event == Event.RELEASE_ASKED.value
     )
+    by_itself = and_(CampaignRow.release_on_approval, ~is_at(RenderRow.campaign_id, Course.CANCELLED))
     with reading() as session:
         clock = database_seconds(session)
         stalled = session.execute(
@@ -133,9 +136,10 @@ def sweep(send: Send, *, limit: int = 200) -> list[str]:
                     and_(
                         RenderRow.state == State.APPROVED,
                         RenderRow.reason.is_(None),
-                        or_(CampaignRow.release_on_approval, asked),
+                        or_(by_itself, asked),
                     ),
                 ),
+                ~is_at(RenderRow.campaign_id, Course.PAUSED),
                 or_(RenderRow.lease_until.is_(None), RenderRow.lease_until < clock),
                 or_(RenderRow.retry_at.is_(None), RenderRow.retry_at <= clock),
                 or_(RenderRow.hinted_at.is_(None), RenderRow.hinted_at < clock - settings.resend_seconds),

@@ -47,33 +47,41 @@ def create_campaign(*, brand_id: str, persona_id: str, spec: CampaignSpec) -> Ca
     with transaction() as session:
         brand = owned(session, BrandRow, brand_id, brand_id)
         owned(session, PersonaRow, persona_id, brand_id)
-        territory = spec.territory or brand.territory
-        if not territory:
-            raise InputError(
-                "the campaign names no territory, and the brand has none of its own",
-                where="territory",
-                next_step=f"write {FORM}",
-            )
-        row = CampaignRow(
-            id=new_id("cmp"),
-            brand_id=brand_id,
-            persona_id=persona_id,
-            name=spec.name,
-            template=spec.template,
-            field_schema=spec.fields,
-            territory=territory,
-            channel=spec.channel,
-            topic=spec.topic,
-            language=spec.language,
-            risk_class=spec.risk_class,
-            rule_pack=brand.rule_pack,
-            label_profile=label_of(spec, territory).name,
-            gate_set="standard",
-            release_on_approval=spec.release_on_approval,
-        )
-        facts = {"territory": territory, "channel": spec.channel, "risk_class": spec.risk_class}
+        row = campaign_row(brand, persona_id, spec)
+        facts = {"territory": row.territory, "channel": spec.channel, "risk_class": spec.risk_class}
         append(session, Event.CAMPAIGN_CREATED, row.id, facts, rows=[row])
     return row
+
+
+def campaign_row(brand: BrandRow, persona_id: str, spec: CampaignSpec) -> CampaignRow:
+    """The campaign that a spec describes, not stored.
+
+    Raises InputError where neither it nor the brand names a territory.
+    """
+    territory = spec.territory or brand.territory
+    if not territory:
+        raise InputError(
+            "the campaign names no territory, and the brand has none of its own",
+            where="territory",
+            next_step=f"write {FORM}",
+        )
+    return CampaignRow(
+        id=new_id("cmp"),
+        brand_id=brand.id,
+        persona_id=persona_id,
+        name=spec.name,
+        template=spec.template,
+        field_schema=spec.fields,
+        territory=territory,
+        channel=spec.channel,
+        topic=spec.topic,
+        language=spec.language,
+        risk_class=spec.risk_class,
+        rule_pack=brand.rule_pack,
+        label_profile=label_of(spec, territory).name,
+        gate_set="standard",
+        release_on_approval=spec.release_on_approval,
+    )
 
 
 def retry(render_id: str, *, brand_id: str) -> RenderRow:

@@ -5,6 +5,8 @@ Asked at intake, at the approval, at the release and for each new link, in the t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy.orm import Session
 
 from audit.models import Authority
@@ -15,7 +17,7 @@ from core.errors import NotFound
 from core.models import Finding, Verdict
 from pipeline.errors import AuthorityInvalid
 from pipeline.grounds import grounds_of
-from pipeline.tables import RenderRow
+from pipeline.tables import CampaignRow, RenderRow
 from policy.consent import ScopeDecision, Use, covers
 
 
@@ -39,10 +41,26 @@ def covered_by(
     campaign = grounds_of(session, render).campaign
     if campaign is None:
         raise NotFound("the render has no campaign", where=render.id)
+    return covered(authority, campaign, fields=render.fields, script=script, made=render.origin == "made")
+
+
+def covered(
+    authority: Authority,
+    campaign: CampaignRow,
+    *,
+    fields: Iterable[str],
+    script: str | None,
+    made: bool = True,
+) -> ScopeDecision:
+    """Whether one authority covers a video of a campaign now; the campaign may be one that nobody has stored.
+
+    Args:
+        fields: names of the personal fields. made: from the campaign's template; else its words are somebody else's.
+    """
     decision = covers(
         authority,
         Use(
-            brand_id=render.brand_id,
+            brand_id=campaign.brand_id,
             campaign_id=campaign.id,
             persona_id=campaign.persona_id,
             topic=campaign.topic,
@@ -51,10 +69,10 @@ def covered_by(
             channel=campaign.channel,
             at=now(),
             # An import's words come from nobody's template.
-            script_mode="template" if render.origin == "made" else "free",
+            script_mode="template" if made else "free",
             script_sha256=digest_bytes(campaign.template.encode()),
             script=script,
-            personal_fields=tuple(render.fields),
+            personal_fields=tuple(fields),
         ),
     )
     if authority.approval_mode == "none":

@@ -29,6 +29,7 @@ from review_ui.pages import (
     begin,
     brand_page,
     brands,
+    campaign_editor,
     campaigns,
     console,
     decisions,
@@ -36,6 +37,7 @@ from review_ui.pages import (
     player,
     public,
     queue,
+    recipient_lists,
     reports,
     signin,
     verify,
@@ -82,7 +84,9 @@ def make_app() -> FastAPI:
         console,
         decisions,
         player,
+        campaign_editor,  # before the campaigns: /campaigns/new is no campaign's id
         campaigns,
+        recipient_lists,
         authorities,
     )
     for module in (*staff, reports, brand_page, verify, public, metrics):

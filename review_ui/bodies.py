@@ -35,6 +35,9 @@ AT_ONCE_FROM_ONE = 3
 FORM_BYTES = 200_000  # the largest form is a decision: note, played seconds and a passkey's answer
 BATCH_BYTES = 8_000_000  # a part of a batch of recipients
 BATCH = re.compile(r"/api/v1/campaigns/[^/]{1,100}/recipients")
+LIST_BYTES = 64_000_000  # a list of recipients: some hundred thousand of them
+LIST = re.compile(r"/campaigns/[^/]{1,100}/lists")
+LISTS_AT_ONCE = 4
 FORM_LIMITS: Any = {"max_files": 1, "max_fields": 80, "max_part_size": 64_000}
 """For the parser of forms: what an upload's other parts hold stays in memory."""
 
@@ -93,16 +96,17 @@ class Bodies:
     @contextmanager
     def _place(self, scope: Scope) -> Iterator[None]:
         """A place for an upload while it is received and checked. Raises Crowded, TooManyTries."""
-        line = UPLOADS.get(scope["path"]) if scope["method"] == "POST" else None
+        line = _line(scope["path"]) if scope["method"] == "POST" else None
         if line is None:
             yield
             return
+        most = LISTS_AT_ONCE if line == "lists" else AT_ONCE[line]
         mine = (line, network_of(scope["client"][0] if scope.get("client") else ""))
         if self._waiting[mine] >= AT_ONCE_FROM_ONE:
             raise TooManyTries(10, f"{AT_ONCE_FROM_ONE} files from your network are being checked already")
-        if sum(count for (name, _), count in self._waiting.items() if name == line) >= AT_ONCE[line]:
+        if sum(count for (name, _), count in self._waiting.items() if name == line) >= most:
             raise Crowded(
-                f"{AT_ONCE[line]} files are being checked or wait for it",
+                f"{most} files are being checked or wait for it",
                 next_step="try again in a few minutes",
             )
         self._waiting[mine] += 1
@@ -114,8 +118,15 @@ class Bodies:
                 del self._waiting[mine]
 
 
+def _line(path: str) -> str | None:
+    """The line in which an upload to this address stands; None where none may be sent."""
+    return "lists" if LIST.fullmatch(path) else UPLOADS.get(path)
+
+
 def _limit(path: str) -> int:
     """Bytes that may be sent there."""
+    if LIST.fullmatch(path):
+        return LIST_BYTES
     if path in UPLOADS:
         return get_settings().web.upload_max_bytes
     return BATCH_BYTES if BATCH.fullmatch(path) else FORM_BYTES

@@ -34,6 +34,7 @@ from pipeline.annotations import Ask
 from pipeline.intake import import_video
 from pipeline.service import create_brand
 from pipeline.standing import standing_of
+from pipeline.steering import pause
 from tests.conftest import import_tables
 from tests.kit import media
 from tests.kit.workers import as_owner, door, work
@@ -68,6 +69,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         clip = media.write_clip(folder / "finished.mp4", 7)
         import_video(clip, campaign.id, brand_id=w.brand_id, maker_id=w.operator)
         w.supersede(w.add_persona("consent"))
+        pause(w.campaign().id, brand_id=w.brand_id, actor=w.operator, reason="A made-up reason.")
         _people(w)
         _organisation(w)
         work()

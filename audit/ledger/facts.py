@@ -70,6 +70,7 @@ FIELDS: dict[str, Check] = {
     "approval_id": identifier,
     "link_id": identifier,
     "report_id": identifier,
+    "list_id": identifier,
     "user_id": identifier,
     "actor": identifier,
     "reviewer_id": identifier,

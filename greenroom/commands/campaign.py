@@ -1,4 +1,4 @@
-"""``greenroom campaign create|list|submit``."""
+"""``greenroom campaign create|list|submit|pause|resume|cancel``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from greenroom.actors import actor, add_actor_options
 from greenroom.cli import command
 from greenroom.output import Answer
 
+STEERS = {
+    "pause": "workers take nothing of it until it is resumed",
+    "resume": "what waits goes on",
+    "cancel": "for good: what nobody has approved ends, what is approved or released stays",
+}
 LONGEST_READ = 100_000  # bytes at once: a line that is longer is refused, and never held whole
 
 
@@ -29,6 +34,12 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "--key", help="the batch's own name; without one the file's digest: the same file asks once"
     )
     add_actor_options(submit)
+    for name, does in STEERS.items():
+        steer = command(actions, shared, name, does, run_steer)
+        steer.add_argument("campaign")
+        steer.add_argument("--reason", default="", help="in a sentence", required=name == "cancel")
+        steer.set_defaults(steer=name)
+        add_actor_options(steer)
 
 
 def run_list(args: argparse.Namespace) -> Answer:
@@ -86,3 +97,13 @@ def run_submit(args: argparse.Namespace) -> Answer:
 
 def _counts(report: Any) -> str:
     return f"{report.made} made, {report.blocked} blocked, {report.known} known, {report.refused} refused"
+
+
+def run_steer(args: argparse.Namespace) -> Answer:
+    from pipeline import steering
+
+    who = actor(args, "make")
+    steer = {"pause": steering.pause, "resume": steering.resume, "cancel": steering.cancel}[args.steer]
+    steer(args.campaign, brand_id=who.brand_id, actor=who.id, reason=args.reason)
+    course = {"pause": "paused", "resume": "running", "cancel": "cancelled"}[args.steer]
+    return Answer({"campaign": args.campaign, "course": course}, f"{args.campaign} is {course}")

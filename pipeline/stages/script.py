@@ -21,6 +21,7 @@ from pipeline.jobs import Job, Outcome
 from pipeline.states import State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.uses import covered_by
+from policy.models import PolicyReport
 from policy.service import check_text
 
 
@@ -66,20 +67,25 @@ def answer(
     findings: tuple[Finding, ...] = tuple(scope.findings)
     facts: dict[str, object] = {}
     if composed.text:
-        report = check_text(
-            composed.text,
-            pack=campaign.rule_pack,
-            territory=campaign.territory,
-            language=campaign.language,
-            fields=composed.fields,
-            facts={"brand": brand, "visible_label": True},
-        )
+        report = checked(composed, campaign, brand)
         findings += tuple(report.findings)
         facts["packs"] = dict(report.packs)
         if report.verdict is Verdict.BLOCK:
             return _blocked("policy", findings, composed.text, facts)
     values = {"script": composed.text or None, "script_findings": dump(findings)}
     return Outcome(State.SCRIPTED, values=values, facts=facts)
+
+
+def checked(composed: ComposedScript, campaign: CampaignRow, brand: str) -> PolicyReport:
+    """Trust step 3 over a composed text. ``brand``: its name."""
+    return check_text(
+        composed.text,
+        pack=campaign.rule_pack,
+        territory=campaign.territory,
+        language=campaign.language,
+        fields=composed.fields,
+        facts={"brand": brand, "visible_label": True},
+    )
 
 
 def dump(findings: tuple[Finding, ...]) -> list[dict[str, object]]:

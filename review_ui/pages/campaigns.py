@@ -1,23 +1,39 @@
-"""The operator's room: campaigns, and a form that asks for one personalised video."""
+"""The operator's room: campaigns, what steers one, and a form that asks for one personalised video."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from core.database import reading
-from core.errors import Forbidden, GreenroomError
+from core.errors import Forbidden, GreenroomError, InputError
 from pipeline.counts import counts_of_campaigns
+from pipeline.course import course_of, courses_of
+from pipeline.recipient_lists import lists_of
 from pipeline.service import get_campaign, page_of_campaigns, request_render
+from pipeline.steering import cancel, pause, resume
 from pipeline.tables import CampaignRow
 from review_ui.accounts import require
 from review_ui.pages.queue import VIEWS, numbers
 from review_ui.rendering import page
-from review_ui.security import Signed, Visitor
+from review_ui.security import Sent, Signed, Visitor
 
 router = APIRouter()
+
+LIST_STATES = {
+    "checking": "being tried",
+    "checked": "tried, not started",
+    "entering": "being entered",
+    "entered": "entered",
+    "unusable": "cannot be used",
+    "discarded": "discarded",
+}
+
+Reason = Annotated[str, Form(max_length=2000)]
 
 
 @router.get("/campaigns")
@@ -25,11 +41,14 @@ def index(request: Request, visitor: Signed, cursor: str = "") -> Response:
     """One page of campaigns, newest first, with what has become of each one's renders."""
     require(visitor.account, "view")
     found = page_of_campaigns(brand_id=visitor.account.brand_id, cursor=cursor)
+    with reading() as session:
+        courses = courses_of(session, [row.id for row in found.page.rows])
     return page(
         request,
         "campaigns.html",
         visitor=visitor,
         found=found.page,
+        courses=courses,
         numbers={campaign_id: numbers(counts) for campaign_id, counts in found.counts.items()},
         views={name: view.words for name, view in VIEWS.items()},
         address=lambda cursor="": f"/campaigns?cursor={cursor}" if cursor else "/campaigns",
@@ -41,18 +60,20 @@ def index(request: Request, visitor: Signed, cursor: str = "") -> Response:
 def one(request: Request, visitor: Signed, campaign_id: str) -> Response:
     require(visitor.account, "view")
     row = get_campaign(campaign_id, brand_id=visitor.account.brand_id)
-    return _show(request, visitor, row)
+    return show(request, visitor, row)
 
 
-def _show(
+def show(
     request: Request,
     visitor: Visitor,
     row: CampaignRow,
     values: dict[str, str] | None = None,
     problem: GreenroomError | None = None,
 ) -> Response:
+    """The page of one campaign; ``values``: what was typed into its form, ``problem``: what became of it."""
     with reading() as session:
         counts = counts_of_campaigns(session, [row.id])[row.id]
+        course = course_of(session, row.id)
     return page(
         request,
         "campaign.html",
@@ -63,7 +84,50 @@ def _show(
         problem=problem,
         numbers=numbers(counts),
         views={name: view.words for name, view in VIEWS.items()},
+        course=course,
+        lists=lists_of(row.id) if visitor.may("make") else [],
+        list_states=LIST_STATES,
     )
+
+
+@router.post("/campaigns/{campaign_id}/pause")
+def pause_it(request: Request, visitor: Sent, campaign_id: str, reason: Reason = "") -> Response:
+    return _steered(request, visitor, campaign_id, pause, reason)
+
+
+@router.post("/campaigns/{campaign_id}/resume")
+def resume_it(request: Request, visitor: Sent, campaign_id: str, reason: Reason = "") -> Response:
+    return _steered(request, visitor, campaign_id, resume, reason)
+
+
+@router.post("/campaigns/{campaign_id}/cancel")
+def cancel_it(
+    request: Request,
+    visitor: Sent,
+    campaign_id: str,
+    reason: Reason = "",
+    sure: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """For good; so it asks whether somebody is sure."""
+    return _steered(request, visitor, campaign_id, cancel if sure == "yes" else _unsure, reason)
+
+
+def _unsure(campaign_id: str, **_: str) -> None:
+    raise InputError(
+        "nothing was cancelled: nobody said that they are sure", where="sure", next_step="tick the box"
+    )
+
+
+def _steered(
+    request: Request, visitor: Visitor, campaign_id: str, steer: Callable[..., None], reason: str
+) -> Response:
+    require(visitor.account, "make")
+    row = get_campaign(campaign_id, brand_id=visitor.account.brand_id)
+    try:
+        steer(row.id, brand_id=row.brand_id, actor=visitor.account.id, reason=reason)
+    except GreenroomError as problem:
+        return show(request, visitor, row, problem=problem)
+    return RedirectResponse(f"/campaigns/{row.id}", status_code=303)
 
 
 @router.post("/campaigns/{campaign_id}/renders")
@@ -82,7 +146,7 @@ async def ask(request: Request, visitor: Signed, campaign_id: str) -> Response:
             campaign_id, _typed(row.field_schema, sent), brand_id=row.brand_id, maker_id=visitor.account.id
         )
     except GreenroomError as problem:
-        return _show(request, visitor, row, sent, problem)  # what was typed stays in the form
+        return show(request, visitor, row, sent, problem)  # what was typed stays in the form
     return RedirectResponse(f"/renders/{render.id}", status_code=303)
 
 

@@ -349,6 +349,10 @@ def test_what_is_made_is_named(
     report = BatchReport(rows=3, made=2, refused=1, errors=[(3, InputError("a field is missing", where="x"))])
     _, told, code = run(f"campaign submit {file} --campaign cmp_1", {"pipeline.batch.submit": report})
     assert (told["made"], told["errors"][0]["row"], told["batch"][:5], code) == (2, 3, "file-", 1)
+    courses = {"pause": "paused", "resume": "running", "cancel": "cancelled"}
+    for verb, course in courses.items():
+        told = run(f"campaign {verb} cmp_1 --reason Over", {f"pipeline.steering.{verb}": None})
+        assert told[1] == {"campaign": "cmp_1", "course": course}
     monkeypatch.setenv("GREENROOM_PASSWORD", "correct horse battery")
     account = SimpleNamespace(id="usr_1", email="a@b.example", role="admin")
     told = run(
@@ -549,7 +553,8 @@ TESTED = {
     "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",
     "watermark embed", "watermark detect", "policy check", "persona list", "persona add", "authority show",
     "authority revoke", "authority suspend", "authority resume", "authority supersede", "link make", "link list",
-    "link revoke", "campaign list", "campaign create", "campaign submit", "ledger verify", "pki init", "pki anchors",
+    "link revoke", "campaign list", "campaign create", "campaign submit", "campaign pause",
+    "campaign resume", "campaign cancel", "ledger verify", "pki init", "pki anchors",
     "pki rotate", "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
     "user forget-factors", "user brand", "user leave-brand", "user invite", "user invitations", "user uninvite",
     "brand list", "brand add", "models list", "models pull", "models verify", "demo", "up", "migrate", "health",

@@ -79,7 +79,7 @@ def test_each_recipient_becomes_a_render_as_if_it_had_been_asked_for_alone(world
 
 
 def test_a_row_that_breaks_a_rule_is_blocked_and_not_counted(world: World):
-    report = send(world, [json.dumps(one).encode() for one in (ASHA, BREAKS_A_RULE, ASHA)])
+    report = send(world, [json.dumps(one).encode() + b"\n" for one in (ASHA, BREAKS_A_RULE, ASHA)])
     assert (report.made, report.blocked) == (2, 1)
     assert world.authority.renders_counted == 2
     assert [row.state for row in rows_of("spring")] == ["scripted", "blocked", "scripted"]

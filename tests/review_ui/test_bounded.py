@@ -174,6 +174,7 @@ def addresses(row: RenderRow) -> list[str]:
     others = [
         "/campaigns",
         "/campaigns/cmp_1",
+        "/campaigns/new",
         "/authorities",
         "/reports",
         f"/renders/{row.id}",

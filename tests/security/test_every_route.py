@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.tables import BrandRow
 from delivery.tables import BrandPageRow, LinkRow, ReportRow
 from greenroom.web import make_app
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.tables import CampaignCourseRow, CampaignRow, PersonaRow, RecipientListRow, RenderRow
 from review_ui import changes
 from review_ui.invitations import invite
 from review_ui.roles import RIGHTS
@@ -219,7 +219,8 @@ def test_every_route_that_writes_refuses_a_form_without_its_token(
 
 
 WRITTEN = (
-    RenderRow, CampaignRow, LinkRow, AccountRow, SignInRow, PasskeyRow, ViewRow, BrandRow, MembershipRow, InvitationRow,
+    RenderRow, CampaignRow, CampaignCourseRow, RecipientListRow,
+    LinkRow, AccountRow, SignInRow, PasskeyRow, ViewRow, BrandRow, MembershipRow, InvitationRow,
 )  # fmt: skip
 
 
@@ -289,11 +290,16 @@ def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
             id="rpt_1", brand_id=render.brand_id, render_id=render.id, link_id=link.id, kind="other", words="x",
             contact="", due_at=now(),
         )  # fmt: skip
-        session.add(report)
+        listed = RecipientListRow(
+            id="lst_1", brand_id=render.brand_id, campaign_id="cmp_1", maker_id=account.id, name="x", key="x",
+            form="csv",
+            phase="checked", size=1, trial={"counts": {"ready": 1}},
+        )  # fmt: skip
+        session.add_all([report, listed])
         return {
             "render_id": render.id, "campaign_id": "cmp_1", "authority_id": persona.authority_id, "link_id": link.id,
             "view_id": view.id, "passkey_id": key.id, "report_id": report.id, "brand_id": render.brand_id,
-            "invitation_id": invitation.id,
+            "invitation_id": invitation.id, "list_id": listed.id,
         }  # fmt: skip
 
 
