@@ -12,6 +12,7 @@ from typing import Any
 
 from audit.authorities import AUTHORITY_CHANGED
 from core.settings import get_settings
+from delivery.holds import HOLD_LIFTED, lifted_message, waiting_for_a_lift
 from delivery.orphans import sweep_orphans
 from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
@@ -51,7 +52,8 @@ class Relay:
 
 
 def sweep(sending: outbox.Send, status: Status) -> None:
-    """What no message is on its way for: stalled renders, authorities past their last day, orphaned files.
+    """What no message is on its way for: stalled renders, authorities past their last day, what a lifted
+    hold let go, orphaned files.
 
     Each by itself: a broker that is away keeps no authority from ending.
     """
@@ -59,6 +61,10 @@ def sweep(sending: outbox.Send, status: Status) -> None:
     def settle() -> None:
         for authority_id in unsettled():
             sending(AUTHORITY_CHANGED, {"authority_id": authority_id, "kind": "io"})
+
+    def lifted() -> None:
+        for render_id in waiting_for_a_lift():
+            sending(HOLD_LIFTED, lifted_message("render", render_id))
 
     def orphans() -> None:
         status.doing("orphans", within=_ORPHANS_SECONDS)
@@ -68,6 +74,7 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         expire,
         lambda: outbox.sweep(sending),
         settle,
+        lifted,
         fold,
         outbox.prune,
         orphans,

@@ -24,6 +24,7 @@ from celery.worker.request import Request
 from audit.authorities import AUTHORITY_CHANGED
 from core.errors import InputError
 from core.settings import get_settings
+from delivery.holds import HOLD_LIFTED, on_hold_lifted
 from delivery.tasks import on_approved
 from delivery.withdrawal import on_authority_changed
 from greenroom.priority import step_back
@@ -63,6 +64,7 @@ HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     outbox.APPROVED: _release,
     outbox.RECALLED: lambda _payload: None,  # doors ask the predicate; channels of others will listen here
     AUTHORITY_CHANGED: on_authority_changed,
+    HOLD_LIFTED: on_hold_lifted,
 }
 
 
