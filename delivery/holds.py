@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from audit.holds import CODE, KINDS, Hold, Kind, held, lift, place, standing_on, with_lifts
+from audit.holds import CODE, KINDS, Hold, Kind, held, lift, place, with_lifts
 from audit.ledger import Event
 from audit.ledger.agreement import agrees
 from audit.tables import HoldRow
@@ -81,11 +81,6 @@ def page_of_holds(brand_id: str, *, cursor: str = "") -> tuple[Page[HoldRow], li
     with reading() as session:
         page = page_of(session, HoldRow, [placed], order="newest", cursor=cursor)
         return page, with_lifts(session, page.rows)
-
-
-def holds_over(session: Session, render: RenderRow) -> list[HoldRow]:
-    """The holds that stand on a render, its campaign and its persona, for a page."""
-    return standing_on(session, subjects_of(session, render))
 
 
 def on_hold_lifted(payload: dict[str, Any]) -> int:

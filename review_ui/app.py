@@ -32,10 +32,13 @@ from review_ui.pages import (
     campaigns,
     console,
     decisions,
+    holds,
+    papers,
     people,
     player,
     public,
     queue,
+    record,
     reports,
     signin,
     verify,
@@ -85,7 +88,8 @@ def make_app() -> FastAPI:
         campaigns,
         authorities,
     )
-    for module in (*staff, reports, brand_page, verify, public, metrics):
+    legal = (record, holds, papers, reports)
+    for module in (*staff, *legal, brand_page, verify, public, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
