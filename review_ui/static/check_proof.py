@@ -33,7 +33,7 @@ class NotProven(Exception):
 def read_key(text: str) -> tuple[str, bytes, Ed25519PublicKey]:
     """The log's name, its key's hash (4 bytes) and the key, of ``name+hash+key``. Raises ValueError."""
     name, key_hash, encoded = text.strip().split("+", 2)
-    data = base64.b64decode(encoded, validate=True)
+    data = _bytes(encoded)
     if data[:1] != ED25519:
         raise ValueError("it is no Ed25519 key")
     computed = hashlib.sha256(name.encode() + b"\n" + data).digest()[:4]
@@ -49,7 +49,7 @@ def check(proof: str, key: str) -> tuple[str, int, int, bytes]:
         entry, index, path, note = _split(proof)
         text, signatures = _signatures(note)
         origin, size_text, root_text = text.split("\n")[:3]
-        size, root = int(size_text), base64.b64decode(root_text, validate=True)
+        size, root = int(size_text), _bytes(root_text)
     except (ValueError, IndexError) as error:
         raise NotProven("the proof cannot be read: it is cut short or was changed") from error
     mine = [signature for signer, hashed, signature in signatures if (signer, hashed) == (name, key_hash)]
@@ -78,10 +78,18 @@ def _split(proof: str) -> tuple[bytes, int, list[bytes], str]:
     index = int(lines[2][6:])
     if str(index) != lines[2][6:] or index < 0:
         raise ValueError("no index")
-    path = [base64.b64decode(line, validate=True) for line in lines[3:]]
+    path = [_bytes(line) for line in lines[3:]]
     if any(len(item) != 32 for item in path) or len(path) > 63:
         raise ValueError("no path")
-    return base64.b64decode(lines[1][6:], validate=True), index, path, note
+    return _bytes(lines[1][6:]), index, path, note
+
+
+def _bytes(text: str) -> bytes:
+    """What base64 says, in its one form. Raises ValueError."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("not the one form of these bytes")
+    return data
 
 
 def _signatures(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
@@ -92,7 +100,7 @@ def _signatures(note: str) -> tuple[str, list[tuple[str, bytes, bytes]]]:
     found = []
     for line in tail[:-1].split("\n"):
         dash, name, encoded = line.split(" ")
-        data = base64.b64decode(encoded, validate=True)
+        data = _bytes(encoded)
         if dash != "\u2014" or len(data) < 5:
             raise ValueError("no signature line")
         found.append((name, data[:4], data[4:]))

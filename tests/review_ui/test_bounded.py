@@ -25,6 +25,7 @@ from core.models import Verdict
 from core.tables import BrandRow
 from pipeline.counts import fold
 from pipeline.paging import PAGE_ROWS, Cursor, Place
+from pipeline.search import FACETS, KINDS
 from pipeline.states import State
 from pipeline.tables import CampaignRow, PersonaRow, RenderCountRow, RenderRow
 from review_ui.pages.queue import VIEWS
@@ -178,9 +179,33 @@ def addresses(row: RenderRow) -> list[str]:
         "/reports",
         f"/renders/{row.id}",
         f"/find?q={row.id}",
+        *record_addresses(row),
         "/find?q=order-7",
     ]
     return [*queue, *others]
+
+
+def record_addresses(row: RenderRow) -> list[str]:
+    """The record's room: every kind with each choice, forth and back; days that hold few."""
+    place = Place(0, row.created_at, row.id)
+    cursors = ["", *(Cursor("newest", back, place).text() for back in (False, True))]
+    lists = [
+        f"/record?kind={kind}{choice}&cursor={cursor}"
+        for kind in KINDS
+        for choice in ("", *(f"&facet={each}" for each in FACETS.get(kind, ())))
+        for cursor in cursors
+    ]
+    of_campaign = [
+        f"/record?kind={kind}&campaign=cmp_1&cursor={cursor}"
+        for kind in ("renders", "recalls")
+        for cursor in cursors
+    ]
+    long_ago = [f"/record?kind={kind}&until=2001-01-01" for kind in KINDS]
+    rooms = ["/record/holds", "/record/looked", "/record/people/per_1", "/record/campaigns/cmp_1"]
+    rooms += [f"/record/renders/{row.id}", f"/record/find?q={row.id}", "/record/find?q=order-7"]
+    rooms += [f"/record/find?q={row.essence}", "/record/register.csv?until=2001-01-01"]
+    others = ["/record?kind=decisions&reviewer=usr_1", "/record?kind=people&name=presenter", "/people"]
+    return [*lists, *of_campaign, *long_ago, *rooms, *others]
 
 
 def test_no_page_reads_a_whole_table(
