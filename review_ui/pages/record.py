@@ -71,9 +71,23 @@ def index(
     known = next((each for each in KINDS if each == kind), None)
     if known is None:
         raise NotFound("there is no such list", next_step="choose one above the list")
-    said_ = {"facet": facet, "campaign": campaign, "reviewer": reviewer, "name": name.strip()}
-    asked = Asked(known, **said_, since=day(since, "since"), until=day(until, "until"))
-    filters = {**said_, "since": since, "until": until}
+    asked = Asked(
+        known,
+        facet=facet,
+        campaign=campaign,
+        reviewer=reviewer,
+        name=name.strip(),
+        since=day(since, "since"),
+        until=day(until, "until"),
+    )
+    filters = {
+        "facet": facet,
+        "campaign": campaign,
+        "reviewer": reviewer,
+        "name": asked.name,
+        "since": since,
+        "until": until,
+    }
     brand_id = visitor.account.brand_id
     with reading() as session:
         found = search(session, asked, brand_id=brand_id, cursor=cursor)
