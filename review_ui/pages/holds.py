@@ -82,7 +82,7 @@ def _shown(
         kinds=KINDS,
         done=done,
         problem=problem,
-        typed=typed or {},
+        typed=dict.fromkeys(("kind", "subject", "reason", "lift", "why"), "") | (typed or {}),
         names=names_of(people, brand_id=brand_id),
         most_words=MOST_WORDS,
         address=lambda cursor="": f"/record/holds?cursor={cursor}" if cursor else "/record/holds",

@@ -48,7 +48,6 @@ def authority(request: Request, visitor: Signed, authority_id: str) -> Response:
         "record_authority.html",
         visitor=visitor,
         document=receipt["document"],
-        status=receipt["status"],
         key_id=receipt["signature"]["key_id"],
         standing=standing,
         persona=persona if persona is not None and persona.brand_id == brand_id else None,

@@ -10,12 +10,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import update
 
+from audit.errors import Immutable
 from audit.events import Event
 from audit.holds import OnHold, held, place
 from audit.ledger import append
 from audit.tables import HoldRow
 from core.database import Base, reading, transaction
-from core.errors import Conflict, GreenroomError, Immutable, InputError, NotFound
+from core.errors import Conflict, GreenroomError, InputError, NotFound
 from delivery import orphans
 from delivery.errors import NotServed
 from delivery.holds import HOLD_LIFTED, lift_hold, page_of_holds, place_hold, waiting_for_a_lift

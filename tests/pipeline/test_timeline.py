@@ -36,9 +36,9 @@ def test_a_video_has_its_life_in_order(world: World):
 
 
 def test_a_person_has_every_version_of_every_authority(world: World):
+    world.render()
     world.supersede()
     world.withdraw()
-    world.render()
     with reading() as session:
         subjects = subjects_of_person(session, session.get_one(PersonaRow, world.persona.id))
         events = [entry.event for entry in entries_about(session, subjects).entries]

@@ -220,7 +220,9 @@ def test_an_earlier_version_says_that_it_is_one(world: World, legal: Person):
 
 
 def test_a_consent_that_does_not_verify_is_not_shown(world: World, legal: Person):
-    world.as_database_owner("UPDATE authorities SET document = replace(document, 'food', 'gambling')")
+    world.as_database_owner(
+        "UPDATE authorities SET document = json_set(document, '$.scope.purpose', 'gambling')"
+    )
     answer = legal.client.get(f"/record/authorities/{world.persona.authority_id}")
     assert answer.status_code >= 400 and "gambling" not in answer.text and looks() == []
 

@@ -151,15 +151,10 @@ def test_the_paths_of_logs_of_every_size_lead_to_their_root(script: ModuleType):
     for size in range(1, 40):
         leaves = [merkle.leaf_hash(str(number).encode()) for number in range(size)]
 
-        def subtree(first: int, end: int, leaves: list[bytes] = leaves) -> bytes:
-            if end - first == 1:
-                return leaves[first]
-            half = 1 << ((end - first - 1).bit_length() - 1)
-            return script.hashlib.sha256(
-                b"\x01" + subtree(first, first + half) + subtree(first + half, end)
-            ).digest()
+        def subtree(level: int, number: int, leaves: list[bytes] = leaves) -> bytes:
+            return merkle.complete_root(leaves[number << level : (number + 1) << level])
 
-        root = subtree(0, size)
+        root = merkle.root(size, subtree)
         for index in range(size):
             path = merkle.inclusion_proof(index, size, subtree)
             assert script._root(leaves[index], index, size, path) == root
