@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from audit.events import Event
 from audit.ledger.entries import append
@@ -127,12 +127,10 @@ def with_lifts(session: Session, placed: Sequence[HoldRow]) -> list[Hold]:
 
 def standing_on(session: Session, subjects: Collection[str]) -> list[HoldRow]:
     """The holds that stand on these ids, oldest first, for a page. A door asks :func:`held`."""
-    lifting = aliased(HoldRow)
-    lifted = select(lifting.id).where(lifting.lifts == HoldRow.id).exists()
-    rows = session.scalars(
-        select(HoldRow).where(HoldRow.subject.in_(subjects), HoldRow.lifts.is_(None), ~lifted)
-    )
-    return sorted(rows, key=lambda row: (row.created_at, row.id))
+    rows = session.scalars(select(HoldRow).where(HoldRow.subject.in_(subjects))).all()
+    lifted = {row.lifts for row in rows}
+    standing = [row for row in rows if row.lifts is None and row.id not in lifted]
+    return sorted(standing, key=lambda row: (row.created_at, row.id))
 
 
 def _add(session: Session, event: Event, row: HoldRow) -> HoldRow:

@@ -33,7 +33,7 @@ ORDERS = {"oldest": False, "newest": True, "gravest": False}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,40}|[0-9a-f]{64}")
 
 
 class By(NamedTuple):
