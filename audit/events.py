@@ -78,6 +78,8 @@ class Event(StrEnum):
     EVIDENCE_EXPORTED = "evidence:pack:exported"
     HOLD_PLACED = "custody:hold:placed"
     HOLD_LIFTED = "custody:hold:lifted"
+    RECORD_VIEWED = "custody:record:viewed"
+    RECORD_EXPORTED = "custody:record:exported"
     SUBJECT_ERASED = "custody:subject:erased"
 
     # the ledger about itself
@@ -95,8 +97,6 @@ RESERVED: dict[Event, str] = {
     Event.ASSET_VIEWED: "what a player reports of a video in review is part of the signed decision; links count nobody",
     Event.ASSET_DELIVERED: "channels of others report deliveries; links are opened by whoever has them",
     Event.EVIDENCE_EXPORTED: "evidence packs are not built yet",
-    Event.HOLD_PLACED: "legal holds are not built yet",
-    Event.HOLD_LIFTED: "legal holds are not built yet",
     Event.SUBJECT_ERASED: "erasure is not built yet",
 }
 """Events that nothing writes, and why. Every other one is written somewhere; a test looks."""

@@ -11,7 +11,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, event, inspect
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column
 
 from audit.errors import Immutable
@@ -97,7 +108,11 @@ class AuthorityRow(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
-    __table_args__ = (UniqueConstraint("record_id", "version"),)
+    __table_args__ = (
+        UniqueConstraint("record_id", "version"),
+        # Pages of the record's search (pipeline/search.py).
+        Index("ix_authorities_search", "brand_id", "kind", "created_at", "id"),
+    )
 
 
 class AuthorityStatusRow(Base):
@@ -211,7 +226,46 @@ class ApprovalRow(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
-    __table_args__ = (UniqueConstraint("sealed_sha256", "reviewer_id"),)
+    __table_args__ = (
+        UniqueConstraint("sealed_sha256", "reviewer_id"),
+        # Pages of the record's search (pipeline/search.py).
+        Index("ix_approvals_search", "brand_id", "verdict", "created_at", "id"),
+        Index("ix_approvals_search_reviewer", "brand_id", "reviewer_id", "verdict", "created_at", "id"),
+    )
+
+
+class HoldRow(Base):
+    """A person, campaign or render is kept as it is, and nothing more of it goes out; or such a hold is lifted.
+
+    A row that ``lifts`` another ends that one: neither is ever changed.
+    """
+
+    __tablename__ = "holds"
+    __ledger__ = Covered(
+        committed=("id", "brand_id", "kind", "subject", "lifts", "reason", "actor", "created_at", "salt"),
+        immutable=True,
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
+    kind: Mapped[str] = mapped_column(String(20))  # audit/holds.py
+    subject: Mapped[str] = mapped_column(String(40), index=True)
+    lifts: Mapped[str | None] = mapped_column(ForeignKey("holds.id"), unique=True)
+    reason: Mapped[str] = mapped_column(Text, info={"personal": "a person's own words may stand here"})
+    actor: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
+
+    __table_args__ = (
+        Index(
+            "ix_holds_page",
+            "brand_id",
+            "created_at",
+            "id",
+            sqlite_where=text("lifts IS NULL"),
+            postgresql_where=text("lifts IS NULL"),
+        ),
+    )
 
 
 def covered_tables() -> list[type[Base]]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -179,19 +179,23 @@ def add_once(session: Session, row: Base) -> bool:
     return session.execute(statement.returning(*table.primary_key)).first() is not None
 
 
-def hold(session: Session, fact: str) -> None:
-    """Nobody seizes the fact of this name before we end. In a snapshot there is nothing to do."""
-    _lock_fact(session, "pg_advisory_xact_lock_shared", fact)
+def hold(session: Session, *facts: str) -> None:
+    """Nobody seizes the facts of these names before we end. In a snapshot there is nothing to do."""
+    _lock_facts(session, "pg_advisory_xact_lock_shared", facts)
 
 
 def seize(session: Session, fact: str) -> None:
     """Wait until nobody holds the fact of this name; until we end nobody does."""
-    _lock_fact(session, "pg_advisory_xact_lock", fact)
+    _lock_facts(session, "pg_advisory_xact_lock", [fact])
 
 
-def _lock_fact(session: Session, function: str, fact: str) -> None:
+def _lock_facts(session: Session, function: str, facts: Sequence[str]) -> None:
     if session.info.get(_WRITES) and session.get_bind().dialect.name == "postgresql":
-        session.execute(text(f"SELECT {function}(:number)"), {"number": _number(fact)})
+        numbers = sorted(_number(fact) for fact in facts)
+        session.execute(
+            text(f"SELECT {function}(one) FROM unnest(CAST(:numbers AS bigint[])) AS one"),
+            {"numbers": numbers},
+        )
 
 
 def _number(name: str) -> int:

@@ -60,6 +60,9 @@ class AssetRow(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
+    # What was published, by when: pages of the record's search, and the register.
+    __table_args__ = (Index("ix_assets_search", "brand_id", "role", "created_at", "sha256"),)
+
 
 class OutboxRow(Base):
     """A message that the relay sends after its transaction. A hint: the row it names is the job."""

@@ -1,19 +1,22 @@
-"""What has to hold for a release (trust step 12), asked of the rows: approvals, what was shown, receipts, authority.
+"""What has to be so for a release (trust step 12), asked of the rows: approvals, what was shown, receipts, authority,
+and that no legal hold stands.
 
-Each raises ReleaseRefused, with a message that names it. The reader's answer and the parts are asked in ``release.py``.
+Each raises ReleaseRefused, a hold OnHold, with a message that names it. The reader's answer and the parts are asked in
+``release.py``.
 """
 
 from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from audit.holds import check_free
 from audit.models import Approval, Receipt
 from audit.standing import AuthorityStanding
 from core.gates import load_gate_set
 from core.models import Verdict
 from delivery.errors import ReleaseRefused
 from pipeline.findings import receipts_in
-from pipeline.grounds import grounds_of
+from pipeline.grounds import grounds_of, subjects_of
 from pipeline.review import approvers, rule_of, shown
 from pipeline.standing import authority_of
 from pipeline.tables import RenderRow
@@ -65,6 +68,11 @@ def check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
     if blocking:
         raise ReleaseRefused(f"blocked by {', '.join(blocking)}", where=render.id)
     return found
+
+
+def check_holds(session: Session, render: RenderRow) -> None:
+    """No legal hold stands on the render, its campaign or its persona. Raises :class:`audit.holds.OnHold`."""
+    check_free(session, subjects_of(session, render), where=render.id)
 
 
 def check_authority(session: Session, render: RenderRow) -> AuthorityStanding:

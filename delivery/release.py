@@ -29,7 +29,7 @@ from core.models import AssetRole, StoredBlob
 from core.secrets import stated_secret
 from core.settings import get_settings
 from core.tables import AssetRow
-from delivery.conditions import check_approvals, check_authority, check_receipts, check_shown
+from delivery.conditions import check_approvals, check_authority, check_holds, check_receipts, check_shown
 from delivery.errors import ReleaseRefused
 from delivery.parts import check_parts
 from pipeline.agreement import CODE as ALTERED
@@ -72,6 +72,7 @@ def release(render_id: str, *, brand_id: str, actor_id: str) -> RenderRow:
 
     Raises:
         ReleaseRefused: a condition does not hold; the message names it. The render stays `approved`, with the reason.
+        OnHold: a legal hold stands on it, likewise.
         LedgerInconsistent: somebody changed render, campaign or persona in the database; it ends as blocked.
         Conflict: somebody else is releasing it at this moment.
         CampaignHalted: its campaign is paused, or was cancelled and no person asks.
@@ -142,6 +143,7 @@ def _check(render_id: str, brand_id: str) -> _Cleared:
         receipts = check_receipts(session, render)
         check_shown(render, receipts, approvals)
         check_authority(session, render)
+        check_holds(session, render)
         persona, stated = grounds_of(session, render).persona, stated_secret(session)
     check_parts(render, persona, receipts, stated=stated)
     return _Cleared(render, approvals, receipts)
@@ -202,6 +204,7 @@ def _commit(
         with release_transaction(render.id, stored.sha256) as session:
             # Once more, in the transaction that releases: what committed first wins.
             authority = check_authority(session, render)
+            check_holds(session, render)
             check_approvals(session, render)
             asset = AssetRow(
                 sha256=stored.sha256,

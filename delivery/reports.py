@@ -103,14 +103,20 @@ def _enough(kind: str, brand: str) -> EnoughReports:
 def list_cases(brand_id: str) -> Cases:
     """The brand's cases, for a page."""
     mine = select(ReportRow).where(ReportRow.brand_id == brand_id)
-    waiting = mine.where(ReportRow.closed_at.is_(None)).order_by(
-        ReportRow.kind != "not_me", ReportRow.due_at, ReportRow.id
-    )
     closed = mine.where(ReportRow.closed_at.is_not(None)).order_by(ReportRow.closed_at.desc())
     with reading() as session:
-        return Cases(
-            session.scalars(waiting.limit(MOST_SHOWN)).all(), session.scalars(closed.limit(MOST_SHOWN)).all()
-        )
+        # A kind at a time, each in the order of an index.
+        waiting = [
+            row
+            for kind in get_args(Kind)
+            for row in session.scalars(
+                mine.where(ReportRow.closed_at.is_(None), ReportRow.kind == kind)
+                .order_by(ReportRow.due_at, ReportRow.id)
+                .limit(MOST_SHOWN)
+            )
+        ]
+        waiting.sort(key=lambda row: (row.kind != "not_me", row.due_at, row.id))
+        return Cases(waiting[:MOST_SHOWN], session.scalars(closed.limit(MOST_SHOWN)).all())
 
 
 def close(report_id: str, *, brand_id: str, actor_id: str, outcome: str, answer: str) -> ReportRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.covered import Covered, new_salt
@@ -77,7 +77,16 @@ class ReportRow(Base):
     salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
     __table_args__ = (
-        # The cases of a brand: the open ones by their clock, the closed ones by when that was.
+        # The cases of a brand: the open ones of each kind by their clock, the closed ones by when that was.
+        Index(
+            "ix_reports_open",
+            "brand_id",
+            "kind",
+            "due_at",
+            "id",
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
         Index("ix_reports_brand", "brand_id", "closed_at", "due_at", "id"),
         Index("ix_reports_due", "closed_at", "due_at"),
         Index("ix_reports_link", "link_id", "closed_at"),

@@ -39,6 +39,7 @@ COMMANDS = (
     "persona",
     "authority",
     "campaign",
+    "hold",
     "ledger",
     "backup",
     "restore",

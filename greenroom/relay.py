@@ -12,6 +12,7 @@ from typing import Any
 
 from audit.authorities import AUTHORITY_CHANGED
 from core.settings import get_settings
+from delivery.holds import HOLD_LIFTED, lifted_message, waiting_for_a_lift
 from delivery.orphans import sweep_orphans
 from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
@@ -51,7 +52,8 @@ class Relay:
 
 
 def sweep(sending: outbox.Send, status: Status) -> None:
-    """What no message is on its way for: stalled renders, authorities past their last day, orphaned files.
+    """What no message is on its way for: stalled renders, authorities past their last day, what a lifted
+    hold let go, orphaned files.
 
     Each by itself: a broker that is away keeps no authority from ending.
     """
@@ -64,6 +66,10 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         for campaign_id in steering.unfinished():
             sending(steering.CANCELLED, {"campaign_id": campaign_id, "kind": "cpu"})
 
+    def lifted() -> None:
+        for render_id in waiting_for_a_lift():
+            sending(HOLD_LIFTED, lifted_message("render", render_id))
+
     def orphans() -> None:
         status.doing("orphans", within=_ORPHANS_SECONDS)
         sweep_orphans()
@@ -75,6 +81,7 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         list_work.forget,
         settle,
         cancel,
+        lifted,
         fold,
         outbox.prune,
         orphans,

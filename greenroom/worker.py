@@ -24,6 +24,7 @@ from celery.worker.request import Request
 from audit.authorities import AUTHORITY_CHANGED
 from core.errors import InputError
 from core.settings import get_settings
+from delivery.holds import HOLD_LIFTED, on_hold_lifted
 from delivery.tasks import on_approved
 from delivery.withdrawal import on_authority_changed
 from greenroom.priority import step_back
@@ -65,6 +66,7 @@ HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     AUTHORITY_CHANGED: on_authority_changed,
     steering.CANCELLED: steering.on_cancelled,
     list_work.TOPIC: lambda payload: list_work.on_list(str(payload["list_id"]), shift),
+    HOLD_LIFTED: on_hold_lifted,
 }
 
 

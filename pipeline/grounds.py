@@ -31,3 +31,9 @@ def grounds_of(session: Session, render: RenderRow) -> Grounds:
         found = session.execute(both).one_or_none()
         read[render.campaign_id] = Grounds(*found) if found is not None else Grounds(None, None)
     return read[render.campaign_id]
+
+
+def subjects_of(session: Session, render: RenderRow) -> list[str]:
+    """What a legal hold over this render may stand on: the render itself, its campaign, its persona."""
+    campaign = grounds_of(session, render).campaign
+    return [render.id, render.campaign_id, *([campaign.persona_id] if campaign is not None else [])]

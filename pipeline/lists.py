@@ -145,6 +145,14 @@ def page_of_personas(
     return page_of(session, PersonaRow, [mine], order="oldest", cursor=cursor, limit=limit)
 
 
+def campaigns_of_person(session: Session, persona_id: str, *, limit: int = PAGE_ROWS) -> list[CampaignRow]:
+    """The newest campaigns of a persona, newest first. The caller has checked whose it is."""
+    mine = select(CampaignRow).where(CampaignRow.persona_id == persona_id)
+    return list(
+        session.scalars(mine.order_by(CampaignRow.created_at.desc(), CampaignRow.id.desc()).limit(limit))
+    )
+
+
 def list_campaigns(*, brand_id: str) -> list[CampaignRow]:
     """Every campaign of a brand, newest first: for the command line, which prints them all."""
     with reading() as session:

@@ -4,8 +4,8 @@ A page begins after the last row that was seen, wherever that row is now: whoeve
 stays in the list once, however many come and go meanwhile. What came in before the place that was reached is found on
 the way back.
 
-A list is ordered by (rank, created_at, id). It is given as parts, each of which an index holds in that order: a part
-for each state, say. From each part no more is read than fits on a page.
+A list is ordered by (rank, created_at, id), or by another moment and key of its table. It is given as parts, each of
+which an index holds in that order: a part for each state, say. From each part no more is read than fits on a page.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Select, literal, select, tuple_, union_all
 from sqlalchemy.orm import Session
@@ -33,12 +33,23 @@ ORDERS = {"oldest": False, "newest": True, "gravest": False}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,40}|[0-9a-f]{64}")
+
+
+class By(NamedTuple):
+    """The columns that a list is ordered by."""
+
+    moment: str = "created_at"
+    key: str = "id"
+
+
+BY = By()
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row stands in the order of its list. ``rank`` is 0 where the order has no ranks."""
+    """Where a row stands in the order of its list. ``rank`` is 0 where the order has no ranks; ``created_at`` is the
+    moment that the list is ordered by, whichever it is."""
 
     rank: int
     created_at: datetime
@@ -122,57 +133,65 @@ def page_of(
     order: str,
     cursor: str = "",
     limit: int = PAGE_ROWS,
+    by: By = BY,
 ) -> Page[Row]:
     """One page of the rows of a table that belong to one of the parts (which must not overlap).
 
     Args:
         limit: rows of a page, at most ``MOST_ROWS``.
+        by: the columns that the list is ordered by: a moment, and the key of the table.
 
     Raises:
         BadCursor: see :func:`read_cursor`.
     """
     here = read_cursor(cursor, order)
     limit = max(1, min(limit, MOST_ROWS))
-    places = _walk(session, table, parts, here, limit + 1)
+    listed = _Listed(table, parts, by)
+    places = _walk(session, listed, here, limit + 1)
     more = len(places) > limit
     places = places[:limit]
     if not places:
         # Nothing (more) this way: back from the end, or on from the start.
-        other = _cursor_if_any(session, table, parts, Cursor(order, back=not here.back))
+        other = _cursor_if_any(session, listed, Cursor(order, back=not here.back))
         return Page([], next=other if here.back else None, previous=None if here.back else other)
     onward = Cursor(order, here.back, places[-1]).text() if more else None
-    behind = (
-        _cursor_if_any(session, table, parts, Cursor(order, not here.back, places[0])) if here.place else None
-    )
+    behind = _cursor_if_any(session, listed, Cursor(order, not here.back, places[0])) if here.place else None
     if here.back:
         places.reverse()
     ids = [place.id for place in places]
-    columns: Any = table
-    found = {row.id: row for row in session.scalars(select(columns).where(columns.id.in_(ids)))}
+    rows_of: Any = table
+    wanted = select(rows_of).where(getattr(rows_of, by.key).in_(ids))
+    found = {getattr(row, by.key): row for row in session.scalars(wanted)}
     rows = [found[row_id] for row_id in ids if row_id in found]
     return Page(rows, *((behind, onward) if here.back else (onward, behind)))
 
 
-def _cursor_if_any(session: Session, table: type[Any], parts: Sequence[Part], cursor: Cursor) -> str | None:
-    return cursor.text() if _walk(session, table, parts, cursor, 1) else None
+class _Listed(NamedTuple):
+    """What is paged through."""
+
+    table: type[Any]
+    parts: Sequence[Part]
+    by: By
 
 
-def _walk(
-    session: Session, table: type[Any], parts: Sequence[Part], cursor: Cursor, limit: int
-) -> list[Place]:
+def _cursor_if_any(session: Session, listed: _Listed, cursor: Cursor) -> str | None:
+    return cursor.text() if _walk(session, listed, cursor, 1) else None
+
+
+def _walk(session: Session, listed: _Listed, cursor: Cursor, limit: int) -> list[Place]:
     """The places next to the cursor, nearest first."""
     down = ORDERS[cursor.order] != cursor.back
     queries = [
         query
-        for part in parts
-        if (query := _nearest(table, part, cursor, down=down, limit=limit)) is not None
+        for part in listed.parts
+        if (query := _nearest(listed, part, cursor, down=down, limit=limit)) is not None
     ]
     if not queries:
         return []
     # Each part gives its nearest few, in the order of its index; of these few the nearest are taken.
     few = union_all(*(select(query.subquery()) for query in queries)).subquery()
     ranks = few.c.rank.desc() if cursor.back else few.c.rank
-    moment, row_id = few.c.created_at, few.c.id
+    moment, row_id = few.c.moment, few.c.key
     nearest = (
         select(few.c.rank, moment, row_id)
         .order_by(ranks, *((moment.desc(), row_id.desc()) if down else (moment, row_id)))
@@ -181,15 +200,17 @@ def _walk(
     return [Place(*row) for row in session.execute(nearest)]
 
 
-def _nearest(table: type[Any], part: Part, cursor: Cursor, *, down: bool, limit: int) -> Select[Any] | None:
+def _nearest(listed: _Listed, part: Part, cursor: Cursor, *, down: bool, limit: int) -> Select[Any] | None:
     here = cursor.place
     if here is not None and (part.rank > here.rank if cursor.back else part.rank < here.rank):
         return None  # this part lies behind
-    query = select(literal(part.rank).label("rank"), table.created_at, table.id).where(*part.where)
+    moment, key = (getattr(listed.table, name) for name in listed.by)
+    query = select(literal(part.rank).label("rank"), moment.label("moment"), key.label("key")).where(
+        *part.where
+    )
     if here is not None and part.rank == here.rank:
-        key = tuple_(table.created_at, table.id)
-        there = tuple_(literal(here.created_at, table.created_at.type), literal(here.id))
-        query = query.where(key < there if down else key > there)
+        there = tuple_(literal(here.created_at, moment.type), literal(here.id))
+        query = query.where(tuple_(moment, key) < there if down else tuple_(moment, key) > there)
     if down:
-        return query.order_by(table.created_at.desc(), table.id.desc()).limit(limit)
-    return query.order_by(table.created_at, table.id).limit(limit)
+        return query.order_by(moment.desc(), key.desc()).limit(limit)
+    return query.order_by(moment, key).limit(limit)

@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from audit import restored
 from audit.events import Event
+from audit.holds import CODE as LEGAL_HOLD
+from audit.holds import held
 from audit.models import Effect
 from audit.standing import SENTENCES, AuthorityStanding, authority_standing
 from audit.tables import LedgerEntryRow
@@ -25,7 +27,7 @@ from core.errors import BlobStoreUnavailable, DatabaseBusy, GreenroomError
 from core.models import AssetRole, Verdict
 from core.tables import AssetRow
 from pipeline.approved import decided_by_people
-from pipeline.grounds import grounds_of
+from pipeline.grounds import grounds_of, subjects_of
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from pipeline.uses import covered_by
@@ -117,6 +119,8 @@ def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
         return Standing("released", False, False, "file_missing", "the released file is not there")
     if not new_links:
         return Standing("released", serves=True, links=False)
+    if held(session, subjects_of(session, render)):
+        return Standing("released", True, False, LEGAL_HOLD, "a legal hold stands on it")
     if authority.effect is not Effect.NONE:
         return Standing("released", True, False, f"authority_{authority.state}", SENTENCES[authority.state])
     if authority.valid and (why := _outside(session, render, authority)):

@@ -176,6 +176,11 @@ class RenderRow(Base):
             "state",
             **_where("state IN ('recalled', 'blocked')"),
         ),
+        # Recalls by when they were, of a brand and of a campaign (pipeline/search.py).
+        Index("ix_renders_recalled", "brand_id", "changed_at", "id", **_where("state = 'recalled'")),
+        Index(
+            "ix_renders_campaign_recalled", "campaign_id", "changed_at", "id", **_where("state = 'recalled'")
+        ),
         Index("ix_renders_waiting", "state", "lease_until"),
         # An intake that is sent twice makes one render.
         Index("uq_renders_request", "brand_id", "request_key", unique=True),

@@ -33,11 +33,14 @@ from review_ui.pages import (
     campaigns,
     console,
     decisions,
+    holds,
+    papers,
     people,
     player,
     public,
     queue,
     recipient_lists,
+    record,
     reports,
     signin,
     verify,
@@ -89,7 +92,8 @@ def make_app() -> FastAPI:
         recipient_lists,
         authorities,
     )
-    for module in (*staff, reports, brand_page, verify, public, metrics):
+    legal = (record, holds, papers, reports)
+    for module in (*staff, *legal, brand_page, verify, public, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import String, cast, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
@@ -24,11 +24,12 @@ from review_ui.accounts import add_account, authenticate, draft_account, known_r
 from review_ui.memberships import brand_ids_of, join
 from review_ui.roles import RIGHTS
 from review_ui.seals import intact, keyed, seal
-from review_ui.tables import AccountRow, InvitationRow
+from review_ui.tables import AccountRow, InvitationBrandRow, InvitationRow
 
 HOURS = 72.0
 LONGEST_HOURS = 720.0
 MOST_BRANDS = 100
+LISTED = 100
 MACHINE = "machine"
 """Made on the command line, by whoever owns the machine."""
 
@@ -100,15 +101,26 @@ def invite(
         if persona_id is not None and (persona is None or persona.brand_id != wanted[0]):
             raise NotFound("no such persona", where=persona_id, next_step="check the id")
         _record(session, row, Event.INVITATION_MADE, "made", actor=by.id if by is not None else None)
+        session.add_all(
+            InvitationBrandRow(brand_id=brand_id, invitation_id=row.id, created_at=row.created_at)
+            for brand_id in wanted
+        )
     return row, token
 
 
 def list_invitations(brand_id: str) -> list[InvitationRow]:
     """The newest hundred that open this brand, wherever they were made; newest first."""
-    names = cast(InvitationRow.brand_ids, String).contains(f'"{brand_id}"', autoescape=True)
+    opens = select(InvitationBrandRow.invitation_id).where(InvitationBrandRow.brand_id == brand_id)
+    newest = opens.order_by(InvitationBrandRow.created_at.desc(), InvitationBrandRow.invitation_id.desc())
+    # What a version before these rows made while the database was migrated is found where it was made.
+    here = select(InvitationRow).where(InvitationRow.brand_id == brand_id)
+    made = here.order_by(InvitationRow.created_at.desc(), InvitationRow.id.desc())
     with reading() as session:
-        found = select(InvitationRow).where(names).order_by(InvitationRow.created_at.desc())
-        return list(session.scalars(found.limit(100)))
+        ids = session.scalars(newest.limit(LISTED)).all()
+        rows = {row.id: row for row in session.scalars(made.limit(LISTED)) if brand_id in row.brand_ids}
+        named = select(InvitationRow).where(InvitationRow.id.in_(set(ids) - set(rows)))
+        rows |= {row.id: row for row in session.scalars(named) if brand_id in row.brand_ids}
+    return sorted(rows.values(), key=lambda row: (row.created_at, row.id), reverse=True)[:LISTED]
 
 
 def revoke_invitation(invitation_id: str, *, brand_id: str | None, actor: str | None) -> InvitationRow:

@@ -1,9 +1,9 @@
 """Who may do what: one matrix. A test tries every role against every route.
 
 ``view`` sees the brand's rooms, ``make`` asks for videos, ``review`` decides over them, ``settle`` decides what a
-reviewer handed on, ``release`` lets them out and recalls them, ``audit`` reads the record and withdraws authorities,
-``administer`` makes brands and invites people, ``appear`` sees what was made of one's own persona. One's own account
-needs no right.
+reviewer handed on, ``release`` lets them out and recalls them, ``audit`` reads the record, places holds and
+withdraws authorities, ``papers`` reads consents as they were given, ``administer`` makes brands and invites people,
+``appear`` sees what was made of one's own persona. One's own account needs no right.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Role(NamedTuple):
 ROLES: dict[str, Role] = {
     "admin": Role(
         "administrator",
-        "makes brands, invites people, and may do what everybody else may",
+        "makes brands, invites people, and may do what everybody else may, but for reading consents as they were given",
         frozenset({"view", "make", "review", "settle", "release", "audit", "administer"}),
     ),
     "operator": Role(
@@ -40,8 +40,8 @@ ROLES: dict[str, Role] = {
     ),
     "legal": Role(
         "legal",
-        "reads the record, suspends and withdraws authorities, recalls videos",
-        frozenset({"view", "release", "audit"}),
+        "reads the record with consents as given, places holds, suspends and withdraws authorities, recalls videos",
+        frozenset({"view", "release", "audit", "papers"}),
     ),
     "persona": Role("persona", "appears in videos, and sees what was made of them", frozenset({"appear"})),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.covered import Covered, Uncovered, new_salt
@@ -110,6 +110,21 @@ class InvitationRow(Sealed, Base):
     account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"))
     revoked_at: Mapped[datetime | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (Index("ix_invitations_made", "brand_id", "created_at", "id"),)
+
+
+class InvitationBrandRow(Base):
+    """That an invitation opens a brand: what its ``brand_ids`` say, where an index finds it."""
+
+    __tablename__ = "invitation_brands"
+    __ledger__ = Uncovered("it only lists: what an invitation opens is in its own sealed row")
+
+    brand_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    invitation_id: Mapped[str] = mapped_column(ForeignKey("invitations.id"), primary_key=True, index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (Index("ix_invitation_brands_page", "brand_id", "created_at", "invitation_id"),)
 
 
 class SignInRow(Sealed, Base):

@@ -28,6 +28,7 @@ from core.covered import Covered, Uncovered
 from core.database import Base, engine, reading, transaction
 from core.engines import VOUCHES
 from delivery.brand_page import set_words
+from delivery.holds import lift_hold, place_hold
 from delivery.links import list_links, make_link, revoke_link
 from delivery.reports import close, list_cases, report
 from pipeline.annotations import Ask
@@ -64,6 +65,8 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         close(case.id, brand_id=w.brand_id, actor_id=w.legal, outcome="right", answer="A made-up answer.")
         set_words(w.brand_id, "Made-up words.", actor_id=w.operator)
         w.recall(w.released(supersedes=out.id))
+        hold = place_hold("render", out.id, brand_id=w.brand_id, actor_id=w.legal, reason="A made-up case.")
+        lift_hold(hold.id, brand_id=w.brand_id, actor_id=w.legal, reason="It is settled.")
         w.to_review(flagged=("lip_sync",))
         w.reject(w.to_review(), asks=[Ask("lips", "A made-up reason.", 0.5, 1.0)])
         clip = media.write_clip(folder / "finished.mp4", 7)
@@ -346,12 +349,16 @@ def test_as_owner_and_engine_speak_of_one_database(full: World, owner: sqlite3.C
 # The vocabulary
 
 
+ONLY_NAME_THEM = ("audit/words.py", "pipeline/standing.py", "pipeline/timeline.py")
+"""Files that speak of events and write none."""
+
+
 def written() -> set[Event]:
     """Events that the code writes: named in a call of append, move or note, in MOVES, or given to one of them."""
     found = {way.event for way in pipeline.states.MOVES}
     for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
-            if path.name == "events.py" or path.relative_to(ROOT).as_posix() == "pipeline/standing.py":
+            if path.name == "events.py" or path.relative_to(ROOT).as_posix() in ONLY_NAME_THEM:
                 continue
             tree = ast.parse(path.read_text(encoding="utf-8"))
             compared = {id(part) for node in ast.walk(tree) for part in _read(node)}

@@ -71,6 +71,7 @@ FIELDS: dict[str, Check] = {
     "link_id": identifier,
     "report_id": identifier,
     "list_id": identifier,
+    "hold_id": identifier,
     "user_id": identifier,
     "actor": identifier,
     "reviewer_id": identifier,
@@ -96,6 +97,7 @@ FIELDS: dict[str, Check] = {
     "shown_sha256": digest,
     "witnessed_root": digest,
     "approvals_sha256": digest,
+    "filter_hmac": digest,  # what was searched for, under a key of ours: a guess cannot be checked against it
     "receipts": _map(code, digest),
     "brief_sha256": digest,
     "pack_sha256": digest,

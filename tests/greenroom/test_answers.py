@@ -407,6 +407,20 @@ def test_invitations_in_every_state(run: Callable[..., Any]) -> None:
         assert run("user uninvite inv_1", replaced)[1] == {"invitation": "inv_1", "state": state}
 
 
+def test_holds(run: Callable[..., Any]) -> None:
+    placed = SimpleNamespace(id="hld_1", kind="render", subject="rnd_1", reason="late", created_at=now())
+    replaced = {"greenroom.commands.hold.actor": SimpleNamespace(id="usr_1", brand_id="brd_1")}
+    for verb, words in (("place", "render rnd_1"), ("lift", "hld_1")):
+        done = run(f"hold {verb} {words} --reason late", {**replaced, f"delivery.holds.{verb}_hold": placed})
+        assert done[1]["hold"] == "hld_1" and done[1]["standing"] is (verb == "place") and "hld_1" in done[0]
+    for lifted in (None, placed):
+        hold = SimpleNamespace(placed=placed, lifted=lifted)
+        text, told, _ = run("hold list", {**replaced, "delivery.holds.page_of_holds": (None, [hold])})
+        assert ("lifted" in text) is (lifted is not None) is not told[0]["standing"]
+    text, told, _ = run("hold list", {**replaced, "delivery.holds.page_of_holds": (None, [])})
+    assert (text, told) == ("Nothing is on hold.\n", [])
+
+
 def test_authorities_in_every_status(run: Callable[..., Any], home: Path) -> None:
     document = SimpleNamespace(model_dump=lambda mode: {"id": "aut_1", "scope": None}, version=2)
     for status, state, effect in product(AuthorityStatus, SENTENCES_OF_STATES, Effect):

@@ -95,3 +95,25 @@ def test_standard_risk_is_approved_here_and_recorded_as_decided(world: World, ru
     assert run("reviewer", "review", "approve", render.id, "--asset", render.sealed_sha256 or "")[0] == 0
     with reading() as session:
         assert [one.manner for one in approvals_for(session, render.sealed_sha256 or "")] == ["decided"]
+
+
+def test_a_hold_is_placed_listed_and_lifted(world: World, run: Run):
+    render = world.approved()
+    assert run("legal", "hold", "list") == (0, [])
+    code, placed = run("legal", "hold", "place", "render", render.id, "--reason", "A made-up case.")
+    assert code == 0 and placed == {
+        "hold": placed["hold"],
+        "kind": "render",
+        "subject": render.id,
+        "standing": True,
+    }
+    code, told = run("operator", "release", render.id)
+    assert (code, told["error"]["code"]) == (3, "legal_hold")
+    assert (
+        run("operator", "hold", "lift", placed["hold"], "--reason", "No.")[1]["error"]["code"] == "forbidden"
+    )
+    assert run("legal", "hold", "lift", placed["hold"], "--reason", "Settled.")[1]["standing"] is False
+    assert [(hold["hold"], hold["standing"]) for hold in run("legal", "hold", "list")[1]] == [
+        (placed["hold"], False)
+    ]
+    assert run("operator", "release", render.id)[0] == 0

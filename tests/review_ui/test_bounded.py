@@ -19,14 +19,16 @@ from sqlalchemy.orm import Session
 
 from audit.keys import NAMES
 from audit.rotation import begin
-from audit.tables import AuthorityRow, AuthorityStatusRow
-from core.database import Base, engine, reading, transaction
+from audit.tables import AuthorityRow, AuthorityStatusRow, HoldRow
+from core.database import Base, engine, now, reading, transaction
 from core.models import Verdict
 from core.tables import BrandRow
 from pipeline.counts import fold
 from pipeline.paging import PAGE_ROWS, Cursor, Place
+from pipeline.search import FACETS, KINDS
 from pipeline.states import State
-from pipeline.tables import CampaignRow, PersonaRow, RenderCountRow, RenderRow
+from pipeline.tables import CampaignRow, PersonaRow, RenderCountChangeRow, RenderCountRow, RenderRow
+from review_ui.invitations import list_invitations
 from review_ui.pages.queue import VIEWS
 from review_ui.tables import AccountRow
 from tests.review_ui.conftest import PASSWORD
@@ -67,6 +69,10 @@ def middle(keys: None, make_render: MakeRender, database_kind: str) -> RenderRow
         session.execute(insert(RenderRow), rows)
         _add_others(session)
     fold()
+    with transaction() as session:
+        change = {"brand_id": "brd_2", "state": State.DRAFT.value, "change": 1}
+        changes = [{**change, "campaign_id": f"cmp_o{n}"} for n in range(OTHERS)]
+        session.execute(insert(RenderCountChangeRow), changes)
     if database_kind == "postgresql":
         _as_owner_analyze()
     return first
@@ -92,6 +98,9 @@ def _add_others(session: Session) -> None:
         for state in State
     ]
     session.execute(insert(RenderCountRow), numbers)
+    held = {"brand_id": "brd_2", "kind": "render", "reason": "x", "actor": "usr_1"}
+    holds = [{**held, "id": f"hld_{n}", "subject": f"rnd_o{n}", "created_at": now()} for n in range(OTHERS)]
+    session.execute(insert(HoldRow), holds)
 
 
 def _as_owner_analyze() -> None:
@@ -179,9 +188,33 @@ def addresses(row: RenderRow) -> list[str]:
         "/reports",
         f"/renders/{row.id}",
         f"/find?q={row.id}",
+        *record_addresses(row),
         "/find?q=order-7",
     ]
     return [*queue, *others]
+
+
+def record_addresses(row: RenderRow) -> list[str]:
+    """The record's room: every kind with each choice, forth and back; days that hold few."""
+    place = Place(0, row.created_at, row.id)
+    cursors = ["", *(Cursor("newest", back, place).text() for back in (False, True))]
+    lists = [
+        f"/record?kind={kind}{choice}&cursor={cursor}"
+        for kind in KINDS
+        for choice in ("", *(f"&facet={each}" for each in FACETS.get(kind, ())))
+        for cursor in cursors
+    ]
+    of_campaign = [
+        f"/record?kind={kind}&campaign=cmp_1&cursor={cursor}"
+        for kind in ("renders", "recalls")
+        for cursor in cursors
+    ]
+    long_ago = [f"/record?kind={kind}&until=2001-01-01" for kind in KINDS]
+    rooms = ["/record/holds", "/record/looked", "/record/people/per_1", "/record/campaigns/cmp_1"]
+    rooms += [f"/record/renders/{row.id}", f"/record/find?q={row.id}", "/record/find?q=order-7"]
+    rooms += [f"/record/find?q={row.essence}", "/record/register.csv?until=2001-01-01"]
+    others = ["/record?kind=decisions&reviewer=usr_1", "/record?kind=people&name=presenter"]
+    return [*lists, *of_campaign, *long_ago, *rooms, *others]
 
 
 def test_no_page_reads_a_whole_table(
@@ -195,6 +228,7 @@ def test_no_page_reads_a_whole_table(
     with statements() as asked:
         for address in addresses(middle):
             assert client.get(address).status_code in (200, 303), address
+        list_invitations("brd_1")
         client.get("/api/v1/renders?state=in_review&state=blocked", auth=(account.email, PASSWORD))
     about_renders = [each for each in asked if " renders" in each[0]]
     assert len(about_renders) > 100

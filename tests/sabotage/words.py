@@ -20,6 +20,7 @@ FILES = {
     "guard_postgresql": "tests/delivery/test_guard_postgresql.py",
     "old_backup": "tests/greenroom/backup/test_old_backup.py",
     "at_once": "tests/trust/test_two_at_once.py",
+    "holds": "tests/delivery/test_holds.py",
     "links": "tests/delivery/test_links.py",
     "recall": "tests/delivery/test_recall.py",
     "withdrawal": "tests/delivery/test_withdrawal.py",

@@ -10,11 +10,15 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from audit.holds import place
+from audit.ledger import Event, append
+from audit.tables import HoldRow
 from core.database import now, transaction
 from core.errors import InputError
 from core.tables import BrandRow
 from delivery.tables import BrandPageRow, LinkRow, ReportRow
 from greenroom.web import make_app
+from pipeline.search import KINDS
 from pipeline.tables import CampaignCourseRow, CampaignRow, PersonaRow, RecipientListRow, RenderRow
 from review_ui import changes
 from review_ui.invitations import invite
@@ -232,7 +236,7 @@ def everything() -> dict[str, list[Any]]:
                 {column.name: getattr(row, column.name) for column in table.__table__.columns}
                 for row in session.scalars(select(table).order_by(*table.__table__.primary_key.columns))
             ]
-            for table in (*WRITTEN, ReportRow, BrandPageRow)
+            for table in (*WRITTEN, ReportRow, BrandPageRow, HoldRow)
         }
 
 
@@ -296,10 +300,15 @@ def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
             phase="checked", size=1, trial={"counts": {"ready": 1}},
         )  # fmt: skip
         session.add_all([report, listed])
+        hold = place(
+            session, brand_id=render.brand_id, kind="campaign", subject="cmp_1", reason="x", actor=account.id
+        )
+        entry = append(session, Event.RENDER_RETRIED, render.id)
         return {
             "render_id": render.id, "campaign_id": "cmp_1", "authority_id": persona.authority_id, "link_id": link.id,
             "view_id": view.id, "passkey_id": key.id, "report_id": report.id, "brand_id": render.brand_id,
             "invitation_id": invitation.id, "list_id": listed.id,
+            "persona_id": persona.id, "hold_id": hold.id, "entry_id": entry,
         }  # fmt: skip
 
 
@@ -314,7 +323,14 @@ def a_foreign_admin(new_account: Callable[..., AccountRow]) -> AccountRow:
     return account
 
 
-@pytest.mark.parametrize("path", ["/", "/campaigns", "/authorities", "/people", "/brands"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/campaigns", "/authorities", "/people", "/brands", "/record", "/record/holds", "/record/looked",
+        "/record/register", "/record/register.csv", "/record/register.json",
+        *(f"/record?kind={kind}" for kind in KINDS),
+    ],
+)  # fmt: skip
 def test_no_list_names_what_is_another_brands(
     client: TestClient,
     new_account: Callable[..., AccountRow],
@@ -325,7 +341,7 @@ def test_no_list_names_what_is_another_brands(
     render = make_render(fields={"first_name": "Somebody"})
     signed(a_foreign_admin(new_account))
     for query in ("", "?view=all", "?brand_id=brd_1", f"?done={render.id}", "?view=all&brand=brd_1"):
-        text = client.get(path + query).text
+        text = client.get(path + (query.replace("?", "&") if "?" in path else query)).text
         for word in (render.id, "Somebody", "cmp_1", "A presenter who does not exist"):
             assert word not in text or word in query, (path, query, word)
 

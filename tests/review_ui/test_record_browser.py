@@ -1,0 +1,124 @@
+"""The record's room in Chromium: nothing for axe to find in either theme, nothing sideways, all by keyboard."""
+
+# ruff: noqa: F811 - the fixtures of another file are asked for by their names
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from audit.events import Event
+from audit.ledger import sequence_pending
+from core.database import reading
+from delivery.holds import place_hold
+from pipeline.tables import RenderRow
+from review_ui.tables import AccountRow
+from tests.kit.browser import chromium, new_page
+from tests.kit.workers import last_entry
+from tests.kit.world import PASSWORD, World
+from tests.kit.world import world as open_world
+from tests.review_ui.test_passkeys_browser import address  # noqa: F401
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parent.parent / "vendor/axe-core/axe.min.js"
+PICTURES = os.environ.get("GREENROOM_TEST_PICTURES", "")  # a folder: keep a picture of each page there
+WIDTHS = (320, 390, 1440)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[World]:
+    with open_world(tmp_path / "home", signer="recorded") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def out(home: World) -> RenderRow:
+    render = home.recall(home.released(), "A wrong price: the tea costs less than the video says.")
+    home.reject(home.to_review())
+    home.to_review(flagged=("lip_sync",))
+    home.add_persona("consent")
+    place_hold(
+        "campaign", render.campaign_id, brand_id=home.brand_id, actor_id=home.legal, reason="A complaint."
+    )
+    sequence_pending()
+    return render
+
+
+@pytest.fixture
+def page(browser: Browser, address: str, home: World, out: RenderRow) -> Iterator[Page]:
+    """The page of somebody of legal, signed in."""
+    page = new_page(browser, color_scheme="dark")
+    page.goto(f"{address}/sign-in?next=/record")
+    with reading() as session:
+        page.get_by_label("E-mail").fill(session.get_one(AccountRow, home.legal).email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Record", exact=True)).to_be_visible()
+    yield page
+    page.context.close()
+
+
+def faults(page: Page) -> list[Any]:
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [(fault["id"], [node["html"] for node in fault["nodes"]][:3]) for fault in found["violations"]]
+
+
+def addresses(home: World, out: RenderRow) -> list[str]:
+    entry = last_entry(out.id, Event.ASSET_RELEASED).entry_id
+    return [
+        *(f"/record?kind={kind}" for kind in ("people", "consents", "renders", "decisions", "releases", "recalls")),
+        "/record/holds", "/record/register", "/record/looked", f"/record/renders/{out.id}",
+        f"/record/campaigns/{out.campaign_id}", f"/record/people/{home.persona.id}", f"/record/entries/{entry}",
+        f"/record/authorities/{home.authority.id}",
+    ]  # fmt: skip
+
+
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(
+    page: Page, address: str, home: World, out: RenderRow
+):
+    for where in addresses(home, out):
+        for theme in ("dark", "light"):
+            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            page.goto(f"{address}{where}")
+            assert faults(page) == [], (where, theme)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, (where, width, wide)
+            if PICTURES:
+                name = where.strip("/").replace("/", "-").replace("?kind=", "-")[:40]
+                page.screenshot(path=f"{PICTURES}/{name}-{width}.png", full_page=True)
+
+
+def test_a_video_is_found_held_and_its_proof_taken_by_keyboard_alone(page: Page, out: RenderRow):
+    page.get_by_label("Find", exact=True).focus()
+    page.keyboard.type(out.id)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("It was released.")).to_be_visible()
+    page.get_by_text("Put this video on hold").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("A second complaint.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The hold is placed.")).to_be_visible()
+    page.go_back()
+    page.get_by_role("link", name="It was released.").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Download the proof").focus()
+    with page.expect_download() as taken:
+        page.keyboard.press("Enter")
+    assert Path(taken.value.path()).read_text().startswith("c2sp.org/tlog-proof@v1")
