@@ -17,7 +17,7 @@ from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
 from greenroom.status import Status
 from greenroom.worker import send
-from pipeline import outbox
+from pipeline import assignment, outbox
 from pipeline.counts import fold
 
 log = logging.getLogger("greenroom.relay")
@@ -70,6 +70,7 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         settle,
         fold,
         outbox.prune,
+        assignment.forget_over,
         orphans,
     )
     for part in parts:

@@ -27,6 +27,7 @@ Row = TypeVar("Row")
 
 PAGE_ROWS = 50
 MOST_ROWS = 200
+AT_ONCE = 60  # parts of one statement: SQLite takes 500 at most
 ORDERS = {"oldest": False, "newest": True, "gravest": False}
 """Each order's name, and whether the latest comes first."""
 
@@ -122,27 +123,32 @@ def page_of(
     order: str,
     cursor: str = "",
     limit: int = PAGE_ROWS,
+    keys: type[Any] | None = None,
 ) -> Page[Row]:
     """One page of the rows of a table that belong to one of the parts (which must not overlap).
 
     Args:
         limit: rows of a page, at most ``MOST_ROWS``.
+        keys: the table that the parts are of, with the ids and moments of rows; None: the table itself.
 
     Raises:
         BadCursor: see :func:`read_cursor`.
     """
     here = read_cursor(cursor, order)
     limit = max(1, min(limit, MOST_ROWS))
-    places = _walk(session, table, parts, here, limit + 1)
+    walked = keys or table
+    places = _walk(session, walked, parts, here, limit + 1)
     more = len(places) > limit
     places = places[:limit]
     if not places:
         # Nothing (more) this way: back from the end, or on from the start.
-        other = _cursor_if_any(session, table, parts, Cursor(order, back=not here.back))
+        other = _cursor_if_any(session, walked, parts, Cursor(order, back=not here.back))
         return Page([], next=other if here.back else None, previous=None if here.back else other)
     onward = Cursor(order, here.back, places[-1]).text() if more else None
     behind = (
-        _cursor_if_any(session, table, parts, Cursor(order, not here.back, places[0])) if here.place else None
+        _cursor_if_any(session, walked, parts, Cursor(order, not here.back, places[0]))
+        if here.place
+        else None
     )
     if here.back:
         places.reverse()
@@ -161,6 +167,19 @@ def _walk(
     session: Session, table: type[Any], parts: Sequence[Part], cursor: Cursor, limit: int
 ) -> list[Place]:
     """The places next to the cursor, nearest first."""
+    down = ORDERS[cursor.order] != cursor.back
+    found = [
+        place
+        for first in range(0, len(parts), AT_ONCE)
+        for place in _walk_some(session, table, parts[first : first + AT_ONCE], cursor, limit)
+    ]
+    found.sort(key=lambda place: (place.created_at, place.id), reverse=down)
+    return sorted(found, key=lambda place: place.rank, reverse=cursor.back)[:limit]
+
+
+def _walk_some(
+    session: Session, table: type[Any], parts: Sequence[Part], cursor: Cursor, limit: int
+) -> list[Place]:
     down = ORDERS[cursor.order] != cursor.back
     queries = [
         query

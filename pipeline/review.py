@@ -41,17 +41,19 @@ class Rule:
         manners: the manners that count. ``seen`` is what the player reported: 95 % of the seconds, and every second
             with a finding.
         factor: each proves a passkey, or a one-time code, at the decision itself.
+        hours: asked for so long ago and not decided over yet, the queue says that it is late.
     """
 
     people: int
     manners: frozenset[Manner]
     factor: bool
+    hours: int
 
 
 # The decision table. An unknown class asks for the most.
 RULES: dict[str, Rule] = {
-    "standard": Rule(people=1, manners=frozenset({"seen", "decided"}), factor=False),
-    "high": Rule(people=2, manners=frozenset({"seen"}), factor=True),
+    "standard": Rule(people=1, manners=frozenset({"seen", "decided"}), factor=False, hours=24),
+    "high": Rule(people=2, manners=frozenset({"seen"}), factor=True, hours=4),
 }
 STRICTEST = RULES["high"]
 
@@ -201,7 +203,12 @@ def _check_seniors(session: Session, row: RenderRow, seniors: set[str]) -> None:
 def rule_of(session: Session, row: RenderRow) -> Rule:
     """The line of the decision table that holds for a render."""
     risk = session.scalar(select(CampaignRow.risk_class).where(CampaignRow.id == row.campaign_id))
-    return RULES.get(risk or "", STRICTEST)
+    return rule_for(risk or "")
+
+
+def rule_for(risk: str) -> Rule:
+    """The line of a risk class; the strictest for one that is not known."""
+    return RULES.get(risk, STRICTEST)
 
 
 def approvers(session: Session, row: RenderRow, rule: Rule) -> dict[str, Approval]:

@@ -18,6 +18,7 @@ from pipeline.states import State
 from pipeline.tables import CampaignRow, RenderRow
 from review_ui.measures import Measured, curve_of, measured, words_of
 from review_ui.people import names_of
+from review_ui.spoken import Heard, Line, lines_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class Evidence:
     rule: review.Rule = review.STRICTEST
     standing: Standing | None = None
     names: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """What was heard beside the script, line by line; none where the receipts hold no words."""
+        heard = [Heard(word["text"], word["t0"], word["t1"]) for word in self.timeline["words"]]
+        return lines_of("".join(piece.text for piece in self.script), heard)
 
     @cached_property
     def gates(self) -> list[Measured]:

@@ -24,7 +24,7 @@ from review_ui.pages.console import Note, act_on, is_senior
 from review_ui.pages.player import FromScript, ranges_of_form
 from review_ui.people import names_of
 from review_ui.played import coverage, report_with_decision
-from review_ui.security import Sent, Visitor
+from review_ui.security import Sent, Visitor, check_brand
 
 router = APIRouter()
 
@@ -135,12 +135,13 @@ def hand_on(request: Request, visitor: Sent, render_id: str, asset: Asset, note:
 
 
 @router.post("/review/next")
-def next_one(visitor: Sent, after: Id = "", without: Ids = "") -> Response:
+def next_one(visitor: Sent, after: Id = "", without: Ids = "", at_brand: Id = "") -> Response:
     """To the next video that this account may decide over, taken for it; to the queue where nothing waits.
 
     ``without``: ids, parted by commas, whose decisions are on their way.
     """
     require(visitor.account, "review")
+    check_brand(visitor, at_brand)
     account = visitor.account
     pending = [one for one in without.split(",") if one]
     found = next_for(
@@ -182,10 +183,11 @@ def asks_of(code: str, note: str, seconds: str) -> list[Ask]:
         raise InputError(
             f"at most {MOST} places at once", where="seconds", next_step="say the rest in the note"
         )
-    return [_ask(named, note, place) for place in places] or [Ask(named, note)]
+    return [Ask(named, note, *seconds_of(place)) for place in places] or [Ask(named, note)]
 
 
-def _ask(code: str, note: str, place: str) -> Ask:
+def seconds_of(place: str) -> tuple[float, float]:
+    """The seconds that somebody typed: "3.2" is a moment, "5-6.5" a stretch. Raises InputError."""
     found = _PLACE.fullmatch(place)
     if found is None:
         raise InputError(
@@ -197,7 +199,7 @@ def _ask(code: str, note: str, place: str) -> Ask:
     t1 = float(found[2]) if found[2] else t0
     if not (math.isfinite(t0) and t0 <= t1):
         raise InputError("a stretch ends after it begins", where="seconds", next_step="write it as in 5-6.5")
-    return Ask(code, note, t0, t1)
+    return t0, t1
 
 
 def _decision(visitor: Visitor, render_id: str, asset: str) -> dict[str, Any]:

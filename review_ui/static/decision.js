@@ -53,8 +53,9 @@ const drafts = {
 
 async function next(after) {
   hint();
-  const csrf = document.querySelector("[name=csrf]")?.value ?? "";
-  const request = { method: "POST", body: new URLSearchParams({ csrf, after, without: unsent().slice(0, 10).join() }) };
+  const [csrf, at_brand] = ["csrf", "at_brand"].map((name) => document.querySelector(`[name=${name}]`)?.value ?? "");
+  const request = { method: "POST",
+    body: new URLSearchParams({ csrf, at_brand, after, without: unsent().slice(0, 10).join() }) };
   if (await load("/review/next", request) && location.pathname === "/") hint("Nothing else waits for you.");
 }
 
