@@ -18,6 +18,7 @@ from core.database import reading
 from core.models import AssetRole
 from core.settings import get_settings
 from core.tables import AssetRow
+from pipeline import proxies
 from pipeline.tables import RenderRow
 from provenance.tables import ManifestRow
 
@@ -64,6 +65,7 @@ def _unnamed(before: float) -> Iterator[_Found]:
         AssetRole.EXAMINED.value: AssetRow.sha256,
         AssetRole.SEALED.value: AssetRow.sha256,
         AssetRole.PUBLISHED.value: AssetRow.sha256,
+        proxies.ROLE: AssetRow.sha256,
         "manifest": ManifestRow.manifest_sha256,
     }
     for role, column in named.items():

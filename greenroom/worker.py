@@ -28,7 +28,7 @@ from delivery.tasks import on_approved
 from delivery.withdrawal import on_authority_changed
 from greenroom.priority import step_back
 from greenroom.status import Status
-from pipeline import outbox
+from pipeline import outbox, proxies
 from pipeline.celery_app import make_app
 from pipeline.leases import owner_name
 from pipeline.runner import advance
@@ -63,6 +63,7 @@ HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     outbox.APPROVED: _release,
     outbox.RECALLED: lambda _payload: None,  # doors ask the predicate; channels of others will listen here
     AUTHORITY_CHANGED: on_authority_changed,
+    proxies.WANTED: proxies.make,
 }
 
 

@@ -35,10 +35,12 @@ from review_ui.pages import (
     notes,
     people,
     player,
+    proxy,
     public,
     queue,
     reports,
     signin,
+    styleguide,
     verify,
 )
 from review_ui.rates import retry_headers
@@ -84,10 +86,11 @@ def make_app() -> FastAPI:
         decisions,
         notes,
         player,
+        proxy,
         campaigns,
         authorities,
     )
-    for module in (*staff, reports, brand_page, verify, public, metrics):
+    for module in (*staff, styleguide, reports, brand_page, verify, public, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

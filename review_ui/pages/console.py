@@ -30,7 +30,7 @@ from review_ui.accounts import require
 from review_ui.evidence import evidence_of
 from review_ui.making import in_line
 from review_ui.people import names_of
-from review_ui.played import coverage, what_is_missing
+from review_ui.played import coverage, played_proxy, what_is_missing
 from review_ui.rendering import page
 from review_ui.roles import SENIOR
 from review_ui.security import Sent, Signed, Visitor
@@ -69,6 +69,7 @@ def show(
     decides = decides and (handed_on is None or is_senior(visitor))
     decides = decides and not evidence.approvals  # one's own: one decision each
     played = coverage(visitor.account.id, row.sealed_sha256 or "") if decides else []
+    by_proxy = decides and played_proxy(visitor.account.id, row.sealed_sha256 or "") is not None
     listed = links.list_links(row.id, brand_id=row.brand_id) if visitor.may("release") else []
     return page(
         request,
@@ -78,7 +79,7 @@ def show(
         row=row,
         evidence=evidence,
         links=[(link, f"/v/{links.token_of(link)}") for link in listed],
-        missing=what_is_missing(row.seconds, evidence.findings, played) if decides else None,
+        missing=what_is_missing(row.seconds, evidence.findings, played, proxy=by_proxy) if decides else None,
         holds=factors.has_factor(visitor.account) if decides else None,
         is_maker=is_maker,
         codes=CODES,

@@ -23,13 +23,14 @@ from review_ui.memberships import seniors_of
 from review_ui.pages.console import Note, act_on, is_senior
 from review_ui.pages.player import FromScript, ranges_of_form
 from review_ui.people import names_of
-from review_ui.played import coverage, report_with_decision
+from review_ui.played import coverage, played_proxy, report_with_decision
 from review_ui.security import Sent, Visitor, check_brand
 
 router = APIRouter()
 
 Asset = Annotated[str, Form()]
 Played = Annotated[str, Form(max_length=8000)]
+Flag = Annotated[bool, Form()]
 Code = Annotated[str, Form(max_length=20)]
 Seconds = Annotated[str, Form(max_length=1000)]
 Id = Annotated[str, Form(max_length=60, pattern=r"^\w*$")]
@@ -49,6 +50,7 @@ def approve(
     asset: Asset,
     note: Note = "",
     played: Played = "",
+    by_proxy: Flag = False,
     passkey: Annotated[str, Form(max_length=20_000)] = "",
     totp: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
@@ -57,7 +59,7 @@ def approve(
     account = visitor.account
 
     def act() -> None:
-        report_with_decision(render_id, ranges_of_form(played), account=account)
+        report_with_decision(render_id, ranges_of_form(played), account=account, by_proxy=by_proxy)
         factor = factors.prove(
             account,
             purpose="approve",
@@ -81,12 +83,13 @@ def reject(
     code: Code = "",
     seconds: Seconds = "",
     played: Played = "",
+    by_proxy: Flag = False,
 ) -> Response:
     require(visitor.account, "review")
 
     def act() -> None:
         asks = asks_of(code, note, seconds)
-        report_with_decision(render_id, ranges_of_form(played), account=visitor.account)
+        report_with_decision(render_id, ranges_of_form(played), account=visitor.account, by_proxy=by_proxy)
         review.reject(**_decision(visitor, render_id, asset), asks=asks)
 
     return act_on(request, visitor, render_id, act, note=note)
@@ -103,12 +106,13 @@ def ask_for_change(
     code: Code = "",
     seconds: Seconds = "",
     played: Played = "",
+    by_proxy: Flag = False,
 ) -> Response:
     require(visitor.account, "review")
 
     def act() -> None:
         asks = asks_of(code, note, seconds)
-        report_with_decision(render_id, ranges_of_form(played), account=visitor.account)
+        report_with_decision(render_id, ranges_of_form(played), account=visitor.account, by_proxy=by_proxy)
         review.reject(**_decision(visitor, render_id, asset), asks=asks, change=True)
 
     return act_on(request, visitor, render_id, act, note=note)
@@ -211,5 +215,6 @@ def _decision(visitor: Visitor, render_id: str, asset: str) -> dict[str, Any]:
         "reviewer_id": account.id,
         "sealed_sha256": asset,
         "played": coverage(account.id, asset),
+        "proxy_sha256": played_proxy(account.id, asset),
         "senior": is_senior(visitor),
     }

@@ -22,6 +22,7 @@ class DecisionManner extends HTMLElement {
 
   show(state) {
     this.querySelectorAll("[data-when]").forEach((part) => { part.hidden = part.dataset.when !== state.manner; });
+    this.querySelector("[data-proxy]").hidden = !state.proxy;
     this.querySelectorAll("[data-count]").forEach((part) => {
       part.textContent = state[part.dataset.count];
       part.closest("[data-line]").hidden = state[part.dataset.count] === 0;

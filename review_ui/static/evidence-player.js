@@ -8,6 +8,7 @@ import { Lanes } from "./lanes.js";
 import { notes } from "./notes.js";
 import { Overlay } from "./overlay.js";
 import { Played } from "./played.js";
+import { proxyFor } from "./proxy.js";
 
 const SPEEDS = [0.25, 0.5, 0.75, 1, 1.5, 2, 4], SEEKS = { repeats: true }, TRIES = 5;
 
@@ -143,8 +144,19 @@ class EvidencePlayer extends HTMLElement {
       stopped: (words) => { this.stopped = `${words} Reload the page.`; this.remark(); } });
     for (const name of ["play", "volumechange", "ratechange"]) this.video.addEventListener(name, () => this.remark());
     document.querySelector("form[data-decision]")?.addEventListener("formdata",
-      (event) => event.formData.set("played", this.reporter.untold()));
+      (event) => {
+        event.formData.set("played", this.reporter.untold());
+        event.formData.set("by_proxy", Boolean(this.reporter.proxy));
+      });
     document.querySelector("[data-play-missing]")?.addEventListener("click", () => { this.next(); this.video.play(); });
+    proxyFor(this.video, { address: this.getAttribute("proxy"), csrf,
+      say: (words) => { this.told = words; this.remark(); },
+      ready: (address) => {
+        this.reporter.byProxy();
+        this.video.src = address;
+        this.told = "You look at a proxy. A decision says so, and is never recorded as seen.";
+        this.remark();
+      } });
     this.counted(state);
   }
 
@@ -156,7 +168,7 @@ class EvidencePlayer extends HTMLElement {
 
   remark() {
     const video = this.video, silent = video.muted || video.volume === 0;
-    this.note.textContent = this.stopped ?? (this.hasAttribute("covered") ? ""
+    this.note.textContent = this.stopped ?? this.told ?? (this.hasAttribute("covered") ? ""
       : silent ? "The sound is off: these seconds do not count as played."
       : video.playbackRate > 2 ? "Faster than twice does not count as played." : "");
   }

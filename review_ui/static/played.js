@@ -66,8 +66,14 @@ export class Played {
     } finally { this.busy = false; this.sending = []; }
   }
 
+  // From now on a proxy is what is played.
+  byProxy() {
+    Object.assign(this, { proxy: true, view: undefined, fresh: [], last: null });
+    this.opened().catch((error) => this.failed(error));
+  }
+
   opened() {
-    this.view ??= this.post(this.views, null).then((answer) => answer.view,
+    this.view ??= this.post(this.proxy ? `${this.views}?proxy=true` : this.views, null).then((answer) => answer.view,
       (error) => { this.view = undefined; throw error; });
     return this.view;
   }

@@ -15,7 +15,7 @@ from core.errors import InputError
 from core.tables import BrandRow
 from delivery.tables import BrandPageRow, LinkRow, ReportRow
 from greenroom.web import make_app
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.tables import AnnotationRow, CampaignRow, PersonaRow, RenderRow
 from review_ui import changes
 from review_ui.invitations import invite
 from review_ui.roles import RIGHTS
@@ -231,7 +231,7 @@ def everything() -> dict[str, list[Any]]:
                 {column.name: getattr(row, column.name) for column in table.__table__.columns}
                 for row in session.scalars(select(table).order_by(*table.__table__.primary_key.columns))
             ]
-            for table in (*WRITTEN, ReportRow, BrandPageRow)
+            for table in (*WRITTEN, ReportRow, BrandPageRow, AnnotationRow)
         }
 
 

@@ -22,6 +22,7 @@ AND receipts.gate_set_sha256 = renders.gate_set_sha256 AND receipts.brief_sha256
 
 def upgrade() -> None:
     op.add_column("annotations", sa.Column("region", sa.JSON(), nullable=True))
+    op.add_column("views", sa.Column("proxy_sha256", sa.String(length=64), nullable=True))
     op.create_table(
         "review_flags",
         sa.Column("render_id", sa.String(length=40), nullable=False),
@@ -30,11 +31,15 @@ def upgrade() -> None:
         sa.Column("campaign_id", sa.String(length=40), nullable=False),
         sa.Column("created_at", core.database.UtcDateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_review_flags_brand_id_brands")),
-        sa.ForeignKeyConstraint(["render_id"], ["renders.id"], name=op.f("fk_review_flags_render_id_renders")),
+        sa.ForeignKeyConstraint(
+            ["render_id"], ["renders.id"], name=op.f("fk_review_flags_render_id_renders")
+        ),
         sa.PrimaryKeyConstraint("render_id", "gate", name=op.f("pk_review_flags")),
     )
     op.create_index("ix_review_flags_brand", "review_flags", ["brand_id", "gate", "created_at", "render_id"])
-    op.create_index("ix_review_flags_campaign", "review_flags", ["campaign_id", "gate", "created_at", "render_id"])
+    op.create_index(
+        "ix_review_flags_campaign", "review_flags", ["campaign_id", "gate", "created_at", "render_id"]
+    )
     op.create_index(op.f("ix_review_leases_until"), "review_leases", ["until"])
     op.create_index(
         "ix_render_counts_held",
