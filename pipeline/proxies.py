@@ -17,7 +17,6 @@ from core.blobs import blobs
 from core.database import exclusive, reading, transaction
 from core.errors import Conflict
 from core.media.essence import essence
-from core.media.proxy import write_proxy
 from core.tables import AssetRow
 from pipeline import outbox
 from pipeline.jobs import workspace
@@ -56,6 +55,8 @@ def make(payload: dict[str, Any]) -> None:
         render = session.get(RenderRow, str(payload["render_id"]))
         if render is None or render.sealed_sha256 is None or _proxy(session, render) is not None:
             return
+    from core.media.proxy import write_proxy  # a worker's: the web encodes nothing
+
     with exclusive(f"proxy-{render.id}", wait=False) as mine:
         if not mine:
             return
