@@ -76,7 +76,7 @@ def looked_at(brand_id: str, *, most: int = 200) -> dict[str, str]:
         held = select(ReviewLeaseRow.render_id, ReviewLeaseRow.account_id).where(
             ReviewLeaseRow.brand_id == brand_id, ReviewLeaseRow.until > database_seconds(session)
         )
-        return dict(session.execute(held.limit(most)).tuples().all())
+        return {row.render_id: row.account_id for row in session.execute(held.limit(most))}
 
 
 def forget_over() -> int:
