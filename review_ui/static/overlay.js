@@ -27,6 +27,9 @@ export class Overlay {
   show(seconds) {
     if (!this.video.videoWidth) return;
     const now = this.marks().filter(({ t0, t1 }) => t0 === null || (seconds >= t0 - 0.05 && seconds <= Math.max(t1 ?? t0, t0 + 0.2) + 0.05));
+    const drawn = JSON.stringify([now, this.marked, this.video.videoWidth]);
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
     this.svg.replaceChildren(...now.map((one) => this.box(one.region, `place ${one.kind}`, one.words)));
     if (this.marked) this.svg.append(this.box(this.marked, "place marked", ""));
   }

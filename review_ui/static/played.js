@@ -73,7 +73,7 @@ export class Played {
   }
 
   opened() {
-    this.view ??= this.post(this.proxy ? `${this.views}?proxy=true` : this.views, null).then((answer) => answer.view,
+    this.view ??= this.post(this.proxy ? `${this.views}?proxy=true` : this.views, null).then((answer) => { this.told(answer); return answer.view; },
       (error) => { this.view = undefined; throw error; });
     return this.view;
   }
