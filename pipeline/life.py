@@ -103,8 +103,7 @@ def move(
     altered = _altered(session, render_id, may_end=end in ENDED)
     changes = {"state": end, **outbox.hinted(session, end), **(values or {})}
     row = _change(session, render_id, start, claim, changes)
-    if start is State.IN_REVIEW:
-        lower_flags(session, [render_id])
+    lower_flags(session, [render_id], start, end)
     stated = {name: getattr(row, name) for name in way.states}
     append(
         session,
@@ -161,8 +160,7 @@ def move_all(
         )
         if cast("CursorResult[Any]", result).rowcount != len(ids):
             raise _moved_meanwhile(ids[0])
-        if start == State.IN_REVIEW:
-            lower_flags(session, ids)
+        lower_flags(session, ids, State(start), end)
     again = select(RenderRow).where(RenderRow.id.in_(was)).execution_options(populate_existing=True)
     entries = []
     for row in session.scalars(again.order_by(RenderRow.id)):

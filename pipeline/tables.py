@@ -277,7 +277,7 @@ class ReviewLeaseRow(Base):
 
 
 class ReviewFlagRow(Base):
-    """A gate that did not pass, of a render in review: what the queue is narrowed by. There while it is in review."""
+    """A gate that did not pass, of a render on its way through review (pipeline/flags.py)."""
 
     __tablename__ = "review_flags"
     __ledger__ = Uncovered("it narrows a list that people are shown; the receipts say what the gates found")

@@ -8,7 +8,6 @@ from audit.ledger import Event, append
 from core.blobs import blobs
 from core.database import Base
 from core.errors import IntegrityError
-from pipeline.flags import raise_flags
 from pipeline.jobs import Job, Outcome
 from pipeline.own import own_sealed
 from pipeline.registry import DatabaseRegistry
@@ -33,7 +32,6 @@ def run(job: Job) -> Outcome:
     def record(session: Session) -> list[Base]:
         facts = {"sealed_sha256": job.render.sealed_sha256, "verdict": report.verdict}
         append(session, Event.ASSET_VERIFIED, job.render.id, facts)
-        raise_flags(session, job.render, job.campaign)
         return []
 
     return Outcome(State.IN_REVIEW, record=record)

@@ -1,13 +1,13 @@
-"""What flagged a render is listed for as long as it is in review, and by nothing else."""
+"""What flagged a render is listed while it is in review, and forgotten when it leaves."""
 
 from __future__ import annotations
 
 import pytest
 from sqlalchemy import select
 
-from core.database import reading
+from core.database import reading, transaction
 from core.errors import InputError
-from pipeline.flags import SCRIPT
+from pipeline.flags import SCRIPT, lower_flags
 from pipeline.lists import list_renders
 from pipeline.narrowing import Narrowing
 from pipeline.states import State
@@ -46,6 +46,20 @@ def test_a_withdrawal_takes_the_flags_of_all_that_it_stops(world: World):
     work()
     assert {world.now_is(one).state, world.now_is(two).state} == {State.BLOCKED}
     assert flags(one) == flags(two) == set()
+
+
+def test_a_blocked_video_has_no_flags_and_one_that_failed_keeps_them(world: World):
+    blocked = world.advance(world.render(blocked=("label",)))
+    assert blocked.state == State.BLOCKED and flags(blocked) == set()
+    one = world.to_review(flagged=("label",))
+    for start, end, kept in (
+        (State.SEALED, State.FAILED, True),
+        (State.FAILED, State.SEALED, True),
+        (State.SEALED, State.BLOCKED, False),
+    ):
+        with transaction() as session:
+            lower_flags(session, [one.id], start, end)
+        assert bool(flags(one)) is kept
 
 
 def test_a_flag_that_was_left_behind_lists_nothing(world: World):
