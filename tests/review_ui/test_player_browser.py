@@ -183,7 +183,7 @@ def test_a_note_is_written_by_keyboard_alone_and_the_video_stays_where_it_is(
     wide = float(page.get_by_label("Wide").input_value())
     assert left + wide / 2 == pytest.approx(50, abs=1)
     page.get_by_role("textbox", name="Note", exact=True).fill("Without a name.")
-    page.get_by_label("At these seconds").last.fill("now")
+    page.get_by_label("Seconds that it is about").fill("now")
     page.get_by_role("button", name="Save the note").click()
     expect(page.get_by_text("these are no seconds")).to_be_visible()
     expect(page.get_by_role("textbox", name="Note", exact=True)).to_have_value("Without a name.")
