@@ -44,6 +44,7 @@ def record(
     factor: Factor = "none",
     shown_sha256: str,
     played: Sequence[tuple[float, float]] = (),
+    proxy_sha256: str | None = None,
     brand_id: str = "",
 ) -> Approval:
     """Sign and record a decision, with its ledger entry in the same transaction.
@@ -56,6 +57,7 @@ def record(
         factor: what the reviewer proved beyond the sign-in.
         shown_sha256: digest of what was shown: script, findings, verdict, receipts.
         played: seconds that the player reported, as (start, end).
+        proxy_sha256: digest of the proxy that was played; such a decision is never ``seen``.
 
     Raises:
         MakerMayNotApprove, AlreadyDecided, InputError; KeyProblem where this process may not sign decisions.
@@ -72,6 +74,8 @@ def record(
             where=render_id,
             next_step="ask another reviewer",
         )
+    if proxy_sha256 is not None and manner == "seen":
+        raise InputError("what was played was a proxy: the file was not seen", where=render_id)
     if verdict == "reject" and not reason.strip():
         raise InputError("a rejection needs a reason", where="reason", next_step="say what is wrong")
     taken = select(ApprovalRow.id).where(
@@ -99,6 +103,7 @@ def record(
             factor=factor,
             shown_sha256=shown_sha256,
             played=tuple(played),
+            proxy_sha256=proxy_sha256,
             time=moment,
         )
     except ValidationError as error:
@@ -130,6 +135,7 @@ def record(
         "manner_reported_by": "plan" if manner == "sampled" else "player",
         "factor": factor,
         "shown_sha256": shown_sha256,
+        "proxy_sha256": proxy_sha256,
     }
     append(session, Event.APPROVAL_RECORDED, render_id, facts, rows=[row])
     return approval

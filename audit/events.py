@@ -46,6 +46,8 @@ class Event(StrEnum):
     ASSET_SEALED = "render:asset:sealed"
     ASSET_VERIFIED = "render:asset:verified"
     REVIEW_OPENED = "render:review:opened"
+    PROXY_MADE = "render:proxy:made"
+    NOTE_WRITTEN = "render:note:written"
     APPROVAL_RECORDED = "render:approval:recorded"
     REVIEW_ESCALATED = "render:review:escalated"
     RENDER_APPROVED = "render:review:approved"

@@ -230,4 +230,12 @@ class Approval(BaseModel):
     factor: Factor
     shown_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of what the reviewer was shown.")
     played: tuple[tuple[float, float], ...] = Field((), max_length=2000)
+    proxy_sha256: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{64}$",
+        exclude_if=lambda value: (
+            value is None
+        ),  # a decision of before there were proxies stays what was signed
+        description="The copy that was played in place of the sealed file, where the browser could not play that.",
+    )
     time: AwareDatetime

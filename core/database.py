@@ -25,7 +25,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, ClassVar, TypeVar
 
-from sqlalchemy import Connection, DateTime, Engine, MetaData, TypeDecorator, text
+from sqlalchemy import Connection, DateTime, Engine, MetaData, TextClause, TypeDecorator, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Dialect
@@ -181,21 +181,21 @@ def add_once(session: Session, row: Base) -> bool:
 
 def hold(session: Session, *facts: str) -> None:
     """Nobody seizes the facts of these names before we end. In a snapshot there is nothing to do."""
-    _lock_facts(session, "pg_advisory_xact_lock_shared", facts)
+    _lock_facts(session, _HOLD, facts)
 
 
 def seize(session: Session, fact: str) -> None:
     """Wait until nobody holds the fact of this name; until we end nobody does."""
-    _lock_facts(session, "pg_advisory_xact_lock", [fact])
+    _lock_facts(session, _SEIZE, [fact])
 
 
-def _lock_facts(session: Session, function: str, facts: Sequence[str]) -> None:
+_HOLD = text("SELECT pg_advisory_xact_lock_shared(one) FROM unnest(CAST(:numbers AS bigint[])) AS one")
+_SEIZE = text("SELECT pg_advisory_xact_lock(one) FROM unnest(CAST(:numbers AS bigint[])) AS one")
+
+
+def _lock_facts(session: Session, lock: TextClause, facts: Sequence[str]) -> None:
     if session.info.get(_WRITES) and session.get_bind().dialect.name == "postgresql":
-        numbers = sorted(_number(fact) for fact in facts)
-        session.execute(
-            text(f"SELECT {function}(one) FROM unnest(CAST(:numbers AS bigint[])) AS one"),
-            {"numbers": numbers},
-        )
+        session.execute(lock, {"numbers": sorted(_number(fact) for fact in facts)})
 
 
 def _number(name: str) -> int:

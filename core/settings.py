@@ -60,6 +60,11 @@ class WebSettings(BaseSettings):
     )
     session_hours: float = Field(12.0, description="A sign-in lasts this long, hours.")
     upload_max_bytes: int = Field(300_000_000, description="Largest upload, bytes.")
+    veil: bool = Field(
+        False,
+        description="Videos in the console are blurred and muted until somebody plays them, and their pictures in "
+        "lists are blurred: for organisations that review what is hard to look at.",
+    )
     link_hours: float = Field(168.0, description="A delivery link lasts this long by default, hours.")
 
     @property

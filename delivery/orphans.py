@@ -18,6 +18,7 @@ from core.database import reading
 from core.models import AssetRole
 from core.settings import get_settings
 from core.tables import AssetRow
+from pipeline import proxies
 from pipeline.recipient_lists import FILE_ROLE, VERDICTS_ROLE
 from pipeline.tables import RecipientListRow, RenderRow
 from provenance.tables import ManifestRow
@@ -65,6 +66,7 @@ def _unnamed(before: float) -> Iterator[_Found]:
         AssetRole.EXAMINED.value: AssetRow.sha256,
         AssetRole.SEALED.value: AssetRow.sha256,
         AssetRole.PUBLISHED.value: AssetRow.sha256,
+        proxies.ROLE: AssetRow.sha256,
         "manifest": ManifestRow.manifest_sha256,
         FILE_ROLE: RecipientListRow.file_sha256,
         VERDICTS_ROLE: RecipientListRow.verdicts_sha256,

@@ -7,8 +7,6 @@ of the published file in which the label is up; the captions begin with the labe
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +14,7 @@ from sqlalchemy import select
 
 from core.blobs import blobs
 from core.database import reading
-from core.errors import GreenroomError, NotFound
+from core.errors import NotFound
 from core.labels import load_label_profile
 from core.media.still import still
 from core.models import AssetRole
@@ -25,22 +23,18 @@ from delivery.brand_page import last_words
 from delivery.captions import cues_of, webvtt
 from delivery.links import behind, still_serves
 from generate.models import Speech
-from pipeline.tables import CampaignRow, RenderRow
+from pipeline.derived import Derived
+from pipeline.tables import CampaignRow
 from provenance.tables import ManifestRow
 
 POSTER_AT = 1.0
 """Seconds: every label is up for the first two, at least (core/labels.py)."""
 POSTER_WIDEST = 1280
-_KEPT = 64  # posters in this process's memory, about 100 kB each
-_WAITS = 5.0  # seconds; posters are made one at a time
 
-
-class PosterBusy(GreenroomError):
-    """Other posters are being made."""
-
-    code = "busy"
-    http_status = 503
-    retryable = True
+_posters: Derived[bytes] = Derived(
+    lambda sha256: still(blobs().get_file(sha256, AssetRole.PUBLISHED), at=POSTER_AT, widest=POSTER_WIDEST),
+    most=64,
+)  # about 100 kB each
 
 
 @dataclass(frozen=True)
@@ -90,14 +84,14 @@ def kept_poster(token: str) -> bytes | None:
     """As :func:`poster` where that takes no time: one that is in memory; None where it has to be made first."""
     with reading() as session:
         _, render = behind(session, token)
-    return _posters.kept(render)
+    return _posters.kept(render.published_sha256 or "")
 
 
 def poster(token: str) -> bytes:
-    """A JPEG picture of the video, with its label. Raises as :func:`delivery.links.open_link`; PosterBusy."""
+    """A JPEG picture of the video, with its label. Raises as :func:`delivery.links.open_link`; Busy."""
     with reading() as session:
         _, render = behind(session, token)
-    made = _posters.of(render)
+    made = _posters.of(render.published_sha256 or "")
     if not still_serves(token):  # making it took a while
         with reading() as session:
             behind(session, token)
@@ -117,33 +111,3 @@ def captions(token: str) -> str:
         raise NotFound("this video has no captions", next_step="watch it with its sound")
     spoken = Speech.load(blobs().get_file(render.speech_sha256, "speech"))
     return webvtt(cues_of(spoken.text, spoken.words), label=label)
-
-
-class _Posters:
-    """The last posters, by the digest of the published file: bytes that never change."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-        self._making = threading.Lock()
-
-    def kept(self, render: RenderRow) -> bytes | None:
-        return self._kept.get(render.published_sha256 or "")
-
-    def of(self, render: RenderRow) -> bytes:
-        sha256 = render.published_sha256 or ""
-        if (known := self._kept.get(sha256)) is not None:
-            return known
-        if not self._making.acquire(timeout=_WAITS):
-            raise PosterBusy("this picture is not ready yet", next_step="reload the page in a moment")
-        try:
-            if (known := self._kept.get(sha256)) is None:
-                path = blobs().get_file(sha256, AssetRole.PUBLISHED)
-                known = self._kept[sha256] = still(path, at=POSTER_AT, widest=POSTER_WIDEST)
-                if len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
-            return known
-        finally:
-            self._making.release()
-
-
-_posters = _Posters()

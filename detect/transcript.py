@@ -31,6 +31,7 @@ from detect.words import Token, tokens, tokens_of_words
 
 WINDOW_SECONDS = 24.0  # Whisper sees 30
 MARGIN = 0.3
+MOST_WORDS = 3_000  # that a receipt holds
 SHORTEST = 0.5  # seconds: no word is heard for sure in less
 MESSAGES = {
     "extra_word": "Words are spoken that the approved script does not have.",
@@ -106,7 +107,7 @@ class TranscriptGate:
             abstained=score is None,
             reason=reason,
             findings=tuple(findings),
-            measures={"words_heard": len(heard.words)},
+            measures={"words_heard": len(heard.words), "words": _words(heard)},
             models=weight_digests("whisper-base"),
         )
 
@@ -239,6 +240,14 @@ def _spoken_rules(
         if new and finding.severity != "note":
             out.append(finding.model_copy(update={"spans": tuple(spans), "severity": "review"}))
     return out
+
+
+def _words(heard: Transcript) -> list[dict[str, object]]:
+    """What was heard and when, for whoever looks at the video afterwards."""
+    return [
+        {"text": word.text, "t0": round(word.t0, 2), "t1": round(word.t1, 2)}
+        for word in heard.words[:MOST_WORDS]
+    ]
 
 
 def _apart(subject: Subject, language: str, script: Sequence[Token] | None) -> list[Finding]:

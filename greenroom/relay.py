@@ -18,7 +18,7 @@ from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
 from greenroom.status import Status
 from greenroom.worker import send
-from pipeline import list_work, outbox, steering
+from pipeline import assignment, list_work, outbox, steering
 from pipeline.counts import fold
 
 log = logging.getLogger("greenroom.relay")
@@ -84,6 +84,7 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         lifted,
         fold,
         outbox.prune,
+        assignment.forget_over,
         orphans,
     )
     for part in parts:

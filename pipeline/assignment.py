@@ -22,6 +22,7 @@ from pipeline.states import State
 from pipeline.tables import AnnotationRow, RenderRow, ReviewLeaseRow
 
 SECONDS = 90.0
+FORGOTTEN_AT_ONCE = 5_000
 _TRIES = 5  # how often the next one is looked for anew when somebody else was quicker
 
 
@@ -67,6 +68,28 @@ def holder(session: Session, render_id: str) -> str | None:
             ReviewLeaseRow.render_id == render_id, ReviewLeaseRow.until > database_seconds(session)
         )
     )
+
+
+def looked_at(brand_id: str, *, most: int = 200) -> dict[str, str]:
+    """Who looks at what at this moment: the account of each render of the brand that somebody holds."""
+    with reading() as session:
+        held = select(ReviewLeaseRow.render_id, ReviewLeaseRow.account_id).where(
+            ReviewLeaseRow.brand_id == brand_id, ReviewLeaseRow.until > database_seconds(session)
+        )
+        return {row.render_id: row.account_id for row in session.execute(held.limit(most))}
+
+
+def forget_over() -> int:
+    """Delete leases that are over, a bounded number at a time; how many went. The relay does so with each sweep."""
+    with reading() as session:
+        over = ReviewLeaseRow.until <= database_seconds(session)
+        found = list(session.scalars(select(ReviewLeaseRow.render_id).where(over).limit(FORGOTTEN_AT_ONCE)))
+    if not found:  # the write lock is taken only where there is something to write
+        return 0
+    with transaction() as session:
+        still = and_(ReviewLeaseRow.render_id.in_(found), ReviewLeaseRow.until <= database_seconds(session))
+        gone = session.scalars(delete(ReviewLeaseRow).where(still).returning(ReviewLeaseRow.render_id))
+        return len(gone.all())
 
 
 def check_free(session: Session, render_id: str, account_id: str) -> None:

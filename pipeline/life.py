@@ -22,6 +22,7 @@ from core.errors import Conflict
 from pipeline import metrics, outbox
 from pipeline.agreement import altered_of, check_agreement
 from pipeline.errors import LeaseLost
+from pipeline.flags import lower_flags
 from pipeline.jobs import Outcome
 from pipeline.leases import FREE, Claim, database_seconds
 from pipeline.states import ENDED, MOVES, STAGE_AT, Move, State, check_move
@@ -102,6 +103,7 @@ def move(
     altered = _altered(session, render_id, may_end=end in ENDED)
     changes = {"state": end, **outbox.hinted(session, end), **(values or {})}
     row = _change(session, render_id, start, claim, changes)
+    lower_flags(session, [render_id], start, end)
     stated = {name: getattr(row, name) for name in way.states}
     append(
         session,
@@ -158,6 +160,7 @@ def move_all(
         )
         if cast("CursorResult[Any]", result).rowcount != len(ids):
             raise _moved_meanwhile(ids[0])
+        lower_flags(session, ids, State(start), end)
     again = select(RenderRow).where(RenderRow.id.in_(was)).execution_options(populate_existing=True)
     entries = []
     for row in session.scalars(again.order_by(RenderRow.id)):

@@ -27,6 +27,7 @@ Row = TypeVar("Row")
 
 PAGE_ROWS = 50
 MOST_ROWS = 200
+AT_ONCE = 60  # parts of one statement: SQLite takes 500 at most
 ORDERS = {"oldest": False, "newest": True, "gravest": False}
 """Each order's name, and whether the latest comes first."""
 
@@ -134,19 +135,21 @@ def page_of(
     cursor: str = "",
     limit: int = PAGE_ROWS,
     by: By = BY,
+    keys: type[Any] | None = None,
 ) -> Page[Row]:
     """One page of the rows of a table that belong to one of the parts (which must not overlap).
 
     Args:
         limit: rows of a page, at most ``MOST_ROWS``.
         by: the columns that the list is ordered by: a moment, and the key of the table.
+        keys: the table that the parts are of, with the ids and moments of rows; None: the table itself.
 
     Raises:
         BadCursor: see :func:`read_cursor`.
     """
     here = read_cursor(cursor, order)
     limit = max(1, min(limit, MOST_ROWS))
-    listed = _Listed(table, parts, by)
+    listed = _Listed(keys or table, parts, by)
     places = _walk(session, listed, here, limit + 1)
     more = len(places) > limit
     places = places[:limit]
@@ -180,6 +183,18 @@ def _cursor_if_any(session: Session, listed: _Listed, cursor: Cursor) -> str | N
 
 def _walk(session: Session, listed: _Listed, cursor: Cursor, limit: int) -> list[Place]:
     """The places next to the cursor, nearest first."""
+    down = ORDERS[cursor.order] != cursor.back
+    parts = listed.parts
+    found = [
+        place
+        for first in range(0, len(parts), AT_ONCE)
+        for place in _walk_some(session, listed._replace(parts=parts[first : first + AT_ONCE]), cursor, limit)
+    ]
+    found.sort(key=lambda place: (place.created_at, place.id), reverse=down)
+    return sorted(found, key=lambda place: place.rank, reverse=cursor.back)[:limit]
+
+
+def _walk_some(session: Session, listed: _Listed, cursor: Cursor, limit: int) -> list[Place]:
     down = ORDERS[cursor.order] != cursor.back
     queries = [
         query

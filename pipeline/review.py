@@ -41,17 +41,19 @@ class Rule:
         manners: the manners that count. ``seen`` is what the player reported: 95 % of the seconds, and every second
             with a finding.
         factor: each proves a passkey, or a one-time code, at the decision itself.
+        hours: asked for so long ago and not decided over yet, the queue says that it is late.
     """
 
     people: int
     manners: frozenset[Manner]
     factor: bool
+    hours: int
 
 
 # The decision table. An unknown class asks for the most.
 RULES: dict[str, Rule] = {
-    "standard": Rule(people=1, manners=frozenset({"seen", "decided"}), factor=False),
-    "high": Rule(people=2, manners=frozenset({"seen"}), factor=True),
+    "standard": Rule(people=1, manners=frozenset({"seen", "decided"}), factor=False, hours=24),
+    "high": Rule(people=2, manners=frozenset({"seen"}), factor=True, hours=4),
 }
 STRICTEST = RULES["high"]
 
@@ -64,6 +66,7 @@ def approve(
     sealed_sha256: str,
     note: str = "",
     played: Ranges = (),
+    proxy_sha256: str | None = None,
     factor: Factor = "none",
     senior: bool = False,
 ) -> State:
@@ -72,6 +75,8 @@ def approve(
     Args:
         sealed_sha256: what the reviewer saw; a stale page names another asset and is refused.
         played: seconds that the player reported, as (start, end); they make the decision ``seen`` or ``decided``.
+        proxy_sha256: what was played where the reviewer's browser could not play the file: the decision is then
+            ``decided``, whatever was played of it.
         factor: what the reviewer proved a moment ago; the caller has checked it.
         senior: the reviewer may decide over what another has handed on.
 
@@ -88,9 +93,19 @@ def approve(
         check_agreement(session, row)
         _check_authority(session, row)
         rule = rule_of(session, row)
-        manner = _manner(session, row, played)
-        _check_rule(row, rule, manner, factor)
-        _record(session, row, reviewer_id, "approve", note, manner=manner, factor=factor, played=played)
+        manner = _manner(session, row, played, proxy_sha256)
+        _check_rule(row, rule, manner, factor, proxy_sha256)
+        _record(
+            session,
+            row,
+            reviewer_id,
+            "approve",
+            note,
+            manner=manner,
+            factor=factor,
+            played=played,
+            proxy_sha256=proxy_sha256,
+        )
         if len(approvers(session, row, rule)) < rule.people:
             return State.IN_REVIEW
         move(session, row.id, State.APPROVED, start=State.IN_REVIEW)
@@ -107,6 +122,7 @@ def reject(
     asks: Sequence[Ask] = (),
     change: bool = False,
     played: Ranges = (),
+    proxy_sha256: str | None = None,
     senior: bool = False,
 ) -> State:
     """Reject with a reason; one rejection is enough, in any risk class and without a second factor.
@@ -126,8 +142,17 @@ def reject(
         _check_turn(session, row, reviewer_id, senior=senior)
         notes = rows_of(row, reviewer_id, kind, asks)
         said = reason.strip() or "; ".join(dict.fromkeys(in_words(ask) for ask in asks))
-        manner = _manner(session, row, played)
-        _record(session, row, reviewer_id, "reject", said, manner=manner, played=played)
+        manner = _manner(session, row, played, proxy_sha256)
+        _record(
+            session,
+            row,
+            reviewer_id,
+            "reject",
+            said,
+            manner=manner,
+            played=played,
+            proxy_sha256=proxy_sha256,
+        )
         head = "A change is asked for" if change else "Rejected"
         why = "; ".join(dict.fromkeys(CODES[ask.code] for ask in asks))
         move(
@@ -201,7 +226,12 @@ def _check_seniors(session: Session, row: RenderRow, seniors: set[str]) -> None:
 def rule_of(session: Session, row: RenderRow) -> Rule:
     """The line of the decision table that holds for a render."""
     campaign = grounds_of(session, row).campaign
-    return RULES.get(campaign.risk_class if campaign is not None else "", STRICTEST)
+    return rule_for(campaign.risk_class if campaign is not None else "")
+
+
+def rule_for(risk: str) -> Rule:
+    """The line of a risk class; the strictest for one that is not known."""
+    return RULES.get(risk, STRICTEST)
 
 
 def approvers(session: Session, row: RenderRow, rule: Rule) -> dict[str, Approval]:
@@ -252,6 +282,7 @@ def _record(
     manner: Manner,
     factor: Factor = "none",
     played: Ranges = (),
+    proxy_sha256: str | None = None,
 ) -> None:
     record(
         session,
@@ -266,23 +297,33 @@ def _record(
         factor=factor,
         shown_sha256=shown(row, receipts_in(session, row)),
         played=tuple(played),
+        proxy_sha256=proxy_sha256,
         brand_id=row.brand_id,
     )
     decided(session, row, verdict, manner)
     let_go(session, row.id, reviewer_id)
 
 
-def _manner(session: Session, row: RenderRow, played: Ranges) -> Manner:
+def _manner(session: Session, row: RenderRow, played: Ranges, proxy_sha256: str | None) -> Manner:
+    if proxy_sha256 is not None:
+        return "decided"  # other pixels than those of the file
     return manner_of(played, row.seconds or 0.0, spans_of(findings_in(session, row)))[0]
 
 
-def _check_rule(row: RenderRow, rule: Rule, manner: Manner, factor: Factor) -> None:
+def _check_rule(row: RenderRow, rule: Rule, manner: Manner, factor: Factor, proxy_sha256: str | None) -> None:
     if rule.factor and factor == "none":
         raise Forbidden(
             "a high-risk video is approved with a passkey or a one-time code",
             where=row.id,
             next_step="decide on the video's page in the console, where you can prove it",
             code="factor_needed",
+        )
+    if manner not in rule.manners and proxy_sha256 is not None:
+        raise Forbidden(
+            "this video must be seen before it is approved, and a proxy of it is what was played",
+            where=row.id,
+            next_step="play the file itself, in a browser that can",
+            code="proxy_seen",
         )
     if manner not in rule.manners:
         raise Forbidden(

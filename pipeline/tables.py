@@ -206,7 +206,11 @@ class RenderCountRow(Base):
     state: Mapped[str] = mapped_column(String(20), primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger)
 
-    __table_args__ = (Index("ix_render_counts_campaign_id", "campaign_id"),)
+    __table_args__ = (
+        Index("ix_render_counts_campaign_id", "campaign_id"),
+        # The campaigns that hold something now (pipeline/narrowing.py).
+        Index("ix_render_counts_held", "brand_id", "state", "campaign_id", **_where("number <> 0")),
+    )
 
 
 class RenderCountChangeRow(Base):
@@ -236,13 +240,14 @@ class StageResultRow(Base):
 
 
 class AnnotationRow(Base):
-    """What a reviewer wrote on a video, or on some seconds of it: what to change, or why a senior should look."""
+    """What a reviewer wrote on a video, on some seconds or a place of it: a note, what to change, why a senior should
+    look."""
 
     __tablename__ = "annotations"
     __ledger__ = Covered(
         committed=(
             "id", "brand_id", "render_id", "sealed_sha256", "author_id", "kind", "code", "words", "t0", "t1",
-            "created_at", "salt",
+            "region", "created_at", "salt",
         ),
         immutable=True,
     )  # fmt: skip
@@ -257,6 +262,9 @@ class AnnotationRow(Base):
     words: Mapped[str] = mapped_column(Text, info={"personal": "free words of a reviewer"})
     t0: Mapped[float | None] = mapped_column(Float)  # seconds of the video; None: all of it
     t1: Mapped[float | None] = mapped_column(Float)
+    region: Mapped[list[Any] | None] = (
+        mapped_column()
+    )  # x, y, width, height as shares of the picture; None: all of it
     created_at: Mapped[datetime] = mapped_column(default=now)
     salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
@@ -270,7 +278,7 @@ class ReviewLeaseRow(Base):
     render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
     account_id: Mapped[str] = mapped_column(String(40), info={"personal": "pseudonym of a reviewer"})
-    until: Mapped[float] = mapped_column(Float)  # seconds of the database's clock
+    until: Mapped[float] = mapped_column(Float, index=True)  # seconds of the database's clock
 
 
 class CampaignCourseRow(Base):
@@ -329,4 +337,22 @@ class RecipientListRow(Base):
         Index("ix_recipient_lists_campaign", "campaign_id", "created_at", "id"),
         Index("ix_recipient_lists_waiting", "phase", "lease_until"),
         Index("ix_recipient_lists_brand_id", "brand_id"),
+    )
+
+
+class ReviewFlagRow(Base):
+    """A gate that did not pass, of a render on its way through review (pipeline/flags.py)."""
+
+    __tablename__ = "review_flags"
+    __ledger__ = Uncovered("it narrows a list that people are shown; the receipts say what the gates found")
+
+    id: Mapped[str] = mapped_column("render_id", ForeignKey("renders.id"), primary_key=True)
+    gate: Mapped[str] = mapped_column(String(60), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
+    campaign_id: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column()  # the render's
+
+    __table_args__ = (
+        Index("ix_review_flags_brand", "brand_id", "gate", "created_at", "render_id"),
+        Index("ix_review_flags_campaign", "campaign_id", "gate", "created_at", "render_id"),
     )

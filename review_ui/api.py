@@ -163,7 +163,9 @@ def renders(
         )
         for row in found.page.rows
     ]
-    return RenderPage(renders=items, total=found.total, next=found.page.next, previous=found.page.previous)
+    return RenderPage(
+        renders=items, total=found.total or 0, next=found.page.next, previous=found.page.previous
+    )
 
 
 @router.post(

@@ -34,15 +34,18 @@ from review_ui.pages import (
     console,
     decisions,
     holds,
+    notes,
     papers,
     people,
     player,
+    proxy,
     public,
     queue,
     recipient_lists,
     record,
     reports,
     signin,
+    styleguide,
     verify,
 )
 from review_ui.rates import retry_headers
@@ -86,14 +89,16 @@ def make_app() -> FastAPI:
         queue,
         console,
         decisions,
+        notes,
         player,
         campaign_editor,  # before the campaigns: /campaigns/new is no campaign's id
+        proxy,
         campaigns,
         recipient_lists,
         authorities,
     )
     legal = (record, holds, papers, reports)
-    for module in (*staff, *legal, brand_page, verify, public, metrics):
+    for module in (*staff, *legal, styleguide, brand_page, verify, public, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -18,6 +18,10 @@ from pipeline.states import State
 from pipeline.tables import CampaignRow, RenderRow
 from review_ui.measures import Measured, curve_of, measured, words_of
 from review_ui.people import names_of
+from review_ui.spoken import Heard, Line, lines_of
+
+MOST_SHOWN = 600
+"""Words that are drawn on the time axis, and that seek one by one; of more there is no room, and their lines seek."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,12 @@ class Evidence:
     rule: review.Rule = review.STRICTEST
     standing: Standing | None = None
     names: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """What was heard beside the script, line by line; none where the receipts hold no words."""
+        heard = [Heard(word["text"], word["t0"], word["t1"]) for word in _words(self.receipts)]
+        return lines_of("".join(piece.text for piece in self.script), heard)
 
     @cached_property
     def gates(self) -> list[Measured]:
@@ -120,9 +130,20 @@ def marked_script(text: str, findings: list[Finding]) -> list[Piece]:
     return pieces
 
 
+def _words(receipts: list[Receipt]) -> list[dict[str, Any]]:
+    """What the transcript gate heard, with seconds."""
+    return [
+        word
+        for receipt in receipts
+        if receipt.gate == "transcript"
+        for word in receipt.decision.result.measures.get("words") or []
+    ]
+
+
 def _timeline(
     render: RenderRow, receipts: list[Receipt], findings: list[Finding], gate_set: GateSet
 ) -> dict[str, Any]:
+    words = _words(receipts)
     return {
         "duration": render.seconds,
         "findings": [
@@ -141,10 +162,5 @@ def _timeline(
         "curves": [
             curve for curve in (curve_of(receipt, gate_set) for receipt in receipts) if curve is not None
         ],
-        "words": [
-            word
-            for receipt in receipts
-            if receipt.gate == "transcript"
-            for word in receipt.decision.result.measures.get("words") or []
-        ],
+        "words": words if len(words) <= MOST_SHOWN else [],
     }

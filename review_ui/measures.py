@@ -16,6 +16,9 @@ from core.models import Verdict
 
 Points = Sequence[tuple[float, float]]
 
+MOST_POINTS = 400
+"""Of a curve that are sent to a page: a lane has about as many columns."""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -152,9 +155,24 @@ def curve_of(receipt: Receipt, gate_set: GateSet) -> dict[str, Any] | None:
         "top": words.curve.top,
         "bar": bound.review if bound is not None else None,
         "bad": bound.direction.removesuffix("_is_bad") if bound is not None else None,
-        "points": points,
+        "points": drawn(points),
         "words": _told(points, words, beyond, barred=bound is not None),
     }
+
+
+def drawn(points: Points) -> Points:
+    """What is drawn of a curve: all of a short one; of a long one the lowest and the highest in each of many parts, so
+    that no peak is lost. Rounded to what a lane can show."""
+    if len(points) > MOST_POINTS:
+        step = 2 * len(points) / MOST_POINTS
+        parts = [points[round(n * step) : round((n + 1) * step)] for n in range(MOST_POINTS // 2)]
+        ends = [(min(part, key=_height), max(part, key=_height)) for part in parts if part]
+        points = [point for pair in ends for point in sorted(set(pair))]
+    return [(round(t, 2), round(value, 4)) for t, value in points]
+
+
+def _height(point: tuple[float, float]) -> float:
+    return point[1]
 
 
 def _told(points: Points, words: Words, beyond: Sequence[float], *, barred: bool) -> str:

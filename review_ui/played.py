@@ -21,6 +21,7 @@ from core.database import now, reading, transaction
 from core.errors import Conflict, InputError, NotFound
 from core.ids import new_id
 from core.models import Finding
+from pipeline.proxies import proxy_of
 from pipeline.seen import Manner, Range, manner_of, merge, seconds_of, spans_of
 from pipeline.states import State
 from pipeline.tables import RenderRow
@@ -51,6 +52,7 @@ class Missing:
         missing: what has to be played for ``seen``.
         with_finding: how many of the missing seconds have a finding.
         seconds: how many are missing in all.
+        proxy: what was played is a proxy: whatever is played, the file was not seen.
     """
 
     manner: Manner
@@ -58,6 +60,7 @@ class Missing:
     missing: list[Range]
     with_finding: int
     seconds: int
+    proxy: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -66,29 +69,47 @@ class Missing:
             "missing": self.missing,
             "with_finding": self.with_finding,
             "seconds": self.seconds,
+            "proxy": self.proxy,
         }
 
 
-def what_is_missing(duration: float | None, findings: Iterable[Finding], ranges: Sequence[Range]) -> Missing:
+def what_is_missing(
+    duration: float | None, findings: Iterable[Finding], ranges: Sequence[Range], *, proxy: bool = False
+) -> Missing:
     """What a decision made now would be recorded as, and what is not played yet."""
     spans = spans_of(findings)
     manner, missing = manner_of(ranges, duration, spans)
     whole = duration or 0.0
     lacking = seconds_of(missing, whole)
-    return Missing(manner, merge(ranges), missing, len(lacking & seconds_of(spans, whole)), len(lacking))
+    return Missing(
+        "decided" if proxy else manner,
+        merge(ranges),
+        missing,
+        len(lacking & seconds_of(spans, whole)),
+        len(lacking),
+        proxy,
+    )
 
 
-def open_view(render_id: str, *, account: AccountRow) -> str:
+def open_view(render_id: str, *, account: AccountRow, by_proxy: bool = False) -> str:
     """The id under which this account's player reports on the sealed asset of a render in review.
+
+    Args:
+        by_proxy: it plays the proxy. Whoever goes from the file to its proxy, or back, begins anew.
 
     Raises:
         NotFound: no such render of this brand.
-        Conflict: it is not in review.
+        Conflict: it is not in review, or has no proxy.
     """
     with transaction() as session:
         render = _in_review(session, render_id, account)
         clock = _clock(session, account)
         view = _view(session, account.id, render.sealed_sha256 or "")
+        proxy = _proxy(render) if by_proxy else None
+        if view is not None and (view.proxy_sha256 is None) is by_proxy:
+            session.delete(view)  # from the file to its proxy, or back: what was counted is of the other one
+            session.flush()
+            view = None
         if view is None:
             view = ViewRow(
                 id=new_id("viw"),
@@ -96,6 +117,7 @@ def open_view(render_id: str, *, account: AccountRow) -> str:
                 account_id=account.id,
                 render_id=render.id,
                 sealed_sha256=render.sealed_sha256 or "",
+                proxy_sha256=proxy,
                 ranges=[],
                 opened_at=clock.at,
             )
@@ -135,12 +157,15 @@ def report(render_id: str, view_id: str, sent: Sequence[Range], *, account: Acco
         return _ranges(view)
 
 
-def report_with_decision(render_id: str, sent: Sequence[Range], *, account: AccountRow) -> None:
-    """What the player had not told yet when the decision was sent. Without an open view there is nothing to add."""
+def report_with_decision(
+    render_id: str, sent: Sequence[Range], *, account: AccountRow, by_proxy: bool = False
+) -> None:
+    """What the player had not told yet when the decision was sent. Without an open view of what it played, the file or
+    its proxy, there is nothing to add."""
     with reading() as session:
         render = session.get(RenderRow, render_id)
         view = _view(session, account.id, render.sealed_sha256 or "") if render else None
-    if view is not None and sent:
+    if view is not None and sent and (view.proxy_sha256 is not None) is by_proxy:
         report(render_id, view.id, sent, account=account)
 
 
@@ -149,6 +174,20 @@ def coverage(account_id: str, sealed_sha256: str) -> list[Range]:
     with reading() as session:
         view = _view(session, account_id, sealed_sha256)
         return _ranges(view) if view is not None else []
+
+
+def _proxy(render: RenderRow) -> str:
+    found = proxy_of(render)
+    if found is None:
+        raise Conflict("this video has no proxy", where=render.id, next_step="reload the page")
+    return found
+
+
+def played_proxy(account_id: str, sealed_sha256: str) -> str | None:
+    """Digest of the proxy that was played in front of one account in place of the file; None: the file was."""
+    with reading() as session:
+        view = _view(session, account_id, sealed_sha256)
+        return view.proxy_sha256 if view is not None and intact(view) else None
 
 
 @dataclass(frozen=True)

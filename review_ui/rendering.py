@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,12 @@ def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.1f} s"
 
 
+def _spans(ranges: Sequence[tuple[float, float]]) -> str:
+    """Stretches of seconds in words: 0.0 to 2.5 s, 4.0 to 5.0 s; the first eight."""
+    shown = ", ".join(f"{t0:.1f} to {t1:.1f} s" for t0, t1 in ranges[:8])
+    return f"{shown} and more" if len(ranges) > 8 else shown
+
+
 def _words(value: str | None) -> str:
     """A code as words: ``lip_sync`` reads ``lip sync``."""
     return (value or "").replace("_", " ")
@@ -78,4 +86,14 @@ def _number(value: int) -> str:
     return f"{value:,}"
 
 
-_TEMPLATES.filters.update(data=_data, seconds=_seconds, words=_words, sentence=_sentence, number=_number)
+def _age(since: datetime, now: datetime) -> str:
+    """How long ago, in the unit that a person would say: 5 min, 3 h, 2 days."""
+    minutes = max(0, int((now - since).total_seconds() // 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"
+
+
+_TEMPLATES.filters.update(
+    data=_data, seconds=_seconds, words=_words, sentence=_sentence, number=_number, age=_age, spans=_spans
+)

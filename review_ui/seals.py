@@ -32,7 +32,11 @@ def intact(row: Sealed) -> bool:
 
 
 def _seal_of(row: Sealed) -> str:
-    body = canonical_json([row.__tablename__, {name: _plain(getattr(row, name)) for name in row.__sealed__}])
+    sealed = {name: _plain(getattr(row, name)) for name in row.__sealed__}
+    sealed |= {
+        name: _plain(value) for name in row.__sealed_later__ if (value := getattr(row, name)) is not None
+    }
+    body = canonical_json([row.__tablename__, sealed])
     return hmac.new(derived_key("rows"), body, sha256).hexdigest()
 
 

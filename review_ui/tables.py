@@ -31,9 +31,11 @@ class Strikes:
 
 
 class Sealed:
-    """A row whose ``__sealed__`` columns are authenticated under the master secret."""
+    """A row whose ``__sealed__`` columns are authenticated under the master secret; those of ``__sealed_later__`` where
+    they say something, so that a column which is added later breaks no older seal."""
 
     __sealed__: ClassVar[tuple[str, ...]]
+    __sealed_later__: ClassVar[tuple[str, ...]] = ()
     __tablename__: str
 
     seal: Mapped[str] = mapped_column(String(64), default="")
@@ -229,6 +231,7 @@ class ViewRow(Sealed, Base):
         "sealed under the master secret; the approval that is made of it is signed and committed"
     )
     __sealed__ = ("id", "brand_id", "account_id", "render_id", "sealed_sha256", "ranges")
+    __sealed_later__ = ("proxy_sha256",)
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
@@ -238,6 +241,9 @@ class ViewRow(Sealed, Base):
     ranges: Mapped[list[Any]] = mapped_column(
         default=list, info={"personal": "what a reviewer played, and when"}
     )
+    proxy_sha256: Mapped[str | None] = mapped_column(
+        String(64)
+    )  # played in place of the file, some of it at least
     ahead: Mapped[float] = mapped_column(default=0.0)  # seconds of video that it may be ahead of our clock
     opened_at: Mapped[datetime] = mapped_column(default=now)
     reported_at: Mapped[datetime] = mapped_column(default=now)

@@ -31,7 +31,7 @@ from delivery.brand_page import set_words
 from delivery.holds import lift_hold, place_hold
 from delivery.links import list_links, make_link, revoke_link
 from delivery.reports import close, list_cases, report
-from pipeline.annotations import Ask
+from pipeline.annotations import Ask, write_note
 from pipeline.intake import import_video
 from pipeline.service import create_brand
 from pipeline.standing import standing_of
@@ -68,6 +68,16 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         hold = place_hold("render", out.id, brand_id=w.brand_id, actor_id=w.legal, reason="A made-up case.")
         lift_hold(hold.id, brand_id=w.brand_id, actor_id=w.legal, reason="It is settled.")
         w.to_review(flagged=("lip_sync",))
+        noted = w.to_review()
+        write_note(
+            noted.id,
+            "Made up.",
+            brand_id=w.brand_id,
+            author_id=w.reviewer,
+            t0=0.5,
+            t1=1.0,
+            region=(0.1, 0.1, 0.5, 0.5),
+        )
         w.reject(w.to_review(), asks=[Ask("lips", "A made-up reason.", 0.5, 1.0)])
         clip = media.write_clip(folder / "finished.mp4", 7)
         import_video(clip, campaign.id, brand_id=w.brand_id, maker_id=w.operator)

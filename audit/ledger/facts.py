@@ -87,6 +87,7 @@ FIELDS: dict[str, Check] = {
     "asset_sha256": digest,
     "examined_sha256": digest,
     "sealed_sha256": digest,
+    "proxy_sha256": digest,
     "published_sha256": digest,
     "reference_sha256": digest,
     "template_sha256": digest,

@@ -14,7 +14,7 @@ import numpy as np
 
 from core.media.child_media import DECODE_ERRORS, decoded, fraction, open_file
 from core.media.child_picture import Painter
-from core.media.child_scan import Scan, scan
+from core.media.child_scan import Scan, scan, times
 from core.media.child_sound import MOST_SPANS, SoundReader, has_centre
 from core.media.wire import Refused, Wire
 
@@ -23,13 +23,17 @@ HOLE = 1.5  # of the usual step: two pictures that are farther apart than this h
 
 
 def read(request: dict[str, Any], wire: Wire) -> None:
-    """The presentation; then what ``want`` asks for: F pictures, A sound at its own rate, H sound at 16 kHz."""
+    """The presentation; then what ``want`` asks for: T the times of all pictures, F pictures, A sound at its own rate,
+    H sound at 16 kHz."""
     wants = set(request["want"])
     found = scan(request)
     # A picture is decoded in any case: a container around rubbish is refused here.
     painter = _first_look(request, found)
     audio = None if found.audio is None else found.container.streams[found.audio]
     wire.send_json(b"I", _presentation(found, painter, audio))
+    if "T" in wants:
+        ticks, base = times(found)
+        wire.send(b"T", struct.pack("<q", base), ticks)
     if not wants:
         return
     container = open_file(request)

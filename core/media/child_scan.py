@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ DEFAULT = 0x1
 SPARSE = 5  # thumbnails are this much rarer than pictures, at least
 SILENT = 0.001  # -60 dBFS: the peak of a sound track in which nothing is heard
 COMMON_RATES = (24, 25, 30, 50, 60, 15, 12)
+FINEST = 2**31  # ticks of a second: a common one of all clocks of the file that is finer is not used
 RATES_AGREE = 0.01  # a declared frame rate this near to the measured one is taken for it
 
 
@@ -276,6 +278,19 @@ def _epochs(ticks: Ticks, clock: Clock) -> Iterator[tuple[Any, Any, Fraction]]:
         part = slice(starts[epoch], starts[epoch + 1])
         use = shown[part]
         yield pts[part][use], pts[part][use] + length[part][use], shift
+
+
+def times(found: Scan) -> tuple[Any, int]:
+    """(int64 (n,) rising, ticks of a second) of the presented pictures: their own times, not rounded where that fits
+    into 64 bits, else to the microsecond."""
+    ticks, clock = found.ticks[found.video], found.clocks[found.video]
+    epochs = list(_epochs(ticks, clock))
+    base = math.lcm(ticks.base.denominator, *(shift.denominator for _, _, shift in epochs))
+    if base > FINEST:
+        return np.rint(found.times * 1_000_000).astype(np.int64), 1_000_000
+    step = ticks.base * base
+    parts = [begin * int(step) + int(shift * base) for begin, _, shift in epochs]
+    return np.sort(np.concatenate(parts)).astype(np.int64), base
 
 
 def _span(ticks: Ticks, clock: Clock) -> tuple[Fraction, Fraction] | None:

@@ -173,6 +173,36 @@ class Presentation:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """When each presented picture is shown: ``ticks[n] / base`` seconds of the presentation, exactly.
+
+    Attributes:
+        ticks: int64 (n,), rising.
+        base: ticks of a second.
+    """
+
+    ticks: NDArray[np.int64]
+    base: int
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+    def at(self, index: int) -> Fraction:
+        """Seconds of one picture."""
+        return Fraction(int(self.ticks[index]), self.base)
+
+    def runs(self) -> list[tuple[int, int]]:
+        """The steps between pictures as (ticks, how often in a row): one run where the clock is even."""
+        steps = np.diff(self.ticks)
+        if not len(steps):
+            return []
+        edges = np.flatnonzero(np.diff(steps)) + 1
+        starts = np.concatenate([[0], edges])
+        lengths = np.diff(np.concatenate([starts, [len(steps)]]))
+        return [(int(steps[start]), int(length)) for start, length in zip(starts, lengths, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """What came out of a file, and what did not: known after the last picture. Spans are in order.
 

@@ -22,9 +22,11 @@ from core.media.errors import media_error
 from core.media.facts import decoded_of, essence_of, presentation_of, rational
 from core.media.heard import RATE as HEARD_RATE
 from core.media.heard import Heard
-from core.media.models import Decoded, Essence, Frame, Presentation, Samples
+from core.media.models import Decoded, Essence, Frame, FrameTimes, Presentation, Samples
 from core.media.own import OwnFile
 from core.settings import MediaSettings, get_settings
+
+_FINEST = 2**31  # ticks of a second (child_scan.FINEST)
 
 Hear = Callable[[Samples], None]
 """Called with the sound at the file's own rate as it comes, float32 (n, 2), or (n, 3) with the centre of a surround
@@ -32,16 +34,23 @@ layout; sample n of all blocks is at n / rate, from time zero."""
 
 
 class Reading:
-    """One file, being read. ``presentation`` and ``essence`` are known at once; ``heard`` and ``decoded`` when
-    :meth:`pictures` has come to its end (or :meth:`finish` was called)."""
+    """One file, being read. ``presentation`` and ``essence`` are known at once; ``times`` (where they were asked for),
+    ``heard`` and ``decoded`` when :meth:`pictures` has come to its end (or :meth:`finish` was called)."""
 
     def __init__(
-        self, path: Path, limits: MediaSettings, messages: Iterator[Message], hear: Hear | None, rate: int
+        self,
+        path: Path,
+        limits: MediaSettings,
+        messages: Iterator[Message],
+        hear: Hear | None,
+        rate: int,
+        *,
+        timed: bool = False,
     ) -> None:
         self.path = path
         self.limits = limits
         self._messages = messages
-        self._hear, self._rate = hear, rate
+        self._hear, self._rate, self._timed = hear, rate, timed
         self._axes: dict[bytes, _Axis] = {}
         facts = self._first()
         try:
@@ -52,6 +61,7 @@ class Reading:
         except MALFORMED as error:
             raise media_error("unreadable", path, {}, limits) from error
         self.heard: Heard | None = None
+        self.times: FrameTimes | None = None
         self.decoded = Decoded()
 
     def pictures(self) -> Iterator[Frame]:
@@ -76,10 +86,14 @@ class Reading:
                     count, time = count + 1, frame.time
                 elif message.kind in (b"A", b"H"):
                     block = self._sound(message)
+                elif message.kind == b"T" and self._timed and self.times is None:
+                    self.times = self._frame_times(message)
                 elif message.kind == b"D":
                     self.decoded, over = decoded_of(message.json()), True
                     if self.decoded.pictures != count:
                         raise ValueError("other pictures are counted than came")
+                    if self._timed and self.times is None:
+                        raise ValueError("no times came")
                 else:
                     raise ValueError("a message of no kind")
             except MALFORMED as error:
@@ -115,6 +129,18 @@ class Reading:
         if (width, height) != (self.presentation.video.width, self.presentation.video.height):
             raise ValueError("a picture of another size")
         return Frame(index, time, message.body.reshape(height, width, 3))
+
+    def _frame_times(self, message: Message) -> FrameTimes:
+        """As many as there are pictures, one later than the other, within the presentation."""
+        (base,) = struct.unpack("<q", message.head)
+        ticks = np.frombuffer(message.body.tobytes(), np.int64)
+        if not 1 <= base <= _FINEST or len(ticks) != self.presentation.video.frames or not len(ticks):
+            raise ValueError("not the times of these pictures")
+        if len(ticks) > self.limits.max_seconds * self.limits.max_frame_rate + 1:
+            raise ValueError("too many pictures")
+        if ticks[0] < 0 or ticks[-1] > self.limits.max_seconds * base or (np.diff(ticks) < 0).any():
+            raise ValueError("pictures out of time")
+        return FrameTimes(ticks, base)
 
     def _sound(self, message: Message) -> tuple[int, Samples]:
         """(samples of silence before it, the block)"""
@@ -178,8 +204,8 @@ def read(
     """Read a file. The child that decodes it dies with the block.
 
     Args:
-        want: what is decoded: ``F`` pictures, ``H`` the sound at 16 kHz (:attr:`Reading.heard`); nothing for the
-            presentation and the essence alone.
+        want: what is decoded: ``F`` pictures, ``H`` the sound at 16 kHz (:attr:`Reading.heard`); ``T``: the times of
+            all pictures, from the packets (:attr:`Reading.times`); nothing for the presentation and the essence alone.
         hear: takes the sound at the file's own rate as it comes.
         rate: of :attr:`Reading.heard`, Hz; every check hears 16 kHz.
         own: the caller's word that this file is ours, by its digest; None, for every other: it is foreign.
@@ -193,6 +219,6 @@ def read(
     try:
         if _is_truncated(path, limits):
             raise media_error("truncated", path, {}, limits)
-        yield Reading(path, limits, messages, hear, rate)
+        yield Reading(path, limits, messages, hear, rate, timed="T" in want)
     finally:
         messages.close()

@@ -55,7 +55,7 @@ def run_list(args: argparse.Namespace) -> Answer:
             {"render": row.id, "verdict": row.verdict, "sealed_sha256": row.sealed_sha256}
             for row in page.rows
         ],
-        "total": found.total,
+        "total": found.total or 0,
         "next": page.next,
         "previous": page.previous,
     }
@@ -64,7 +64,7 @@ def run_list(args: argparse.Namespace) -> Answer:
         for row in page.rows
     ]
     if page.next or page.previous:
-        lines.append(f"{len(page.rows)} of {found.total:,}")
+        lines.append(f"{len(page.rows)} of {found.total or 0:,}")
     lines += [
         f"{word}: --cursor {cursor}"
         for word, cursor in (("next", page.next), ("previous", page.previous))

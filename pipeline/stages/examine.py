@@ -15,6 +15,7 @@ from core.gates import load_gate_set
 from core.models import Brief, Finding, Verdict
 from core.secrets import derived_key
 from detect.service import examine
+from pipeline.flags import flags_of
 from pipeline.jobs import Job, Outcome
 from pipeline.metrics import gates_decided
 from pipeline.onboarding import load_material
@@ -78,6 +79,8 @@ def run(job: Job) -> Outcome:
         )
         facts["receipts"] = {receipt.gate: receipt.sha256 for receipt in receipts}
         kept = save_fingerprint(session, essence=essence, brand_id=render.brand_id, fingerprint=fingerprint)
+        if verdict is not Verdict.BLOCK:
+            session.add_all(flags_of(render, examination.decisions, gate_set))
         facts["fingerprint_sha256"] = digest_bytes(kept.data)
         return [kept]
 

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Form, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from pydantic import BeforeValidator
 
 from core.blobs import blobs
 from core.database import now
-from core.errors import GreenroomError, InputError, NotFound
+from core.errors import GreenroomError, InputError
+from core.settings import get_settings
 from delivery import links
 from delivery.asked import release_or_ask
 from delivery.recall import recall
-from pipeline.annotations import CODES, annotations_of
+from delivery.written import one_line_end
+from pipeline import shown
+from pipeline.annotations import CODES, MOST_WORDS, annotations_of
+from pipeline.review import Rule
 from pipeline.service import get_render, retry
 from pipeline.states import State
+from pipeline.tables import AnnotationRow, RenderRow
 from review_ui import factors
 from review_ui.accounts import require
 from review_ui.evidence import evidence_of
+from review_ui.making import in_line
 from review_ui.people import names_of
-from review_ui.played import coverage, what_is_missing
+from review_ui.played import coverage, played_proxy, what_is_missing
 from review_ui.rendering import page
 from review_ui.roles import SENIOR
 from review_ui.security import Sent, Signed, Visitor
 
 router = APIRouter()
 
-Note = Annotated[str, Form(max_length=2000)]
+Note = Annotated[str, BeforeValidator(one_line_end), Form(max_length=MOST_WORDS)]
+"""What somebody typed. A browser counts a new line as one character against ``maxlength``, and sends two."""
 
 
 @router.get("/renders/{render_id}")
@@ -46,17 +56,21 @@ def show(
     *,
     note: str = "",
     why: str = "",
+    words: str = "",
 ) -> Response:
     row = get_render(render_id, brand_id=visitor.account.brand_id)
     evidence = evidence_of(row, reader=visitor.account.id if visitor.may("review") else None)
     is_maker = row.maker_id == visitor.account.id
     decides = row.state == State.IN_REVIEW and visitor.may("review") and not is_maker
-    notes = annotations_of(row.id)
+    only_by = _alone(visitor, row, evidence.rule)
+    notes = annotations_of(row.id, only_by=only_by)
+    writers = names_of((one.author_id for one in notes), brand_id=row.brand_id)
     handed_on = next((one for one in notes if one.kind == "handed_on"), None)
     decides = decides and (handed_on is None or is_senior(visitor))
     decides = decides and not evidence.approvals  # one's own: one decision each
     played = coverage(visitor.account.id, row.sealed_sha256 or "") if decides else []
-    shown = links.list_links(row.id, brand_id=row.brand_id) if visitor.may("release") else []
+    by_proxy = decides and played_proxy(visitor.account.id, row.sealed_sha256 or "") is not None
+    listed = links.list_links(row.id, brand_id=row.brand_id) if visitor.may("release") else []
     return page(
         request,
         "render.html",
@@ -64,19 +78,43 @@ def show(
         visitor=visitor,
         row=row,
         evidence=evidence,
-        links=[(link, f"/v/{links.token_of(link)}") for link in shown],
-        missing=what_is_missing(row.seconds, evidence.findings, played) if decides else None,
+        links=[(link, f"/v/{links.token_of(link)}") for link in listed],
+        missing=what_is_missing(row.seconds, evidence.findings, played, proxy=by_proxy) if decides else None,
         holds=factors.has_factor(visitor.account) if decides else None,
         is_maker=is_maker,
         codes=CODES,
         notes=notes,
+        marks=marks_of(notes, writers),
+        alone=only_by is not None,
         handed_on=handed_on,
-        writers=names_of((one.author_id for one in notes), brand_id=row.brand_id),
+        writers=writers,
         problem=problem,
         note=note,
         why=why,
+        words=words,
+        covered=get_settings().web.veil,
         now=now(),
     )
+
+
+def marks_of(notes: Iterable[AnnotationRow], writers: dict[str, str]) -> list[dict[str, Any]]:
+    """What the lanes and the picture show of what was written: whatever has seconds or a place."""
+    return [
+        {
+            "t0": one.t0,
+            "t1": one.t1,
+            "region": one.region,
+            "message": f"{writers.get(one.author_id, '')}: {one.words or CODES.get(one.code, '')}",
+        }
+        for one in notes
+        if one.t0 is not None or one.region is not None
+    ]
+
+
+def _alone(visitor: Visitor, row: RenderRow, rule: Rule) -> str | None:
+    """Whose notes alone this visitor sees: while two people have to decide, each sees their own."""
+    blind = row.state == State.IN_REVIEW and rule.people > 1 and row.maker_id != visitor.account.id
+    return visitor.account.id if blind and visitor.may("review") else None
 
 
 def is_senior(visitor: Visitor) -> bool:
@@ -89,19 +127,52 @@ def video(visitor: Signed, render_id: str) -> Response:
     """The file in review, to accounts of the brand only. Not a door: nothing else can fetch it."""
     require(visitor.account, "view")
     row = get_render(render_id, brand_id=visitor.account.brand_id)
-    digest = row.sealed_sha256 or row.examined_sha256
-    if digest is None:
-        raise NotFound("this render has no video yet", where=render_id, next_step="wait until it is encoded")
     return FileResponse(
-        blobs().get_file(digest), media_type="video/mp4", headers={"cache-control": "private, no-store"}
+        blobs().get_file(shown.looked_at(row)),
+        media_type="video/mp4",
+        headers={"cache-control": "private, no-store"},
     )
+
+
+_PICTURES, _AXES = CapacityLimiter(4), CapacityLimiter(4)
+"""Threads in which they are made, or waited for."""
+
+
+@router.get("/renders/{render_id}/poster.jpg")
+async def poster(visitor: Signed, render_id: str) -> Response:
+    """A small picture of that file, with its label, to whom the file goes. Raises Busy."""
+    row = await run_in_threadpool(_viewed, visitor, render_id)
+    return Response(await in_line(_PICTURES, lambda: shown.picture(row)), media_type="image/jpeg")
+
+
+@router.get("/renders/{render_id}/axis")
+async def axis(visitor: Signed, render_id: str) -> dict[str, Any]:
+    """When each frame of that file is shown: ``first / base`` seconds, and then in ``steps`` of (ticks, how often).
+
+    ``peaks``: how loud it is, 0 to 100, in equal parts of ``duration`` seconds. Raises Busy.
+    """
+    row = await run_in_threadpool(_viewed, visitor, render_id)
+    found = await in_line(_AXES, lambda: shown.axis(row))
+    return {
+        "base": found.frames.base,
+        "first": int(found.frames.ticks[0]),
+        "steps": found.frames.runs(),
+        "duration": found.duration,
+        "peaks": found.peaks,
+    }
+
+
+def _viewed(visitor: Visitor, render_id: str) -> RenderRow:
+    require(visitor.account, "view")
+    return get_render(render_id, brand_id=visitor.account.brand_id)
 
 
 def act_on(
     request: Request, visitor: Visitor, render_id: str, act: Callable[[], object], **typed: str
 ) -> Response:
-    """Do it and show the page; where it is refused the page says why, and keeps what was typed (a ``note``, or ``why``
-    of a recall). A script is answered with the render's state, or with the error as JSON.
+    """Do it and show the page; where it is refused the page says why, and keeps what was typed (a ``note`` of a
+    decision, ``why`` of a recall, ``words`` on the video). A script is answered with the
+    render's state, or with the error as JSON.
     """
     by_script = request.headers.get("accept") == "application/json"
     try:

@@ -23,13 +23,14 @@ from review_ui.memberships import seniors_of
 from review_ui.pages.console import Note, act_on, is_senior
 from review_ui.pages.player import FromScript, ranges_of_form
 from review_ui.people import names_of
-from review_ui.played import coverage, report_with_decision
-from review_ui.security import Sent, Visitor
+from review_ui.played import coverage, played_proxy, report_with_decision
+from review_ui.security import Sent, Visitor, check_brand
 
 router = APIRouter()
 
 Asset = Annotated[str, Form()]
 Played = Annotated[str, Form(max_length=8000)]
+Flag = Annotated[bool, Form()]
 Code = Annotated[str, Form(max_length=20)]
 Seconds = Annotated[str, Form(max_length=1000)]
 Id = Annotated[str, Form(max_length=60, pattern=r"^\w*$")]
@@ -49,6 +50,7 @@ def approve(
     asset: Asset,
     note: Note = "",
     played: Played = "",
+    by_proxy: Flag = False,
     passkey: Annotated[str, Form(max_length=20_000)] = "",
     totp: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
@@ -57,7 +59,7 @@ def approve(
     account = visitor.account
 
     def act() -> None:
-        report_with_decision(render_id, ranges_of_form(played), account=account)
+        report_with_decision(render_id, ranges_of_form(played), account=account, by_proxy=by_proxy)
         factor = factors.prove(
             account,
             purpose="approve",
@@ -81,12 +83,13 @@ def reject(
     code: Code = "",
     seconds: Seconds = "",
     played: Played = "",
+    by_proxy: Flag = False,
 ) -> Response:
     require(visitor.account, "review")
 
     def act() -> None:
         asks = asks_of(code, note, seconds)
-        report_with_decision(render_id, ranges_of_form(played), account=visitor.account)
+        report_with_decision(render_id, ranges_of_form(played), account=visitor.account, by_proxy=by_proxy)
         review.reject(**_decision(visitor, render_id, asset), asks=asks)
 
     return act_on(request, visitor, render_id, act, note=note)
@@ -103,12 +106,13 @@ def ask_for_change(
     code: Code = "",
     seconds: Seconds = "",
     played: Played = "",
+    by_proxy: Flag = False,
 ) -> Response:
     require(visitor.account, "review")
 
     def act() -> None:
         asks = asks_of(code, note, seconds)
-        report_with_decision(render_id, ranges_of_form(played), account=visitor.account)
+        report_with_decision(render_id, ranges_of_form(played), account=visitor.account, by_proxy=by_proxy)
         review.reject(**_decision(visitor, render_id, asset), asks=asks, change=True)
 
     return act_on(request, visitor, render_id, act, note=note)
@@ -135,12 +139,13 @@ def hand_on(request: Request, visitor: Sent, render_id: str, asset: Asset, note:
 
 
 @router.post("/review/next")
-def next_one(visitor: Sent, after: Id = "", without: Ids = "") -> Response:
+def next_one(visitor: Sent, after: Id = "", without: Ids = "", at_brand: Id = "") -> Response:
     """To the next video that this account may decide over, taken for it; to the queue where nothing waits.
 
     ``without``: ids, parted by commas, whose decisions are on their way.
     """
     require(visitor.account, "review")
+    check_brand(visitor, at_brand)
     account = visitor.account
     pending = [one for one in without.split(",") if one]
     found = next_for(
@@ -182,10 +187,11 @@ def asks_of(code: str, note: str, seconds: str) -> list[Ask]:
         raise InputError(
             f"at most {MOST} places at once", where="seconds", next_step="say the rest in the note"
         )
-    return [_ask(named, note, place) for place in places] or [Ask(named, note)]
+    return [Ask(named, note, *seconds_of(place)) for place in places] or [Ask(named, note)]
 
 
-def _ask(code: str, note: str, place: str) -> Ask:
+def seconds_of(place: str) -> tuple[float, float]:
+    """The seconds that somebody typed: "3.2" is a moment, "5-6.5" a stretch. Raises InputError."""
     found = _PLACE.fullmatch(place)
     if found is None:
         raise InputError(
@@ -197,7 +203,7 @@ def _ask(code: str, note: str, place: str) -> Ask:
     t1 = float(found[2]) if found[2] else t0
     if not (math.isfinite(t0) and t0 <= t1):
         raise InputError("a stretch ends after it begins", where="seconds", next_step="write it as in 5-6.5")
-    return Ask(code, note, t0, t1)
+    return t0, t1
 
 
 def _decision(visitor: Visitor, render_id: str, asset: str) -> dict[str, Any]:
@@ -209,5 +215,6 @@ def _decision(visitor: Visitor, render_id: str, asset: str) -> dict[str, Any]:
         "reviewer_id": account.id,
         "sealed_sha256": asset,
         "played": coverage(account.id, asset),
+        "proxy_sha256": played_proxy(account.id, asset),
         "senior": is_senior(visitor),
     }

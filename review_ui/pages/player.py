@@ -12,7 +12,7 @@ from pipeline.findings import findings_of
 from pipeline.seen import Range
 from pipeline.service import get_render
 from review_ui.accounts import require
-from review_ui.played import MOST_RANGES, coverage, open_view, report, what_is_missing
+from review_ui.played import MOST_RANGES, coverage, open_view, played_proxy, report, what_is_missing
 from review_ui.security import Visitor, form_visitor, visitor
 
 router = APIRouter()
@@ -47,10 +47,13 @@ FromScript = Annotated[Visitor, Depends(script_visitor)]
 
 
 @router.post("/renders/{render_id}/views")
-def open_one(visitor: FromScript, render_id: str) -> dict[str, Any]:
-    """A view to report on: the same one for the same account and the same sealed bytes."""
+def open_one(visitor: FromScript, render_id: str, proxy: bool = False) -> dict[str, Any]:
+    """A view to report on: the same one for the same account and the same sealed bytes.
+
+    ``proxy``: the player plays the proxy, as the browser cannot play the file.
+    """
     require(visitor.account, "review")
-    view = open_view(render_id, account=visitor.account)
+    view = open_view(render_id, account=visitor.account, by_proxy=proxy)
     return {"view": view, **_state(visitor, render_id)}
 
 
@@ -84,5 +87,6 @@ def _no_report() -> InputError:
 
 def _state(visitor: Visitor, render_id: str) -> dict[str, Any]:
     row = get_render(render_id, brand_id=visitor.account.brand_id)
-    ranges = coverage(visitor.account.id, row.sealed_sha256 or "")
-    return what_is_missing(row.seconds, findings_of(row), ranges).as_dict()
+    who, sealed = visitor.account.id, row.sealed_sha256 or ""
+    by_proxy = played_proxy(who, sealed) is not None
+    return what_is_missing(row.seconds, findings_of(row), coverage(who, sealed), proxy=by_proxy).as_dict()

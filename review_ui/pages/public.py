@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from anyio import CapacityLimiter, WouldBlock
-from anyio.to_thread import run_sync
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
@@ -17,7 +16,8 @@ from fastapi.responses import Response
 from core.errors import GreenroomError, NotFound
 from delivery.links import open_link, still_serves
 from delivery.reports import HOURS, MOST_CONTACT, MOST_WORDS, checked, report
-from delivery.watching import PosterBusy, captions, kept_poster, poster, watched
+from delivery.watching import captions, kept_poster, poster, watched
+from review_ui.making import in_line
 from review_ui.rates import count_report, retry_headers
 from review_ui.rendering import page, problem_answer, wants_json
 from review_ui.security import address_of
@@ -74,28 +74,16 @@ def video(request: Request, token: str) -> Response:
 
 @router.get("/v/{token}/poster.jpg")
 async def picture(request: Request, token: str) -> Response:
-    """Raises PosterBusy at once where so many are being made already."""
+    """Raises Busy at once where so many are being made already."""
     try:
         made = await run_in_threadpool(kept_poster, token)
         if made is None:
-            made = await _make_poster(token)
+            made = await in_line(_POSTERS, lambda: poster(token))
         shown = Response(made, media_type="image/jpeg")
     except NotFound as gone:
         shown = _nothing(request, gone)
     shown.headers.update(NO_STORE)
     return shown
-
-
-async def _make_poster(token: str) -> bytes:
-    place = object()
-    try:
-        _POSTERS.acquire_on_behalf_of_nowait(place)
-    except WouldBlock as error:
-        raise PosterBusy("this picture is not ready yet", next_step="reload the page in a moment") from error
-    try:
-        return await run_sync(poster, token, limiter=CapacityLimiter(1))
-    finally:
-        _POSTERS.release_on_behalf_of(place)
 
 
 @router.get("/v/{token}/captions.vtt")

@@ -9,14 +9,23 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from core.database import now, reading
 from core.errors import NotFound
+from core.gates import load_gate_set
+from core.settings import get_settings
+from pipeline.assignment import looked_at
 from pipeline.counts import Counts
-from pipeline.lists import Order
+from pipeline.flags import SCRIPT
+from pipeline.lists import Order, campaigns_of
+from pipeline.narrowing import Choices, Narrowing, choices
+from pipeline.review import rule_for
 from pipeline.service import find_render, list_renders
 from pipeline.states import State
 from review_ui.accounts import require
+from review_ui.measures import words_of
+from review_ui.people import names_of
 from review_ui.rendering import page
-from review_ui.security import Signed
+from review_ui.security import Signed, Visitor
 
 router = APIRouter()
 
@@ -48,6 +57,9 @@ ORDER_WORDS: dict[Order, str] = {
     "gravest": "Gravest first",
 }
 
+AGES = {1: "an hour", 4: "4 hours", 24: "a day", 72: "3 days", 168: "a week"}
+"""Hours since a video was asked for, by which the list is narrowed."""
+
 Words = Annotated[
     str, Query(max_length=200, pattern=r"^[^\x00]*$")
 ]  # PostgreSQL has no text with a NUL in it
@@ -60,26 +72,54 @@ def queue(
     *,
     view: str = "review",
     campaign: Words = "",
+    risk: Words = "",
+    gate: Words = "",
+    persona: Words = "",
+    language: Words = "",
+    territory: Words = "",
+    hours: Words = "",
     order: Words = "",
     cursor: str = "",
 ) -> Response:
-    """One page of one view; flagged ones are marked by shape, colour and word."""
+    """One page of one view; the address holds all that it is narrowed to."""
     require(visitor.account, "view")
     if view not in VIEWS:
         raise NotFound("there is no such view", next_step="choose one above the list")
-    here = VIEWS[view]
-    chosen = next((name for name in here.orders if name == order), here.orders[0])
+    brand_id, here = visitor.account.brand_id, VIEWS[view]
+    in_review = here.states == (State.IN_REVIEW,)
+    narrowing = Narrowing(
+        risk=risk,
+        persona_id=persona,
+        language=language,
+        territory=territory,
+        gate=gate if in_review else "",
+        hours=int(hours) if hours.isdecimal() and int(hours) in AGES else 0,
+    )
+    orders = [name for name in here.orders if not (narrowing.gate and name == "gravest")]
+    chosen = next((name for name in orders if name == order), orders[0])
     found = list_renders(
-        brand_id=visitor.account.brand_id,
+        brand_id=brand_id,
         states=here.states,
         campaign_id=campaign,
         order=chosen,
         cursor=cursor,
+        narrowing=narrowing,
     )
+    narrowed = {
+        "risk": narrowing.risk,
+        "gate": narrowing.gate,
+        "persona": narrowing.persona_id,
+        "language": narrowing.language,
+        "territory": narrowing.territory,
+        "hours": str(narrowing.hours or ""),
+    }
+    everything = not any(narrowed.values())
+    with reading() as session:
+        offered = choices(session, brand_id, here.states)
 
     def address(**changed: str | None) -> str:
         """This page with something changed; whatever else changes, the list starts again."""
-        words = {"view": view, "campaign": campaign, "order": order and chosen, **changed}
+        words = {"view": view, "campaign": campaign, "order": order and chosen, **narrowed, **changed}
         return f"/?{urlencode({name: value for name, value in words.items() if value})}"
 
     return page(
@@ -89,17 +129,66 @@ def queue(
         found=found,
         views={name: each.words for name, each in VIEWS.items()},
         view=view,
-        numbers=numbers(found.counts),
-        orders={name: ORDER_WORDS[name] for name in here.orders},
+        numbers=numbers(found.counts) if everything else {view: found.total},
+        orders={name: ORDER_WORDS[name] for name in orders},
         order=chosen,
         address=address,
         is_first=not cursor,
+        narrowed=narrowed,
+        filters=filters(offered, narrowed, gates=in_review),
+        campaigns=campaigns_of(found.page.rows),
+        rule_for=rule_for,
+        looking=looking(visitor) if in_review else {},
+        veiled=get_settings().web.veil,
+        now=now(),
     )
 
 
 def numbers(counts: Counts) -> dict[str, int]:
     """How many renders each view holds."""
     return {name: sum(counts.get(state, 0) for state in view.states) for name, view in VIEWS.items()}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One thing by which the list is narrowed. ``choices``: words by the value in the address."""
+
+    words: str
+    choices: dict[str, str]
+
+
+def filters(offered: Choices, narrowed: dict[str, str], *, gates: bool) -> dict[str, Filter]:
+    """Those that change something, by their name in the address; and those that are chosen."""
+    flagged = {name: words_of(name).name for name in load_gate_set().gates} | {SCRIPT: "Rules of the script"}
+    found = {
+        "risk": Filter("Risk class", dict(zip(offered.risks, offered.risks, strict=True))),
+        "gate": Filter("Flagged by", flagged if gates else {}),
+        "persona": Filter("Persona", offered.personas),
+        "language": Filter("Language", dict(zip(offered.languages, offered.languages, strict=True))),
+        "territory": Filter("Territory", {name: name.upper() for name in offered.territories}),
+        "hours": Filter("Asked for", {str(hours): f"more than {words} ago" for hours, words in AGES.items()}),
+    }
+    for name, value in narrowed.items():
+        if value:
+            found[name].choices.setdefault(value, value)
+    return {name: one for name, one in found.items() if len(one.choices) > 1 or narrowed[name]}
+
+
+@router.get("/review/looking")
+def who_looks(visitor: Signed) -> dict[str, str]:
+    """Who looks at which video of the brand at this moment: the name of each, by render."""
+    require(visitor.account, "review")
+    return looking(visitor)
+
+
+def looking(visitor: Visitor) -> dict[str, str]:
+    """As :func:`who_looks`; nothing for whoever decides over nothing."""
+    if not visitor.may("review"):
+        return {}
+    brand_id = visitor.account.brand_id
+    held = looked_at(brand_id)
+    names = names_of(held.values(), brand_id=brand_id)
+    return {render: "You" if who == visitor.account.id else names[who] for render, who in held.items()}
 
 
 @router.get("/find")

@@ -22,6 +22,7 @@ class DecisionManner extends HTMLElement {
 
   show(state) {
     this.querySelectorAll("[data-when]").forEach((part) => { part.hidden = part.dataset.when !== state.manner; });
+    this.querySelector("[data-proxy]").hidden = !state.proxy;
     this.querySelectorAll("[data-count]").forEach((part) => {
       part.textContent = state[part.dataset.count];
       part.closest("[data-line]").hidden = state[part.dataset.count] === 0;
@@ -53,8 +54,9 @@ const drafts = {
 
 async function next(after) {
   hint();
-  const csrf = document.querySelector("[name=csrf]")?.value ?? "";
-  const request = { method: "POST", body: new URLSearchParams({ csrf, after, without: unsent().slice(0, 10).join() }) };
+  const [csrf, at_brand] = ["csrf", "at_brand"].map((name) => document.querySelector(`[name=${name}]`)?.value ?? "");
+  const request = { method: "POST",
+    body: new URLSearchParams({ csrf, at_brand, after, without: unsent().slice(0, 10).join() }) };
   if (await load("/review/next", request) && location.pathname === "/") hint("Nothing else waits for you.");
 }
 

@@ -14,7 +14,7 @@ export function shape(name, attributes, text) {
 export class Lanes {
   // `seek(seconds)` is called for a click or a drag; `data` is the page's timeline.
   constructor(data, { duration, seek, describedBy }) {
-    Object.assign(this, { data, duration, seek, played: [], missing: [], at: 0, width: 0 });
+    Object.assign(this, { data, duration, seek, played: [], missing: [], notes: [], peaks: [], at: 0, width: 0 });
     this.svg = shape("svg", { class: "lanes", role: "img",
       "aria-label": `${data.findings.length} findings on a time axis of ${duration.toFixed(1)} seconds` });
     if (describedBy) this.svg.setAttribute("aria-describedby", describedBy);
@@ -38,8 +38,10 @@ export class Lanes {
   }
 
   draw() {
-    const lanes = [["Findings", "", (y) => this.findings(y)]];
+    const lanes = [["Findings", "", (y) => this.marks(this.data.findings, y, "finding")]];
     if (this.data.reporting) lanes.unshift(["Played", "", (y) => this.playedLane(y)]);
+    if (this.notes.length) lanes.push(["Notes", "", (y) => this.marks(this.notes, y, "note")]);
+    if (this.peaks.length) lanes.push(["Sound", "how loud it is", (y) => this.sound(y)]);
     for (const curve of this.data.curves) lanes.push([curve.name, curve.says, (y) => this.curve(curve, y)]);
     if (this.data.words.length) lanes.push(["Heard", "", (y) => this.words(y)]);
     const each = LANE + this.above, height = lanes.length * each + 20;
@@ -90,14 +92,28 @@ export class Lanes {
     for (const range of this.played) draw("played", range, 16);
   }
 
-  findings(y) {
-    for (const finding of this.data.findings) {
-      const left = this.x(finding.t0), width = Math.max(8, this.x(finding.t1) - left);
-      const mark = shape("rect", { class: `finding ${finding.severity}`, x: left, width, y: y + 12, height: LANE - 24,
-        rx: finding.severity === "block" ? 0 : 6 });
-      mark.append(shape("title", {}, finding.message));
+  // What is known later than the page: notes with seconds, and how loud it is in equal parts of the video.
+  add(more) {
+    Object.assign(this, more);
+    if (this.width) this.draw();
+  }
+
+  marks(list, y, kind) {
+    for (const one of list) {
+      const left = this.x(one.t0), width = Math.max(8, this.x(one.t1 ?? one.t0) - left);
+      const mark = shape("rect", { class: `${kind} ${one.severity ?? ""}`, x: left, width, y: y + 12, height: LANE - 24,
+        rx: one.severity === "block" ? 0 : 6 });
+      mark.append(shape("title", {}, one.message));
       this.svg.append(mark);
     }
+  }
+
+  sound(y) {
+    const middle = y + LANE / 2, step = (this.width - this.left) / this.peaks.length;
+    const ends = this.peaks.map((peak, n) => [this.left + n * step, Math.max(0.5, peak / 100 * (LANE / 2 - 4))]);
+    const path = `M${ends.map(([x, h]) => `${x.toFixed(1)},${(middle - h).toFixed(1)}`).join("L")}`
+      + `L${ends.reverse().map(([x, h]) => `${x.toFixed(1)},${(middle + h).toFixed(1)}`).join("L")}Z`;
+    this.svg.append(shape("path", { class: "sound", d: path }));
   }
 
   curve({ points, top, bar, bad, words }, y) {
@@ -116,11 +132,11 @@ export class Lanes {
   }
 
   words(y) {
-    let edge = 0, row = 0;
+    const edges = [0, 0];  // of two rows; a word without room is left out, and stands in the text below
     for (const word of this.data.words) {
-      const left = this.x(word.t0), width = 7 * word.text.length + 4;
-      row = left < edge ? 1 - row : 0;
-      edge = left + width;
+      const left = this.x(word.t0), row = edges.findIndex((edge) => edge <= left);
+      if (row < 0) continue;
+      edges[row] = left + 7 * word.text.length + 4;
       this.svg.append(shape("text", { class: "word", x: left, y: y + 19 + 17 * row }, word.text));
     }
   }

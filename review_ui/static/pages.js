@@ -33,6 +33,13 @@ export async function load(address, request = {}, quiet = false) {
 
 function put(page, address, quiet) {
   document.title = page.title;
+  for (const one of page.head.querySelectorAll('link[rel="stylesheet"], script[src]')) {  // once here, they stay
+    const name = one.matches("link") ? "href" : "src", at = one.getAttribute(name);
+    if (document.head.querySelector(`[${name}="${CSS.escape(at)}"]`)) continue;
+    const fresh = document.createElement(one.localName);
+    for (const { name: key, value } of one.attributes) fresh.setAttribute(key, value);
+    document.head.append(fresh);
+  }
   for (const part of ["header.bar", "main"]) {  // the bar holds the token of now, and says who is signed in
     const fresh = page.querySelector(part);
     if (fresh) document.querySelector(part)?.replaceWith(document.adoptNode(fresh));

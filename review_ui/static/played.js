@@ -1,6 +1,6 @@
 // What was played, as the browser knows it, told to the server every two seconds, at each pause, and with the decision.
-// A second counts while the video runs in front of somebody: not in a hidden tab, not without sound (a finding may be
-// in the sound alone), not faster than twice, and never by seeking or by single frames. The server holds it to its clock.
+// A second counts while the video runs in front of somebody: not in a hidden tab, not under a cover, not without sound (a
+// finding may be in the sound alone), not faster than twice, and never by seeking or by single frames. The server holds it to its clock.
 
 const FASTEST = 2, EVERY = 2000, LONGEST_STEP = 1, MOST = 60;
 
@@ -23,7 +23,8 @@ export class Played {
 
   counts() {
     const video = this.video;
-    return !video.paused && !video.seeking && !document.hidden && !video.muted && video.volume > 0
+    return !video.paused && !video.seeking && !document.hidden && !video.closest("[covered]") && !video.muted
+      && video.volume > 0
       && video.playbackRate <= FASTEST;
   }
 
@@ -65,8 +66,14 @@ export class Played {
     } finally { this.busy = false; this.sending = []; }
   }
 
+  // From now on a proxy is what is played.
+  byProxy() {
+    Object.assign(this, { proxy: true, view: undefined, fresh: [], last: null });
+    this.opened().catch((error) => this.failed(error));
+  }
+
   opened() {
-    this.view ??= this.post(this.views, null).then((answer) => answer.view,
+    this.view ??= this.post(this.proxy ? `${this.views}?proxy=true` : this.views, null).then((answer) => { this.told(answer); return answer.view; },
       (error) => { this.view = undefined; throw error; });
     return this.view;
   }

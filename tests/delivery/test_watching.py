@@ -29,7 +29,7 @@ DERIVATIVES = [watched, poster, captions]
 
 @pytest.fixture(autouse=True)
 def no_poster_of_another_test() -> None:
-    watching._posters._kept.clear()
+    watching._posters.forget()
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_a_recall_while_the_poster_is_made_stops_it(world: World, out: RenderRow
 
 
 def test_memory_holds_the_last_posters(world: World, link: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(watching, "_KEPT", 1)
+    monkeypatch.setattr(watching._posters, "most", 1)
     other = make_link(world.released().id, brand_id=world.brand_id)
     assert kept_poster(other) is None
     poster(link), poster(other)
@@ -132,7 +132,7 @@ def test_memory_holds_the_last_posters(world: World, link: str, monkeypatch: pyt
 def test_who_waits_too_long_for_a_poster_is_told_to_come_again(
     world: World, link: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(watching, "_WAITS", 0.01)
+    monkeypatch.setattr(watching._posters, "waits", 0.01)
     with watching._posters._making, pytest.raises(GreenroomError) as told:
         poster(link)
     assert (told.value.code, told.value.http_status, told.value.retryable) == ("busy", 503, True)

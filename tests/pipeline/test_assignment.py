@@ -11,7 +11,7 @@ from audit.errors import AlreadyDecided, MakerMayNotApprove
 from core.database import transaction
 from core.errors import Conflict, Forbidden, InputError, NotFound
 from pipeline.annotations import CODES, MOST, Ask, annotations_of
-from pipeline.assignment import give_back, next_for, take
+from pipeline.assignment import forget_over, give_back, looked_at, next_for, take
 from pipeline.review import hand_on, reject
 from pipeline.states import State
 from pipeline.tables import RenderRow, ReviewLeaseRow
@@ -175,3 +175,16 @@ def test_what_is_handed_on_waits_for_a_senior_reviewer(world: World):
     assert offered(world, world.reviewer, senior=True) is None  # not to who handed it on
     assert offered(world, world.second_reviewer, senior=True) == render.id
     assert world.approve(render, world.second_reviewer, senior=True).state == State.APPROVED
+
+
+def test_leases_that_are_over_go_and_those_that_hold_stay(world: World):
+    one, two = world.to_review(), world.to_review()
+    for render in (one, two):
+        take(render.id, brand_id=world.brand_id, account_id=world.reviewer)
+    assert looked_at(world.brand_id) == {one.id: world.reviewer, two.id: world.reviewer}
+    assert looked_at("brd_other") == {} and forget_over() == 0
+    over(one)
+    assert looked_at(world.brand_id) == {two.id: world.reviewer}
+    assert (forget_over(), forget_over()) == (1, 0)
+    with transaction() as session:
+        assert session.query(ReviewLeaseRow.render_id).all() == [(two.id,)]

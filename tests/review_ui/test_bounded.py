@@ -180,7 +180,21 @@ def addresses(row: RenderRow) -> list[str]:
         for cursor in cursors(row, order)
         for campaign in ("", "&campaign=cmp_1")
     ]
+    queue += [
+        f"/?{narrowed}&order={order}&cursor={cursor}"
+        for narrowed in (
+            "risk=standard",
+            "persona=per_1&hours=1",
+            "language=en&territory=in&gate=label",
+            "hours=24",
+            "gate=label",
+        )
+        for order in ("oldest", "newest")
+        for cursor in cursors(row, order)
+    ]
+    queue += [f"/?risk=standard&order=gravest&cursor={cursor}" for cursor in cursors(row, "gravest")]
     others = [
+        "/review/looking",
         "/campaigns",
         "/campaigns/cmp_1",
         "/campaigns/new",

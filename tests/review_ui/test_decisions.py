@@ -267,7 +267,7 @@ def test_the_second_of_two_people_does_not_see_that_there_was_a_first(
 def test_next_goes_to_a_video_of_ones_own_and_to_the_queue_where_nothing_waits(
     reviewer: Reviewer, make_render: MakeRender, new_account: MakeAccount, signed: SignIn
 ):
-    own = {"csrf": reviewer.csrf, "after": reviewer.at.rsplit("/", 1)[1]}
+    own = {"csrf": reviewer.csrf, "after": reviewer.at.rsplit("/", 1)[1], "at_brand": "brd_1"}
     assert reviewer.client.post("/review/next", data=own).headers["location"] == "/"
     other = make_render(sealed_sha256="ef" * 32)
     pending = own | {"after": "", "without": f"{other.id},{own['after']}"}
@@ -278,6 +278,20 @@ def test_next_goes_to_a_video_of_ones_own_and_to_the_queue_where_nothing_waits(
     assert at.script("/lease").json() == {"mine": False, "holder": "ann@brand.example"}
     refused = at.decide(note="Mine.", asset=other.sealed_sha256)
     assert refused.status_code == 409 and "omebody else is deciding" in refused.text
+
+
+def test_the_next_one_is_one_of_the_brand_that_the_page_was_about(
+    reviewer: Reviewer, client: TestClient, account: AccountRow
+):
+    """In another window the person went to work at another brand."""
+    with transaction() as session:
+        append(session, Event.BRAND_CREATED, "brd_2", rows=[BrandRow(id="brd_2", name="Another")])
+    join_brand(account.id, "brd_2")
+    work_at(account.id, "brd_2")
+    for stale in ({"at_brand": "brd_1"}, {}):
+        answer = client.post("/review/next", data={"csrf": reviewer.csrf, **stale})
+        assert answer.status_code == 409 and "another brand" in answer.text
+    assert client.post("/review/next", data={"csrf": reviewer.csrf, "at_brand": "brd_2"}).status_code == 303
 
 
 def test_what_is_handed_on_is_not_offered_to_decide_but_to_a_senior(

@@ -10,7 +10,7 @@ import pytest
 
 from core.gates import decide, load_gate_set
 from core.models import Finding, GateResult, Span, Verdict
-from review_ui.measures import GATES, curve_of, measured
+from review_ui.measures import GATES, MOST_POINTS, curve_of, drawn, measured
 from tests.review_ui.test_pages import SHA, evidence_for, render_html, row
 
 GATE_SET = load_gate_set()
@@ -118,3 +118,11 @@ def test_curves_of_two_videos_stand_on_one_scale_with_the_bar_drawn_and_in_words
 def test_a_curve_of_another_measure_than_the_score_has_no_bar():
     curve = curve_of(Receipted("lip_sync", score=0.1, curve=((0.0, 6.9), (1.0, 7.2))), GATE_SET)
     assert curve["bar"] is None and "certainty" not in curve["words"]
+
+
+def test_a_long_curve_is_drawn_with_few_points_and_every_peak():
+    points = [(n * 0.04, 0.9 if n in (7, 7001) else 0.001 * (n % 50)) for n in range(15_000)]
+    shown = drawn(points)
+    assert len(shown) <= MOST_POINTS and [t for t, _ in shown] == sorted(t for t, _ in shown)
+    assert [t for t, value in shown if value == 0.9] == [0.28, 280.04]
+    assert drawn(points[:100]) == [(round(t, 2), round(value, 4)) for t, value in points[:100]]

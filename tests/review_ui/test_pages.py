@@ -17,7 +17,7 @@ from core.models import Finding, GateDecision, GateResult, Span, Verdict
 from pipeline.annotations import CODES
 from pipeline.lists import RenderList
 from pipeline.paging import Page
-from pipeline.review import RULES
+from pipeline.review import RULES, rule_for
 from pipeline.standing import Standing
 from pipeline.states import State
 from pipeline.tables import RenderRow
@@ -124,6 +124,10 @@ def render_html(render: Any, evidence: Evidence, **values: Any) -> str:
         "problem": None,
         "note": "",
         "why": "",
+        "words": "",
+        "marks": [],
+        "alone": False,
+        "covered": False,
         "now": NOW,
     }
     return html("render.html", row=render, evidence=evidence, **(usual | values))
@@ -268,6 +272,13 @@ def test_the_queue_with_rows_that_lack_parts() -> None:
             order="oldest",
             address=lambda **_: "/",
             is_first=is_first,
+            narrowed={"risk": ""},
+            filters={},
+            campaigns={},
+            rule_for=rule_for,
+            looking={},
+            veiled=False,
+            now=NOW,
         )
         assert "Queue" in text and "1,234,567" in text
         assert ("Nothing waits for you." in text) is (not shown and is_first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -12,12 +13,16 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
-from core.database import transaction
+from core.database import now, transaction
+from core.settings import get_settings
+from core.tables import BrandRow
 from pipeline.paging import PAGE_ROWS
 from pipeline.states import State
 from pipeline.tables import CampaignRow, RenderRow
 from review_ui.pages.queue import numbers
+from review_ui.seals import seal
 from review_ui.tables import AccountRow
+from tests.kit import media
 from tests.review_ui.conftest import PASSWORD
 
 MakeRender = Callable[..., RenderRow]
@@ -204,3 +209,219 @@ def test_released_counts_what_is_released_now_and_each_state_is_in_one_view() ->
     assert numbers(counts)["approved"] == counts[State.APPROVED]
     apart = [number for name, number in numbers(counts).items() if name != "all"]
     assert sum(apart) == sum(counts.values()) == numbers(counts)["all"]
+
+
+# --- narrowed by what is in the address
+
+
+def add_campaign(campaign_id: str, **changed: Any) -> str:
+    with transaction() as session:
+        like = session.get_one(CampaignRow, "cmp_1")
+        values = {column.key: getattr(like, column.key) for column in CampaignRow.__table__.columns}
+        session.execute(
+            insert(CampaignRow).values(values | {"id": campaign_id, "name": campaign_id, **changed})
+        )
+    return campaign_id
+
+
+@pytest.fixture
+def apart(make_render: MakeRender) -> dict[str, str]:
+    """A render of each of several campaigns, by what is particular about its campaign."""
+    found = {"usual": make_render().id}
+    for name, changed in {
+        "risk": {"risk_class": "high"},
+        "language": {"language": "hi"},
+        "territory": {"territory": "us"},
+    }.items():
+        found[name] = make_render(campaign_id=add_campaign(f"cmp_{name}", **changed)).id
+    return found
+
+
+@pytest.mark.parametrize("order", ["oldest", "newest", "gravest"])
+@pytest.mark.parametrize(
+    ("address", "names"),
+    [
+        ("risk=high", {"risk"}),
+        ("language=hi", {"language"}),
+        ("territory=us", {"territory"}),
+        ("persona=per_1", {"usual", "risk", "language", "territory"}),
+        ("persona=per_1&territory=in&language=en&risk=standard", {"usual"}),
+        ("risk=high&language=hi", set()),
+        ("risk=high&campaign=cmp_1", set()),
+        ("persona=per_other", set()),
+        ("hours=1", set()),
+    ],
+)
+def test_the_list_is_narrowed_by_its_address(
+    web: TestClient, apart: dict[str, str], address: str, names: set[str], order: str
+) -> None:
+    text = web.get(f"/?{address}&order={order}").text
+    assert set(shown(text)) == {apart[name] for name in names}
+    assert names or "Nothing fits." in text
+    if "hours" not in address:  # nobody counts by age
+        assert f'To review <span class="count">{len(names)}<' in text
+    assert 'Released <span class="count">' not in text
+
+
+def test_age_narrows_to_what_was_asked_for_before(web: TestClient, make_render: MakeRender) -> None:
+    old = make_render(created_at=now() - timedelta(hours=30))
+    young = make_render()
+    assert shown(web.get("/?hours=24").text) == [old.id]
+    assert shown(web.get("/?hours=168").text) == []
+    assert shown(web.get("/?hours=25").text) == [old.id, young.id]  # no such choice
+    assert "30 h ago" in web.get("/?hours=24").text
+
+
+def test_a_narrowed_list_of_many_campaigns_has_pages_that_show_every_render_once(
+    web: TestClient, make_render: MakeRender
+) -> None:
+    first = make_render()
+    like = {column.key: getattr(first, column.key) for column in RenderRow.__table__.columns}
+    campaigns = ["cmp_1", *(add_campaign(f"cmp_n{n}") for n in range(99))]
+    rows = [
+        like
+        | {
+            "id": f"rnd_{n:04d}",
+            "campaign_id": campaigns[n % 100],
+            "created_at": first.created_at + timedelta(seconds=n // 3),
+        }
+        for n in range(150)
+    ]
+    with transaction() as session:
+        session.execute(insert(RenderRow), rows)
+    found = [row for html in pages(web, "/?risk=standard") for row in shown(html)]
+    assert found == [first.id, *(row["id"] for row in rows)] or sorted(found) == sorted(
+        [first.id, *(row["id"] for row in rows)]
+    )
+    assert len(found) == len(set(found)) == 151
+    moments = {row["id"]: row["created_at"] for row in rows} | {first.id: first.created_at}
+    assert [moments[one] for one in found] == sorted(moments.values())
+
+
+def test_a_filter_that_too_many_campaigns_fit_says_so(
+    web: TestClient, make_render: MakeRender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.narrowing.MOST_RUNS", 2)
+    for n in range(3):
+        make_render(campaign_id=add_campaign(f"cmp_n{n}") if n else "cmp_1")
+    answer = web.get("/?risk=standard")
+    assert answer.status_code == 422 and "narrow it further" in answer.text
+    assert web.get("/?risk=standard&campaign=cmp_1").status_code == 200
+
+
+def test_what_is_narrowed_stays_in_every_address_and_can_be_taken_back(
+    web: TestClient, apart: dict[str, str]
+) -> None:
+    text = unescape(web.get("/?risk=high&hours=24&order=newest").text)
+    assert "view=review&order=gravest&risk=high&hours=24" in text  # another order
+    assert "view=released&risk=high&hours=24" in text  # another view
+    assert "show all" in text and 'href="/?view=review&order=newest&hours=24"' in text
+    assert '<option value="high" selected>' in text
+
+
+def test_strange_words_in_the_address_fit_nothing_and_break_nothing(
+    web: TestClient, apart: dict[str, str]
+) -> None:
+    for words in (
+        "risk=<script>",
+        "territory=%F0%9F%8D%B5",
+        "persona=' OR 1=1",
+        "gate=nothing",
+        "language=x" + "y" * 150,
+    ):
+        answer = web.get(f"/?{words}")
+        assert answer.status_code == 200 and "<script>" not in answer.text.split("</head>")[1], words
+        assert "Nothing fits." in answer.text
+    assert web.get("/?hours=-1").status_code == web.get("/?hours=x").status_code == 200
+    assert web.get("/?view=released&gate=label").status_code == 200
+    assert web.get("/?risk=" + "x" * 201).status_code == web.get("/?risk=%00").status_code == 422
+
+
+def test_only_what_changes_something_is_offered(web: TestClient, make_render: MakeRender) -> None:
+    make_render()
+    text = web.get("/").text
+    assert 'name="risk"' not in text and 'name="territory"' not in text and 'name="hours"' in text
+    make_render(campaign_id=add_campaign("cmp_2", risk_class="high", territory="us"))
+    text = web.get("/").text
+    assert 'name="risk"' in text and 'name="territory"' in text and 'name="language"' not in text
+
+
+# --- risk, clock, who looks
+
+
+def test_risk_and_age_stand_in_the_list_and_what_waits_too_long_is_late(
+    web: TestClient, make_render: MakeRender
+) -> None:
+    add_campaign("cmp_high", risk_class="high")
+    make_render(created_at=now() - timedelta(hours=5))
+    assert ">late<" not in web.get("/").text
+    make_render(created_at=now() - timedelta(hours=5), campaign_id="cmp_high")
+    text = web.get("/").text
+    assert text.count("</svg>late") == 1 and "</svg>high risk" in text and "5 h ago" in text
+    make_render(created_at=now() - timedelta(hours=25), state="released" if False else "approved")
+    assert "</svg>late" not in web.get("/?view=approved").text
+
+
+def test_who_looks_at_what_is_said_to_reviewers_of_the_brand(
+    web: TestClient, account: AccountRow, make_render: MakeRender, new_account: Any, signed: Any
+) -> None:
+    from pipeline.assignment import take
+
+    render, other = make_render(), make_render()
+    ben = new_account("ben")
+    take(render.id, brand_id="brd_1", account_id=ben.id)
+    take(other.id, brand_id="brd_1", account_id=account.id)
+    assert web.get("/review/looking").json() == {render.id: "ben@brand.example", other.id: "You"}
+    text = web.get("/").text
+    assert "ben@brand.example is looking at it" in text and "You are looking at it" in text
+    signed(new_account("olga", role="operator"))
+    assert "is looking" not in web.get("/").text and web.get("/review/looking").status_code == 403
+
+
+# --- pictures
+
+
+def test_the_picture_of_a_video_goes_to_whom_the_video_goes(
+    web: TestClient,
+    account: AccountRow,
+    make_render: MakeRender,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+) -> None:
+    from core.blobs import blobs
+
+    clip = media.write_clip(tmp_path / "clip.mp4", 7)
+    sealed = blobs().put_file(clip, "sealed").sha256
+    render, made = make_render(sealed_sha256=sealed), make_render(sealed_sha256=None)
+    answer = web.get(f"/renders/{render.id}/poster.jpg")
+    assert answer.status_code == 200 and answer.content[:3] == b"\xff\xd8\xff"
+    assert (answer.headers["content-type"], answer.headers["cache-control"]) == (
+        "image/jpeg",
+        "private, no-store",
+    )
+    assert web.get(f"/renders/{made.id}/poster.jpg").status_code == 404
+    text = web.get("/").text
+    assert f'src="/renders/{render.id}/poster.jpg" alt=""' in text and f"{made.id}/poster" not in text
+    axis = web.get(f"/renders/{render.id}/axis").json()
+    assert (axis["first"], len(axis["steps"]), axis["steps"][0][1], len(axis["peaks"])) == (0, 1, 49, 600)
+    assert axis["steps"][0][0] / axis["base"] == 1 / 25
+    with transaction() as session:
+        session.get_one(RenderRow, render.id).brand_id = "brd_1"
+        session.execute(insert(BrandRow).values(id="brd_2", name="Another", rule_pack="x"))
+        row = session.get_one(AccountRow, account.id)
+        row.brand_id = "brd_2"
+        seal(row)
+    assert web.get(f"/renders/{render.id}/poster.jpg").status_code == 404
+    assert web.get(f"/renders/{render.id}/axis").status_code == 404
+
+
+def test_pictures_are_blurred_where_the_organisation_wants_it(
+    web: TestClient, make_render: MakeRender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render = make_render()
+    assert (
+        "poster veiled" not in web.get("/").text and " covered>" not in web.get(f"/renders/{render.id}").text
+    )
+    monkeypatch.setenv("GREENROOM_WEB_VEIL", "true")
+    get_settings.cache_clear()
+    assert "poster veiled" in web.get("/").text and " covered>" in web.get(f"/renders/{render.id}").text

@@ -19,7 +19,14 @@ from core.tables import BrandRow
 from delivery.tables import BrandPageRow, LinkRow, ReportRow
 from greenroom.web import make_app
 from pipeline.search import KINDS
-from pipeline.tables import CampaignCourseRow, CampaignRow, PersonaRow, RecipientListRow, RenderRow
+from pipeline.tables import (
+    AnnotationRow,
+    CampaignCourseRow,
+    CampaignRow,
+    PersonaRow,
+    RecipientListRow,
+    RenderRow,
+)
 from review_ui import changes
 from review_ui.invitations import invite
 from review_ui.roles import RIGHTS
@@ -236,7 +243,7 @@ def everything() -> dict[str, list[Any]]:
                 {column.name: getattr(row, column.name) for column in table.__table__.columns}
                 for row in session.scalars(select(table).order_by(*table.__table__.primary_key.columns))
             ]
-            for table in (*WRITTEN, ReportRow, BrandPageRow, HoldRow)
+            for table in (*WRITTEN, ReportRow, BrandPageRow, HoldRow, AnnotationRow)
         }
 
 
