@@ -44,6 +44,7 @@ COMMANDS = (
     "restore",
     "pki",
     "user",
+    "key",
     "models",
     "migrate",
     "status",
