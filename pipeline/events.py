@@ -44,8 +44,6 @@ OF_RENDERS = frozenset(
         Event.RENDER_RETRIED,
         Event.LINK_MADE,
         Event.LINK_REVOKED,
-        Event.REPORT_OPENED,
-        Event.REPORT_CLOSED,
     }
 )
 

@@ -141,12 +141,12 @@ class _Pinned(http.client.HTTPSConnection):
     """A connection to one address, for the host of one name."""
 
     def __init__(self, host: str, address: str, *, timeout: float) -> None:
-        super().__init__(host, PORT, timeout=timeout, context=_trust())
-        self._address = address
+        self._address, self._tls = address, _trust()
+        super().__init__(host, PORT, timeout=timeout, context=self._tls)
 
     def connect(self) -> None:
         self.sock = socket.create_connection((self._address, PORT), self.timeout)
-        self.sock = _trust().wrap_socket(self.sock, server_hostname=self.host)
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
 
     def give_up(self) -> None:
         """End whatever it waits for."""
