@@ -204,7 +204,7 @@ def _record(session: Session, row: ApiKeyRow, event: Event, kind: str, *, actor:
     seal(row)
     facts = {
         "kind": kind,
-        "account_id": row.account_id,
+        "user_id": row.account_id,
         "brand_id": row.brand_id,
         "rights": list(row.rights),
         "actor": actor,

@@ -22,7 +22,7 @@ from delivery.collector import offer
 from review_ui import metrics, uploads
 from review_ui.access import Access
 from review_ui.api import jobs
-from review_ui.api.router import router as api
+from review_ui.api.router import RESOURCES
 from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.heads import Heads
 from review_ui.pages import (
@@ -75,7 +75,8 @@ def make_app() -> FastAPI:
     app.add_middleware(Walls, answer=_on_error)
     app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.include_router(api)
+    for resource in RESOURCES:
+        app.include_router(resource)
     staff = (
         begin,
         signin,

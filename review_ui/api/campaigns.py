@@ -24,12 +24,12 @@ from pipeline.service import create_campaign, get_campaign, page_of_campaigns, r
 from pipeline.states import State
 from pipeline.tables import CampaignRow
 from review_ui.api.caller import Viewer
-from review_ui.api.documents import CHANGES, CLOSED, NAMED
+from review_ui.api.documents import CHANGES, CLOSED, NAMED, V1
 from review_ui.api.once import Made, once
 from review_ui.api.renders import RenderItem, item_of
 from review_ui.bodies import BATCH_BYTES, TooLarge
 
-router = APIRouter(tags=["campaigns"])
+router = APIRouter(prefix=V1, tags=["campaigns"])
 
 BATCH_ROWS = 5_000  # of one call: it answers within a minute
 FORMATS: dict[str, Format] = {

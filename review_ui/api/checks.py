@@ -16,7 +16,7 @@ from core.canonical import digest_file
 from core.errors import InputError
 from pipeline.models import Analysis
 from review_ui.api import jobs
-from review_ui.api.documents import CLOSED, MEASURES
+from review_ui.api.documents import CLOSED, MEASURES, V1
 from review_ui.api.once import Open, Posted, PostedByAnybody, Watched, once
 from review_ui.api.verification import Verification
 from review_ui.child import check_room, run_child
@@ -24,7 +24,7 @@ from review_ui.fetching import LONGEST_URL, checked
 from review_ui.security import SignInNeeded
 from review_ui.uploads import Unreadable, kept, room_for
 
-router = APIRouter(tags=["checks"])
+router = APIRouter(prefix=V1, tags=["checks"])
 
 VideoUrl = Annotated[
     str,

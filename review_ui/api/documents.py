@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+V1 = "/api/v1"
+
 
 class ErrorBody(BaseModel):
     """`code` is stable and for programs; the other three are for people."""

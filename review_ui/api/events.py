@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from audit.events import Event
 from pipeline.events import MOST, OF_CAMPAIGNS, Happened, events_of
 from review_ui.api.caller import Viewer
-from review_ui.api.documents import CLOSED
+from review_ui.api.documents import CLOSED, V1
 
-router = APIRouter(tags=["events"])
+router = APIRouter(prefix=V1, tags=["events"])
 
 
 class EventItem(BaseModel):

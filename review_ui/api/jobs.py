@@ -25,13 +25,13 @@ from core.errors import GreenroomError, NotFound
 from core.ids import new_id
 from pipeline.models import Analysis
 from review_ui.api.caller import Caller, Viewer
-from review_ui.api.documents import NAMED, ErrorBody
+from review_ui.api.documents import NAMED, V1, ErrorBody
 from review_ui.api.tables import JobRow
 from review_ui.api.verification import Verification
 from review_ui.locked import lock, unlock
 from review_ui.rates import TooManyTries
 
-router = APIRouter(tags=["checks"])
+router = APIRouter(prefix=V1, tags=["checks"])
 log = logging.getLogger("greenroom.web")
 
 Task = Literal["analyze", "verify"]
@@ -74,7 +74,7 @@ def document_of(row: JobRow) -> Job:
     """A job as it is told."""
     shown = Job(
         job=row.id,
-        at=f"/api/v1/jobs/{row.id}",
+        at=f"{V1}/jobs/{row.id}",
         task="analyze" if row.task == "analyze" else "verify",
         state="working",
         created_at=row.created_at,

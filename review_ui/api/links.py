@@ -13,11 +13,11 @@ from delivery import links as of_renders
 from delivery.links import LONGEST_HOURS
 from delivery.tables import LinkRow
 from review_ui.api.caller import Releaser
-from review_ui.api.documents import CHANGES, NAMED
+from review_ui.api.documents import CHANGES, NAMED, V1
 from review_ui.api.once import Released, once
 from review_ui.rendering import site_of
 
-router = APIRouter(tags=["links"])
+router = APIRouter(prefix=V1, tags=["links"])
 
 
 class NewLink(BaseModel):

@@ -25,12 +25,12 @@ from pipeline.service import get_render, retry
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from review_ui.api.caller import Viewer
-from review_ui.api.documents import CHANGES, NAMED
+from review_ui.api.documents import CHANGES, NAMED, V1
 from review_ui.api.once import Made, Released, once
 from review_ui.evidence import evidence_of
 from review_ui.roles import RIGHTS
 
-router = APIRouter(tags=["renders"])
+router = APIRouter(prefix=V1, tags=["renders"])
 
 
 class RenderItem(BaseModel):

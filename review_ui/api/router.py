@@ -1,11 +1,7 @@
-"""Every resource of version 1 under one address."""
+"""Every resource of version 1, in the order in which they are described."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from review_ui.api import campaigns, checks, events, jobs, links, renders
 
-router = APIRouter(prefix="/api/v1")
-for _resource in (checks, jobs, campaigns, renders, links, events):
-    router.include_router(_resource.router)
+RESOURCES = tuple(resource.router for resource in (checks, jobs, campaigns, renders, links, events))

@@ -35,7 +35,7 @@ class ApprovalStated(BaseModel):
 
     sha256: str
     manner: str
-    manner_reported_by: str
+    manner_reported_by: str = ""
 
 
 class CredentialRead(BaseModel):
