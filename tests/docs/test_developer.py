@@ -33,7 +33,7 @@ def calls() -> Iterator[list[str]]:
     for block in re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S):
         words = shlex.split(block, comments=True)
         starts = [number for number, word in enumerate(words) if word == "curl"]
-        for start, end in zip(starts, [*starts[1:], len(words)], strict=True):
+        for start, end in zip(starts, [*starts[1:], len(words)], strict=False):
             yield words[start + 1 : end]
 
 
