@@ -572,8 +572,8 @@ TESTED = {
     "link revoke", "campaign list", "campaign create", "campaign submit", "ledger verify", "pki init", "pki anchors",
     "pki rotate", "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
     "user forget-factors", "user brand", "user leave-brand", "user invite", "user invitations", "user uninvite",
-    "key make", "key list", "key revoke", "brand list", "brand add", "models list", "models pull", "models verify", "demo", "up", "migrate",
-    "health",
+    "key make", "key list", "key revoke", "brand list", "brand add", "models list", "models pull", "models verify",
+    "demo", "up", "migrate", "health",
 }  # fmt: skip
 
 
