@@ -119,10 +119,10 @@ def _operation(path: str, method: str, said: Schema, schemas: dict[str, Schema],
         document="" if form else name,
         answers=[
             Answer(status, _kind(_schema_of(answer)))
-            for status, answer in said["responses"].items()
+            for status, answer in sorted(said["responses"].items())
             if status < "400"
         ],
-        errors=[status for status in said["responses"] if status >= "400"],
+        errors=sorted(status for status in said["responses"] if status >= "400"),
         sample=_sample(path, method, first, schemas.get(name, {}), site, closed=bool(_right(said))),
     )
 
