@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from core.settings import get_settings
 from review_ui.reference import reference_of
-from review_ui.rendering import page, site_of
+from review_ui.rendering import page
 from review_ui.security import seen
 
 router = APIRouter()
@@ -22,5 +23,5 @@ RESOURCES = {
 
 @router.get("/docs")
 def docs(request: Request) -> Response:
-    shown = reference_of(request.app.openapi(), site_of(request))
+    shown = reference_of(request.app.openapi(), get_settings().web.address)
     return page(request, "reference.html", visitor=seen(request), reference=shown, titles=RESOURCES)
