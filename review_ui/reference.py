@@ -169,7 +169,7 @@ def _words(schema: Schema) -> Iterator[Word]:
             yield from _words(one)
     elif schema.get("type") == "array":
         yield Word("list of ")
-        inside = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
+        inside: Schema = schema.get("items") or next(iter(schema.get("prefixItems", [])), {})
         yield from _words(inside)
     elif isinstance(schema.get("additionalProperties"), dict):
         yield Word("object of ")
@@ -205,7 +205,8 @@ def _name_of(schema: Schema) -> str:
 
 
 def _schema_of(answer: Schema) -> Schema:
-    found: Schema = next(iter(answer.get("content", {}).values()), {}).get("schema", {})
+    contents: Schema = answer.get("content", {})
+    found: Schema = next(iter(contents.values()), {"schema": {}})["schema"]
     return found
 
 

@@ -54,7 +54,7 @@ def run_list(args: argparse.Namespace) -> Answer:
     from review_ui.api_keys import list_keys, state_of
 
     who = actor(args, "view")
-    document = [
+    document: list[dict[str, Any]] = [
         {
             "key": row.id,
             "name": row.name,
