@@ -75,6 +75,8 @@ class Event(StrEnum):
     USER_CHANGED = "user:account:changed"
     INVITATION_MADE = "user:invitation:made"
     INVITATION_ENDED = "user:invitation:ended"
+    API_KEY_MADE = "user:key:made"
+    API_KEY_ENDED = "user:key:ended"
     KEY_CREATED = "key:signing:created"
     KEY_ROTATED = "key:signing:rotated"
     EVIDENCE_EXPORTED = "evidence:pack:exported"

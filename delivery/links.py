@@ -28,11 +28,16 @@ from pipeline.standing import Standing, standing_of
 from pipeline.tables import RenderRow
 
 _LONGEST_TOKEN = 500
-_LONGEST_HOURS = 24 * 366.0
+LONGEST_HOURS = 24 * 366.0
 
 
 def make_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float | None = None) -> str:
-    """A new link's token, for ``/v/<token>``.
+    """A new link's token, for ``/v/<token>``. Raises as :func:`new_link`."""
+    return token_of(new_link(render_id, brand_id=brand_id, made_by=made_by, hours=hours))
+
+
+def new_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float | None = None) -> LinkRow:
+    """A new link.
 
     Raises:
         NotServed: the render may not get new links now; the reason is named.
@@ -40,7 +45,7 @@ def make_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float 
         BlobStoreUnavailable, DatabaseBusy: nobody can say at this moment.
     """
     lifetime = get_settings().web.link_hours if hours is None else hours
-    if not 0 < lifetime <= _LONGEST_HOURS:
+    if not 0 < lifetime <= LONGEST_HOURS:
         raise InputError("a link lives for more than no time and at most a year", where="hours")
     with transaction() as session:
         render = owned(session, RenderRow, render_id, brand_id)
@@ -63,7 +68,7 @@ def make_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float 
         )
         facts = {"link_id": row.id, "actor": row.made_by, "expires_at": timestamp(row.expires_at)}
         append(session, Event.LINK_MADE, render_id, facts, rows=[row])
-    return token_of(row)
+    return row
 
 
 def token_of(row: LinkRow) -> str:
@@ -111,11 +116,14 @@ def list_links(render_id: str, *, brand_id: str) -> list[LinkRow]:
         return list(session.scalars(links.order_by(LinkRow.created_at.desc(), LinkRow.id.desc()).limit(200)))
 
 
-def revoke_link(link_id: str, *, brand_id: str, actor_id: str) -> LinkRow:
-    """Take one link back; the render and its other links stay. Revoking it again changes nothing."""
+def revoke_link(link_id: str, *, brand_id: str, actor_id: str, render_id: str | None = None) -> LinkRow:
+    """Take one link back; the render and its other links stay. Revoking it again changes nothing.
+
+    ``render_id``: that it has to lead to; None: any. Raises NotFound.
+    """
     with transaction() as session:
         row = take_turn(session, LinkRow, link_id)
-        if row is None or row.brand_id != brand_id:
+        if row is None or row.brand_id != brand_id or render_id not in (None, row.render_id):
             raise NotFound("no such link", where=link_id, next_step="check the id")
         if row.revoked_at is None:
             row.revoked_at = now()

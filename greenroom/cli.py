@@ -45,6 +45,7 @@ COMMANDS = (
     "restore",
     "pki",
     "user",
+    "key",
     "models",
     "migrate",
     "status",

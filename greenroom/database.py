@@ -14,6 +14,7 @@ import delivery.tables
 import pipeline.guard  # with the tables come their triggers
 import pipeline.tables
 import provenance.tables
+import review_ui.api.tables
 import review_ui.tables
 from audit.ledger.adoption import adopt
 from core.database import engine
@@ -25,7 +26,10 @@ from review_ui.seals import seal
 from review_ui.tables import AccountRow
 
 # Alembic sees the tables of these modules; a package with tables of its own is added here.
-TABLES = (core.tables, audit.tables, provenance.tables, pipeline.tables, delivery.tables, review_ui.tables)
+TABLES = (
+    core.tables, audit.tables, provenance.tables, pipeline.tables, delivery.tables, review_ui.tables,
+    review_ui.api.tables,
+)  # fmt: skip
 
 
 class OldDatabase(GreenroomError):

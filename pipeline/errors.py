@@ -27,4 +27,3 @@ class BadCursor(InputError):
     """A cursor that this list never gave."""
 
     code = "bad_cursor"
-    http_status = 400

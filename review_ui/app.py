@@ -19,8 +19,10 @@ from core import logs
 from core.errors import GreenroomError, InputError, NotFound
 from core.metrics import serve
 from delivery.collector import offer
-from review_ui import api, metrics, uploads
+from review_ui import metrics, uploads
 from review_ui.access import Access
+from review_ui.api import jobs
+from review_ui.api.router import RESOURCES
 from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.heads import Heads
 from review_ui.pages import (
@@ -34,6 +36,7 @@ from review_ui.pages import (
     console,
     decisions,
     holds,
+    keys,
     notes,
     papers,
     people,
@@ -43,6 +46,7 @@ from review_ui.pages import (
     queue,
     recipient_lists,
     record,
+    reference,
     reports,
     signin,
     styleguide,
@@ -79,11 +83,13 @@ def make_app() -> FastAPI:
     app.add_middleware(Walls, answer=_on_error)
     app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.include_router(api.router)
+    for resource in RESOURCES:
+        app.include_router(resource)
     staff = (
         begin,
         signin,
         account,
+        keys,
         people,
         brands,
         queue,
@@ -98,7 +104,7 @@ def make_app() -> FastAPI:
         authorities,
     )
     legal = (record, holds, papers, reports)
-    for module in (*staff, *legal, styleguide, brand_page, verify, public, metrics):
+    for module in (*staff, *legal, styleguide, brand_page, verify, public, reference, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
@@ -116,6 +122,7 @@ async def _housekeeping(_app: FastAPI) -> AsyncIterator[None]:
     serve("web")
     task = asyncio.create_task(_forget_now_and_then())
     yield
+    await jobs.stop()
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -136,8 +143,8 @@ async def _on_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GreenroomError)
     headers = retry_headers(error)
     if wants_json(request):
-        if request.url.path.startswith("/api/") and isinstance(error, SignInNeeded):
-            headers["www-authenticate"] = "Basic"
+        if request.url.path.startswith("/api/") and error.http_status == 401:
+            headers["www-authenticate"] = 'Bearer, Basic realm="Greenroom"'
         told = problem_answer(error)
         told.headers.update(headers)
         return told
@@ -163,12 +170,27 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
+    """What the frameworks refuse, in our words and under the status that the same fault has with us."""
     assert isinstance(error, HTTPException)
-    problem: GreenroomError = NotFound("there is nothing here", next_step="check the address")
-    if error.status_code != 404:
+    problem: GreenroomError
+    if error.status_code == 404:
+        problem = NotFound("there is nothing here", next_step="check the address")
+    elif error.status_code == 401:  # credentials that are none
+        problem = SignInNeeded(
+            "these credentials cannot be read", next_step="send an API key: /docs says how"
+        )
+    elif error.status_code == 405:
+        problem = InputError(
+            "this address does not do that", next_step="use another method: /docs says which", code="method"
+        )
+        problem.http_status = 405
+    else:  # 400: a body that no parser can read
         problem = InputError(str(error.detail), next_step="check the request")
-        problem.http_status = error.status_code
-    return await _on_error(request, problem)
+        problem.http_status = 422 if error.status_code == 400 else error.status_code
+    answer = await _on_error(request, problem)
+    if allowed := (error.headers or {}).get("Allow"):  # which a 405 has to say (RFC 9110 15.5.6)
+        answer.headers["allow"] = allowed
+    return answer
 
 
 async def _on_crash(request: Request, error: Exception) -> Response:

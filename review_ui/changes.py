@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from core.database import now, transaction
 from review_ui.accounts import end_sign_ins, known_role, own, record_change, standing
+from review_ui.api_keys import end_keys
 from review_ui.passwords import check_password, hash_password
 from review_ui.tables import AccountRow
 
@@ -35,11 +36,12 @@ def set_password(account_id: str, password: str, *, keep: str = "", actor: str |
 
 
 def disable(account_id: str, *, actor: str | None = None) -> AccountRow:
-    """Somebody leaves: sessions end, sign-in and passkeys are refused. Their decisions stand."""
+    """Somebody leaves: sessions and API keys end, sign-in and passkeys are refused. Their decisions stand."""
     with transaction() as session:
         row = own(session, account_id)
         row.disabled_at = row.disabled_at or now()
         end_sign_ins(session, account_id)
+        end_keys(session, account_id, actor=actor)
         record_change(session, row, "disabled", actor=actor)
     return row
 

@@ -2,7 +2,8 @@
 
 The web process never opens a stranger's bytes: a file that hangs or crashes a parser ends its child alone, and the
 models' memory goes with it. ``python -m review_ui.child verify|show|analyze PATH PARENT`` prints JSON documents, one a
-line: ``{"part": name}`` as it comes to each part, and last the answer.
+line: ``{"part": name}`` as it comes to each part, and last the answer. With a further word, ``fetch``, the file is not
+there yet: its address comes on standard input, where no list of processes shows it.
 
 A check takes a core or two, so a few run at once and the others wait their turn: a machine that is busy is slow to
 begin, and does not give up on a file for what its neighbours cost.
@@ -60,14 +61,18 @@ class _Line:
 
     def join(self) -> asyncio.Event:
         """A ticket, which is set when its turn comes. Raises Busy."""
+        self.check_room()
+        self._tickets.append(ticket := asyncio.Event())
+        self._call()
+        return ticket
+
+    def check_room(self) -> None:
+        """Raises Busy where there is no place."""
         if len(self._tickets) >= self.places:
             raise Busy(
                 f"{len(self._tickets)} files are being checked or wait for it",
                 next_step="try again in a few minutes",
             )
-        self._tickets.append(ticket := asyncio.Event())
-        self._call()
-        return ticket
 
     def ahead(self, ticket: asyncio.Event) -> int:
         """How many files came before and are not done."""
@@ -91,16 +96,25 @@ def places(task: Task) -> int:
     return _LINES[task].places
 
 
-async def run_child(task: Task, path: Path) -> dict[str, Any]:
-    """The task's document. Raises Busy, CheckFailed, or whatever error the child told of."""
-    async with aclosing(steps(task, path)) as told:
+def check_room(task: Task) -> None:
+    """Raises Busy where no further file finds a place in the task's line."""
+    _LINES[task].check_room()
+
+
+async def run_child(task: Task, path: Path, url: str = "") -> dict[str, Any]:
+    """The task's document. Raises Busy, CheckFailed, or whatever error the child told of.
+
+    Args:
+        url: where the child fetches the file from first (:mod:`review_ui.fetching`); "" where it lies at the path.
+    """
+    async with aclosing(steps(task, path, url)) as told:
         *_, answer = [step async for step in told]
     return answer
 
 
-async def steps(task: Task, path: Path) -> AsyncGenerator[dict[str, Any], None]:
+async def steps(task: Task, path: Path, url: str = "") -> AsyncGenerator[dict[str, Any], None]:
     """What happens as it happens: ``{"ahead": n}`` each second while others are before it, ``{"part": name}``, and at
-    the end the task's document. Raises as :func:`run_child`."""
+    the end the task's document. As :func:`run_child`."""
     line = _LINES[task]
     ticket = line.join()
     try:
@@ -108,20 +122,23 @@ async def steps(task: Task, path: Path) -> AsyncGenerator[dict[str, Any], None]:
             yield {"ahead": line.ahead(ticket)}
             with suppress(TimeoutError):
                 await asyncio.wait_for(ticket.wait(), _TELLS)
-        async with aclosing(_run(task, path)) as told:
+        async with aclosing(_run(task, path, url)) as told:
             async for step in told:
                 yield step
     finally:
         line.leave(ticket)
 
 
-async def _run(task: Task, path: Path) -> AsyncGenerator[dict[str, Any], None]:
+async def _run(task: Task, path: Path, url: str) -> AsyncGenerator[dict[str, Any], None]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "review_ui.child", task, str(path), str(os.getpid()),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        limit=_LONGEST_LINE,
+        sys.executable, "-m", "review_ui.child", task, str(path), str(os.getpid()), *(["fetch"] if url else []),
+        stdin=asyncio.subprocess.PIPE if url else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, limit=_LONGEST_LINE,
     )  # fmt: skip
     assert process.stdout is not None
+    if process.stdin is not None:
+        process.stdin.write(url.encode())  # shorter than what a pipe holds
+        process.stdin.close()
     answer: dict[str, Any] | None = None
     ends = asyncio.get_running_loop().time() + SECONDS[task]
     try:
@@ -162,14 +179,19 @@ def _no_answer() -> CheckFailed:
     return CheckFailed("this file could not be checked", next_step="is it a complete video file?")
 
 
-def main(task: Task, path: Path) -> None:
+def main(task: Task, path: Path, url: str = "") -> None:
     """In the child."""
+    from core.settings import get_settings
     from pipeline.analyze import analyze
     from pipeline.registry import DatabaseRegistry
     from provenance.verify import verify
+    from review_ui.fetching import fetch
 
     answer: Any
     try:
+        if url:
+            _say({"part": "fetching"})
+            fetch(url, path, most_bytes=get_settings().web.upload_max_bytes)
         if task == "analyze":
             answer = analyze(path)
         else:
@@ -208,4 +230,4 @@ def _end_with(parent: int) -> None:
 
 if __name__ == "__main__":
     _end_with(int(sys.argv[3]))
-    main(sys.argv[1], Path(sys.argv[2]))  # type: ignore[arg-type]
+    main(sys.argv[1], Path(sys.argv[2]), sys.stdin.read() if sys.argv[4:] == ["fetch"] else "")  # type: ignore[arg-type]

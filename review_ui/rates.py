@@ -44,6 +44,10 @@ WRONG: dict[str, RateLimitItem] = {
     "account": RateLimitItemPerMinute(10, namespace="wrong"),
 }
 
+# Calls of the API with one key. A wrong key is looked up by its HMAC: it costs little, and cannot be guessed.
+CALLS = RateLimitItemPerMinute(600, namespace="calls")
+WRONG_KEYS = RateLimitItemPerMinute(60, namespace="wrong-keys")
+
 # Reports of a video, from one address: a household's, an office's.
 REPORTS = RateLimitItemPerHour(10, namespace="reports")
 
@@ -78,9 +82,23 @@ def went_wrong(address: str, account: str) -> None:
 
 def count_report(address: str) -> None:
     """Count one report from this address. Raises :class:`TooManyTries`."""
-    name = _bucket("address", network_of(address))
-    if not _asked("hit", REPORTS, name):
-        raise TooManyTries(_asked("get_window_stats", REPORTS, name).reset_time - time.time())
+    _count(REPORTS, "address", network_of(address))
+
+
+def count_call(key_id: str) -> None:
+    """Count one call with this API key. Raises :class:`TooManyTries`."""
+    _count(CALLS, "key", key_id)
+
+
+def count_wrong_key(address: str) -> None:
+    """Count one wrong API key from this address. Raises :class:`TooManyTries`; a right one is heard all the same."""
+    _count(WRONG_KEYS, "address", network_of(address))
+
+
+def _count(item: RateLimitItem, kind: str, named: str) -> None:
+    name = _bucket(kind, named)
+    if not _asked("hit", item, name):
+        raise TooManyTries(_asked("get_window_stats", item, name).reset_time - time.time())
 
 
 _AWAY_SECONDS = "5"

@@ -8,14 +8,12 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Form, Request
-from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import Conflict, Forbidden, GreenroomError
 from core.logs import learned
 from core.settings import get_settings
-from review_ui.accounts import authenticate
 from review_ui.bodies import Answer
 from review_ui.roles import ROLES, check_role, home_of
 from review_ui.sessions import is_fresh, signed_in
@@ -132,27 +130,9 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-_basic = HTTPBasic(auto_error=False, description="An account's e-mail address and password.")
-
-
-def api_account(
-    request: Request, credentials: Annotated[HTTPBasicCredentials | None, Depends(_basic)]
-) -> AccountRow:
-    """The account behind an API call, by HTTP Basic. Cookies do not count: another site could send them.
-
-    Nothing is written: a call opens no session.
-    """
-    if credentials is None:
-        raise SignInNeeded("this call needs an account", next_step="send HTTP Basic credentials")
-    account = authenticate(credentials.username, credentials.password, address=address_of(request))
-    learned(brand_id=account.brand_id)
-    return account
-
-
 Signed = Annotated[Visitor, Depends(visitor)]
 Sent = Annotated[Visitor, Depends(form_visitor)]
 Fresh = Annotated[Visitor, Depends(fresh_visitor)]
-ApiAccount = Annotated[AccountRow, Depends(api_account)]
 
 
 class Walls:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete, select
 
 from core.database import now, reading, transaction
 from core.settings import get_settings
 from review_ui.accounts import authenticate, refusal, stands
+from review_ui.api.tables import JobRow, KeptAnswerRow
 from review_ui.factors.held import held
 from review_ui.seals import intact, keyed, seal
 from review_ui.strikes import forgive
@@ -86,9 +88,16 @@ def stored(token: str) -> str:
 
 
 def forget_expired(limit: int = 500) -> int:
-    """Delete sign-ins and challenges that are over, a bounded number at a time; how many went."""
+    """Delete what is over, a bounded number at a time: sign-ins, challenges, and what the API keeps for a day; how many
+    went."""
     gone = 0
-    for table, key in ((SignInRow, SignInRow.token_hmac), (ChallengeRow, ChallengeRow.binding)):
+    tables: list[tuple[Any, Any]] = [
+        (SignInRow, SignInRow.token_hmac),
+        (ChallengeRow, ChallengeRow.binding),
+        (KeptAnswerRow, KeptAnswerRow.id),
+        (JobRow, JobRow.id),
+    ]
+    for table, key in tables:
         with reading() as session:
             over = list(session.scalars(select(key).where(table.expires_at <= now()).limit(limit)))
         if over:  # the write lock is taken only where there is something to write

@@ -1,4 +1,4 @@
-"""Accounts, sign-ins, and what proves that it is really this person: passkeys, one-time codes, recovery codes.
+"""Accounts, sign-ins, API keys, and what proves that it is this person: passkeys, one-time codes, recovery codes.
 
 Rows that open a door carry a seal (:mod:`review_ui.seals`): who can write the database and does not hold the
 master secret can break them, but not make one that counts.
@@ -193,6 +193,34 @@ class TotpRow(Strikes, Sealed, Base):
     confirmed_at: Mapped[datetime | None] = mapped_column()
     removed_at: Mapped[datetime | None] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ApiKeyRow(Sealed, Base):
+    """A key with which a program calls the API at one brand, in the name of the account that made it."""
+
+    __tablename__ = "api_keys"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "account_id", "name", "rights", "token_hmac", "expires_at", "revoked_at", "salt",
+            "created_at", "seal",
+        ),
+        free={"last_used_on": "shown to people, by the day"},
+    )  # fmt: skip
+    __sealed__ = ("id", "brand_id", "account_id", "rights", "token_hmac", "expires_at", "revoked_at")
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), index=True)
+    name: Mapped[str] = mapped_column(String(60), info={"personal": "what its maker calls it"})
+    rights: Mapped[list[Any]] = mapped_column()
+    token_hmac: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime] = mapped_column()
+    revoked_at: Mapped[datetime | None] = mapped_column()
+    last_used_on: Mapped[datetime | None] = mapped_column()  # midnight of the day
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (Index("ix_api_keys_brand", "brand_id", "created_at", "id"),)
 
 
 class RecoveryCodeRow(Base):

@@ -51,13 +51,19 @@ async def kept(upload: UploadFile | None) -> AsyncIterator[Path]:
     """A path to the uploaded bytes, under a name of ours: the stranger's file name is never used."""
     if upload is None or not upload.filename:
         raise InputError("no file was sent", where="file", next_step="choose a video file", code="no_file")
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _locked(Path(folder)) as mine:
-        assert mine
-        path = Path(folder) / f"upload{_suffix(upload.filename)}"
+    with room_for(upload.filename) as path:
         with path.open("wb") as file:
             while block := await upload.read(_BLOCK):
                 file.write(block)
         yield path
+
+
+@contextmanager
+def room_for(name: str) -> Iterator[Path]:
+    """A path for a stranger's file of this name, in a folder that goes with the block."""
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _locked(Path(folder)) as mine:
+        assert mine
+        yield Path(folder) / f"upload{_suffix(name)}"
 
 
 def sweep() -> int:

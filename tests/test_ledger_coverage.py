@@ -93,6 +93,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def _people(w: World) -> None:
     """A passkey and one-time codes, made as a person makes them."""
     from review_ui.accounts import list_accounts
+    from review_ui.api_keys import make_key, revoke_key
     from review_ui.factors import passkeys, totp
     from tests.review_ui.authenticator import ORIGIN, Authenticator
 
@@ -100,6 +101,8 @@ def _people(w: World) -> None:
     answer = Authenticator().create(passkeys.begin_enrolment(account, ORIGIN))
     passkeys.enrol(account, name="A made-up device", origin=ORIGIN, answer=answer)
     totp.begin_enrolment(account)
+    api_key, _ = make_key(account, name="A made-up program", rights=["view"])
+    revoke_key(api_key.id, brand_id=w.brand_id, account_id=account.id, actor=account.id)
 
 
 def _organisation(w: World) -> None:

@@ -119,6 +119,7 @@ FIELDS: dict[str, Check] = {
     "factor": code,
     "role": code,
     "roles": _list(code),
+    "rights": _list(code),
     "effect": code,
     "outcome": code,
     "reason_code": code,

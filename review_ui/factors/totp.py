@@ -5,12 +5,7 @@ A code is typed, so it can be given away; a passkey cannot. Where both are enrol
 
 from __future__ import annotations
 
-import base64
-import os
-
 import pyotp
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pyotp.exceptions import OTPVerificationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,15 +13,14 @@ from sqlalchemy.orm import Session
 from core.database import now, reading, transaction
 from core.errors import Conflict, Forbidden, IntegrityError, NotFound
 from core.ids import new_id
-from core.secrets import derived_key
 from review_ui.accounts import record_change, standing
 from review_ui.factors.held import totp_of
+from review_ui.locked import lock, unlock
 from review_ui.rates import went_wrong
 from review_ui.seals import intact, seal
 from review_ui.strikes import forgive, resting, strike
 from review_ui.tables import AccountRow, TotpRow
 
-_NONCE = 12
 _SLACK = 1  # steps of 30 s before and after ours: a phone's clock is not exact
 
 
@@ -133,16 +127,13 @@ def _step(row: TotpRow, code: str) -> int | None:
 
 
 def _encrypted(row: TotpRow, secret: str) -> str:
-    nonce = os.urandom(_NONCE)
-    sealed = AESGCM(derived_key("totp")).encrypt(nonce, secret.encode(), _place(row))
-    return base64.b64encode(nonce + sealed).decode()
+    return lock(secret, purpose="totp", place=_place(row))
 
 
 def _decrypted(row: TotpRow) -> str:
     try:
-        raw = base64.b64decode(row.secret, validate=True)
-        return AESGCM(derived_key("totp")).decrypt(raw[:_NONCE], raw[_NONCE:], _place(row)).decode()
-    except (InvalidTag, ValueError) as error:
+        return unlock(row.secret, purpose="totp", place=_place(row))
+    except IntegrityError as error:
         raise IntegrityError(
             "the secret of the one-time codes cannot be read",
             where=row.id,
@@ -150,9 +141,9 @@ def _decrypted(row: TotpRow) -> str:
         ) from error
 
 
-def _place(row: TotpRow) -> bytes:
-    """Authenticated with the secret: a secret moved to another account's row is no secret there."""
-    return f"{row.id}:{row.account_id}".encode()
+def _place(row: TotpRow) -> str:
+    """A secret moved to another account's row is no secret there."""
+    return f"{row.id}:{row.account_id}"
 
 
 def _refused(account_id: str) -> Forbidden:

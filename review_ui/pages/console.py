@@ -239,7 +239,7 @@ def revoke_link(request: Request, visitor: Sent, render_id: str, link_id: str) -
         request,
         visitor,
         render_id,
-        lambda: links.revoke_link(link_id, brand_id=who.brand_id, actor_id=who.id),
+        lambda: links.revoke_link(link_id, brand_id=who.brand_id, actor_id=who.id, render_id=render_id),
     )
 
 

@@ -101,7 +101,7 @@ def test_a_recall_is_final(world: World):
 @pytest.mark.parametrize("reason", ["", "  \n"])
 def test_a_recall_needs_a_reason(world: World, reason: str):
     render = world.released()
-    with pytest.raises(Conflict, match="needs a reason"):
+    with pytest.raises(InputError, match="needs a reason"):
         world.recall(render, reason=reason)
     assert world.now_is(render).state == State.RELEASED
 

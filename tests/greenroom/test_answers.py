@@ -421,6 +421,26 @@ def test_holds(run: Callable[..., Any]) -> None:
     assert (text, told) == ("Nothing is on hold.\n", [])
 
 
+def test_keys_of_the_api_in_every_state(run: Callable[..., Any]) -> None:
+    common = {
+        "id": "key_1",
+        "name": "nightly",
+        "account_id": "usr_1",
+        "brand_id": "brd_1",
+        "rights": ["view"],
+    }
+    rows = [SimpleNamespace(**common, expires_at=now(), last_used_on=used) for used in (None, now())]
+    text, told, _ = run("key make nightly --right view", {"review_ui.api_keys.make_key": (rows[0], "grk_x")})
+    assert told["token"] == "grk_x" and "grk_x" in text
+    assert run("key list", {"review_ui.api_keys.list_keys": []})[:2] == ("no keys\n", [])
+    for state in ("open", "revoked", "ended", "altered"):
+        replaced = {"review_ui.api_keys.list_keys": rows, "review_ui.api_keys.state_of": state}
+        text, told, _ = run("key list", replaced)
+        assert [one["state"] for one in told] == [state] * 2 and len(text.splitlines()) == 2
+        replaced["review_ui.api_keys.revoke_key"] = rows[0]
+        assert run("key revoke key_1", replaced)[1] == {"key": "key_1", "state": state}
+
+
 def test_authorities_in_every_status(run: Callable[..., Any], home: Path) -> None:
     document = SimpleNamespace(model_dump=lambda mode: {"id": "aut_1", "scope": None}, version=2)
     for status, state, effect in product(AuthorityStatus, SENTENCES_OF_STATES, Effect):
@@ -571,7 +591,8 @@ TESTED = {
     "campaign resume", "campaign cancel", "ledger verify", "pki init", "pki anchors",
     "pki rotate", "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
     "user forget-factors", "user brand", "user leave-brand", "user invite", "user invitations", "user uninvite",
-    "brand list", "brand add", "models list", "models pull", "models verify", "demo", "up", "migrate", "health",
+    "key make", "key list", "key revoke", "brand list", "brand add", "models list", "models pull", "models verify",
+    "demo", "up", "migrate", "health",
 }  # fmt: skip
 
 

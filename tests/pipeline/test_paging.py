@@ -209,7 +209,7 @@ GOOD = Cursor("oldest", True, Place(0, START + timedelta(microseconds=1), "rnd_1
 def test_a_cursor_that_was_never_given_is_refused_in_words(text: str) -> None:
     with pytest.raises(BadCursor, match="no page of this list") as refused:
         read_cursor(text, "oldest")
-    assert refused.value.http_status == 400 and refused.value.next_step
+    assert refused.value.http_status == 422 and refused.value.next_step
 
 
 @given(

@@ -200,6 +200,7 @@ def addresses(row: RenderRow) -> list[str]:
         "/campaigns/new",
         "/authorities",
         "/reports",
+        "/keys",
         f"/renders/{row.id}",
         f"/find?q={row.id}",
         *record_addresses(row),
@@ -243,7 +244,14 @@ def test_no_page_reads_a_whole_table(
         for address in addresses(middle):
             assert client.get(address).status_code in (200, 303), address
         list_invitations("brd_1")
-        client.get("/api/v1/renders?state=in_review&state=blocked", auth=(account.email, PASSWORD))
+        for path in (
+            "renders?state=in_review&state=blocked",
+            "campaigns",
+            "personas",
+            "events",
+            f"renders/{middle.id}/evidence",
+        ):
+            assert client.get(f"/api/v1/{path}", auth=(account.email, PASSWORD)).status_code == 200, path
     about_renders = [each for each in asked if " renders" in each[0]]
     assert len(about_renders) > 100
     first_of_each = dict(reversed(asked))

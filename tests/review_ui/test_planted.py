@@ -30,6 +30,7 @@ from core.secrets import derived_key, made_secret_file
 from core.settings import get_settings
 from delivery.links import make_link
 from review_ui.accounts import find_account
+from review_ui.api_keys import make_key
 from review_ui.app import make_app
 from review_ui.security import COOKIE
 from review_ui.sessions import signed_in
@@ -90,6 +91,10 @@ def planted(world: World) -> dict[str, str]:
         browser.get(f"/renders/{render.id}?note={QUERY}")
         browser.get(f"/nothing/{TYPED}?token={QUERY}")
         browser.post("/api/v1/analyze_video", auth=(secrets["address"], TYPED), files={"file": b""})
+        secrets["api key"] = key = make_key(find_account(secrets["address"]), name=TYPED, rights=["view"])[1]
+        for shown in (key, f"grk_{TYPED}"):
+            headers = {"authorization": f"Bearer {shown}", "idempotency-key": QUERY}
+            browser.post("/api/v1/analyze_video", data={"video_url": f"http://{TYPED}"}, headers=headers)
         browser.post("/sign-in", data={"email": f"{TYPED}@brand.example", "password": TYPED})
         _broken(browser, token)
         path = blobs().get_file(render.published_sha256 or "", AssetRole.PUBLISHED)

@@ -118,12 +118,12 @@ def test_one_campaign_alone(web: TestClient, ids: list[str], make_render: MakeRe
 )
 def test_a_cursor_that_was_never_given_is_a_400_in_words(web: TestClient, brand: str, address: str) -> None:
     answer = web.get(address)
-    assert answer.status_code == 400 and "This is no page of this list." in answer.text
+    assert answer.status_code == 422 and "This is no page of this list." in answer.text
 
 
 def test_a_cursor_belongs_to_its_order(web: TestClient, ids: list[str]) -> None:
     onward = link(web.get("/").text, "next")
-    assert onward is not None and web.get(f"{onward}&order=newest").status_code == 400
+    assert onward is not None and web.get(f"{onward}&order=newest").status_code == 422
 
 
 def test_a_page_that_has_emptied_says_so_and_leads_back(
@@ -168,7 +168,7 @@ def test_the_api_lists_page_by_page(client: TestClient, account: AccountRow, ids
     assert [one["state"] for one in ask(state="blocked").json()["renders"]] == ["blocked"] * 3
     assert ask(state="in_review", order="gravest", limit=1).json()["renders"][0]["verdict"] == "review"
     refused = ask(cursor="nonsense")
-    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_cursor")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "bad_cursor")
     assert [
         ask(**wrong).status_code
         for wrong in ({"limit": 0}, {"limit": 201}, {"state": "gone"}, {"order": "x"})

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
-import review_ui.api
+import review_ui.api.campaigns
 from core.database import reading
 from pipeline.tables import RenderRow
 from review_ui.app import make_app
@@ -64,6 +64,6 @@ def test_what_cannot_be_used_is_an_error_in_the_one_shape(send: Any, monkeypatch
     assert send(b"\xff\n").json()["error"]["code"] == "recipients_unusable"
     large = b"first_name,remark\nAsha," + b"x" * (FORM_BYTES + 1) + b"\n"
     assert send(large).status_code != 413, "more than a form may hold, and no batch's limit"
-    monkeypatch.setattr(review_ui.api, "BATCH_ROWS", 2)
+    monkeypatch.setattr(review_ui.api.campaigns, "BATCH_ROWS", 2)
     assert send(CSV + b"Dan,Thanks.\n").status_code == 413
     assert renders() == 0

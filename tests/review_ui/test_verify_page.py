@@ -182,7 +182,7 @@ def test_two_files_at_once_are_both_answered_one_after_the_other(
     """The second waits, hears of it, and its time begins when its turn comes."""
     running: list[str] = []
 
-    async def slow(_task: str, path: Path) -> AsyncIterator[dict[str, Any]]:
+    async def slow(_task: str, path: Path, _url: str) -> AsyncIterator[dict[str, Any]]:
         running.append(path.name)
         assert len(running) == 1
         await asyncio.sleep(0.15)

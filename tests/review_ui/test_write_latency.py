@@ -69,5 +69,5 @@ def test_an_api_call_leaves_no_row(client, account: AccountRow):
     before = rows()
     answer = client.post("/api/v1/analyze_video", auth=(account.email, PASSWORD))
     assert answer.status_code == 422  # signed in; only the file is missing
-    assert client.post("/api/v1/analyze_video", auth=(account.email, "wrong")).status_code == 403
+    assert client.post("/api/v1/analyze_video", auth=(account.email, "wrong")).status_code == 401
     assert rows() == before

@@ -2,7 +2,7 @@
 
 ``right``: see :mod:`review_ui.roles`; ``OWN``: a sign-in is enough; ``PUBLIC``: nothing is asked.
 ``by``: how the route knows who asks: ``cookie`` alone, a ``form`` or a page's ``script`` with its token (CSRF), or
-``basic`` credentials.
+``basic`` credentials or a key.
 """
 
 from __future__ import annotations
@@ -82,8 +82,26 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("GET", "/brand-page"): Asks("release", "cookie"),
     ("POST", "/brand-page"): Asks("release", "form"),
     ("POST", "/api/v1/analyze_video"): Asks("view", "basic"),
-    ("GET", "/api/v1/renders"): Asks("view", "basic"),
+    ("GET", "/api/v1/jobs/{job_id}"): Asks("view", "basic"),
+    ("GET", "/api/v1/personas"): Asks("view", "basic"),
+    ("GET", "/api/v1/campaigns"): Asks("view", "basic"),
+    ("POST", "/api/v1/campaigns"): Asks("make", "basic"),
+    ("GET", "/api/v1/campaigns/{campaign_id}"): Asks("view", "basic"),
+    ("POST", "/api/v1/campaigns/{campaign_id}/renders"): Asks("make", "basic"),
     ("POST", "/api/v1/campaigns/{campaign_id}/recipients"): Asks("make", "basic"),
+    ("GET", "/api/v1/renders"): Asks("view", "basic"),
+    ("GET", "/api/v1/renders/{render_id}"): Asks("view", "basic"),
+    ("GET", "/api/v1/renders/{render_id}/evidence"): Asks("view", "basic"),
+    ("POST", "/api/v1/renders/{render_id}/retry"): Asks("make", "basic"),
+    ("POST", "/api/v1/renders/{render_id}/release"): Asks("release", "basic"),
+    ("POST", "/api/v1/renders/{render_id}/recall"): Asks("release", "basic"),
+    ("GET", "/api/v1/renders/{render_id}/links"): Asks("release", "basic"),
+    ("POST", "/api/v1/renders/{render_id}/links"): Asks("release", "basic"),
+    ("POST", "/api/v1/renders/{render_id}/links/{link_id}/revoke"): Asks("release", "basic"),
+    ("GET", "/api/v1/events"): Asks("view", "basic"),
+    ("GET", "/keys"): Asks(OWN, "cookie"),
+    ("POST", "/keys"): Asks(OWN, "form"),
+    ("POST", "/keys/{key_id}/revoke"): Asks(OWN, "form"),
     ("GET", "/people"): Asks("administer", "cookie"),
     ("POST", "/people/invitations"): Asks("administer", "form"),
     ("POST", "/people/invitations/{invitation_id}/revoke"): Asks("administer", "form"),
@@ -128,7 +146,19 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("GET", "/v/{token}/report"): Asks(PUBLIC, "nobody"),
     ("POST", "/v/{token}/report"): Asks(PUBLIC, "nobody"),
     ("POST", "/api/v1/verify"): Asks(PUBLIC, "nobody"),
+    ("GET", "/docs"): Asks(PUBLIC, "nobody"),
 }
+
+SENT: dict[str, dict[str, object]] = {
+    "/campaigns/{campaign_id}/recipients": {
+        "content": b'{"first_name": "Asha"}\n', "headers": {"content-type": "application/x-ndjson"},
+        "params": {"key": "k"},
+    },
+    "/campaigns/{campaign_id}/renders": {"json": {"fields": {}}},
+    "/renders/{render_id}/recall": {"json": {"reason": "A reason."}},
+    "/renders/{render_id}/links": {"json": {}},
+}  # fmt: skip
+"""What an operation of the API reads before it asks for the thing that its address names."""
 
 BESIDE = {"/api/openapi.json", "/static"}
 """What answers beside the routes: the description of the API, and files without secrets."""

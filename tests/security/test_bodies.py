@@ -66,10 +66,10 @@ def test_an_upload_holds_one_file_and_few_small_fields(client: TestClient):
     def sent(*parts: bytes) -> int:
         return client.post("/api/v1/verify", **multipart(*parts)).status_code
 
-    assert sent(part("note", b"x" * 65_000)) == 400
-    assert sent(*(part(f"f{number}", b"x") for number in range(81))) == 400
+    assert sent(part("note", b"x" * 65_000)) == 422
+    assert sent(*(part(f"f{number}", b"x") for number in range(81))) == 422
     two = {"files": [("file", ("a.mp4", b"x")), ("file", ("b.mp4", b"x"))]}
-    assert client.post("/api/v1/verify", **two).status_code == 400
+    assert client.post("/api/v1/verify", **two).status_code == 422
 
 
 def test_the_limit_of_uploads_is_a_setting(client: TestClient, monkeypatch: pytest.MonkeyPatch):
@@ -162,7 +162,7 @@ def test_strangers_do_not_stand_in_the_line_of_accounts(client: TestClient, monk
     async def checked(*_: object) -> dict[str, object]:
         raise InputError("only the door is tried here", next_step="go on")
 
-    monkeypatch.setattr("review_ui.api.run_child", checked)
+    monkeypatch.setattr("review_ui.api.checks.run_child", checked)
     monkeypatch.setitem(AT_ONCE, "verify", 0)
     assert client.post("/api/v1/verify", files={"file": b"x"}).status_code == 503
     assert client.post("/api/v1/analyze_video", files={"file": b"x"}).status_code == 401

@@ -28,15 +28,25 @@ from pipeline.tables import (
     RenderRow,
 )
 from review_ui import changes
+from review_ui.api.tables import JobRow
+from review_ui.api_keys import make_key
 from review_ui.invitations import invite
 from review_ui.roles import RIGHTS
 from review_ui.seals import seal
 from review_ui.security import COOKIE
 from review_ui.sessions import sign_in, sign_out, signed_in, stored
-from review_ui.tables import AccountRow, InvitationRow, MembershipRow, PasskeyRow, SignInRow, ViewRow
+from review_ui.tables import (
+    AccountRow,
+    ApiKeyRow,
+    InvitationRow,
+    MembershipRow,
+    PasskeyRow,
+    SignInRow,
+    ViewRow,
+)
 from tests.review_ui.conftest import PASSWORD, SEALED
 from tests.security.routes import every_route, filled
-from tests.security.table import BESIDE, CLOSED, OWN, PUBLIC, ROUTES
+from tests.security.table import BESIDE, CLOSED, OWN, PUBLIC, ROUTES, SENT
 
 FIELDS = {
     "asset": SEALED, "note": "A reason.", "reason": "A reason.", "why": "A reason.", "effect": "stop",
@@ -56,9 +66,9 @@ def ask(
         return client.request(method, target, data={**FIELDS, **more, "csrf": csrf})
     if by == "script":
         return client.request(method, target, json={"ranges": [[0, 1]]}, headers={"x-csrf-token": csrf})
-    if by == "basic" and "{" in path:  # with a body that its door reads before it asks for the thing named
-        line = {"content": b'{"first_name": "Asha"}\n', "headers": {"content-type": "application/x-ndjson"}}
-        return client.request(method, target, auth=more.get("auth"), params={"key": "k"}, **line)
+    if by == "basic" and "{" in path:
+        sent: Any = SENT.get(path.removeprefix("/api/v1"), {}) if method == "POST" else {}
+        return client.request(method, target, auth=more.get("auth"), **sent)
     return client.request(method, target)
 
 
@@ -96,7 +106,7 @@ def test_every_role_at_every_route(
     async def checked(*_: object) -> dict[str, object]:
         raise InputError("only the door is tried here", next_step="go on")
 
-    monkeypatch.setattr("review_ui.api.run_child", checked)
+    monkeypatch.setattr("review_ui.api.checks.run_child", checked)
     account = new_account(role="reviewer")
     with transaction() as session:
         row = session.get_one(AccountRow, account.id)
@@ -230,7 +240,7 @@ def test_every_route_that_writes_refuses_a_form_without_its_token(
 
 
 WRITTEN = (
-    RenderRow, CampaignRow, CampaignCourseRow, RecipientListRow,
+    RenderRow, CampaignRow, CampaignCourseRow, RecipientListRow, ApiKeyRow, JobRow,
     LinkRow, AccountRow, SignInRow, PasskeyRow, ViewRow, BrandRow, MembershipRow, InvitationRow,
 )  # fmt: skip
 
@@ -279,6 +289,7 @@ def test_nothing_of_another_brand_exists_at_any_route(
 
 
 def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
+    api_key, _ = make_key(account, name="x", rights=["view"])
     invitation, _ = invite(by=account, role="legal", brand_ids=[render.brand_id])
     with transaction() as session:
         persona = session.get_one(PersonaRow, "per_1")
@@ -295,7 +306,11 @@ def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
         )
         for row in (view, key):
             seal(row)
-        session.add_all([link, view, key])
+        job = JobRow(
+            id="job_1", brand_id=render.brand_id, account_id=account.id, task="verify",
+            expires_at=now() + timedelta(days=1),
+        )  # fmt: skip
+        session.add_all([link, view, key, job])
         session.flush()
         report = ReportRow(
             id="rpt_1", brand_id=render.brand_id, render_id=render.id, link_id=link.id, kind="other", words="x",
@@ -314,7 +329,7 @@ def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
         return {
             "render_id": render.id, "campaign_id": "cmp_1", "authority_id": persona.authority_id, "link_id": link.id,
             "view_id": view.id, "passkey_id": key.id, "report_id": report.id, "brand_id": render.brand_id,
-            "invitation_id": invitation.id, "list_id": listed.id,
+            "invitation_id": invitation.id, "list_id": listed.id, "job_id": job.id, "key_id": api_key.id,
             "persona_id": persona.id, "hold_id": hold.id, "entry_id": entry,
         }  # fmt: skip
 

@@ -11,7 +11,6 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,11 +31,11 @@ from core.errors import GreenroomError
 from greenroom.web import make_app
 from pipeline.tables import RenderRow
 from review_ui import child
+from review_ui.api_keys import KEY_RIGHTS, make_key
 from review_ui.factors import challenges
 from review_ui.rates import forget_all
 from review_ui.security import COOKIE
 from review_ui.tables import AccountRow
-from tests.review_ui.conftest import PASSWORD
 from tests.security.routes import api_routes
 from tests.security.table import ROUTES
 
@@ -69,12 +68,12 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _children_answered_before(told: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    async def repeated(task: str, _path: Path) -> dict[str, Any]:
+    async def repeated(task: str, *_: object) -> dict[str, Any]:
         if isinstance(told[task], GreenroomError):
             raise told[task]
         return dict(told[task])
 
-    for user in ("review_ui.api", "review_ui.pages.verify"):
+    for user in ("review_ui.api.checks", "review_ui.pages.verify"):
         monkeypatch.setattr(f"{user}.run_child", repeated)
 
 
@@ -106,15 +105,22 @@ def send(client: TestClient, case: Any, **headers: str) -> Any:
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-def test_the_api_answers_as_its_document_promises(account: AccountRow, mode: GenerationMode):
+def test_the_api_answers_as_its_document_promises(
+    new_account: Callable[..., AccountRow], make_render: Callable[..., RenderRow], mode: GenerationMode
+):
+    """By a program that may do whatever a program may, with the ids of things that there are; and by a stranger."""
+    _, token = make_key(new_account(role="admin"), name="fuzz", rights=KEY_RIGHTS)
+    ids = {"campaign_id": "cmp_1", "render_id": make_render().id}
     schema = schemathesis.openapi.from_asgi("/api/openapi.json", make_app())
     operations = [found.ok() for found in schema.get_all_operations()]
     assert len(operations) == sum(path.startswith("/api/") for _, path in ROUTES)
     for operation in operations:
+        known = {name: value for name, value in ids.items() if f"{{{name}}}" in operation.path}
 
-        def check(case: Any) -> None:
-            for auth in ((account.email, PASSWORD), None):
-                answer = case.call(auth=auth)
+        def check(case: Any, known: dict[str, str] = known) -> None:
+            case.path_parameters = {**(case.path_parameters or {}), **known}
+            for headers in ({"authorization": f"Bearer {token}"}, None):
+                answer = case.call(headers=headers)
                 case.validate_response(answer, checks=PROMISES)
 
         requests_of(operation, mode, 5 * TIMES, check)

@@ -41,6 +41,7 @@ CONNECTS = {
     "greenroom/worker.py": "asks this machine's own name, and connects to nothing",
     "pipeline/leases.py": "asks this machine's own name, and connects to nothing",
     "review_ui/rates.py": "GREENROOM_RATES_URL",
+    "review_ui/fetching.py": "the video_url of an account: a name on the public internet, looked at before it is asked",
 }
 CONNECTING = {
     "socket",

@@ -1,0 +1,1 @@
+"""The public API, version 1: one file a resource; ``router.py`` puts them together."""

@@ -1,0 +1,7 @@
+"""Every resource of version 1, in the order in which they are described."""
+
+from __future__ import annotations
+
+from review_ui.api import campaigns, checks, events, jobs, links, renders
+
+RESOURCES = tuple(resource.router for resource in (checks, jobs, campaigns, renders, links, events))

@@ -1,0 +1,27 @@
+"""The API described for people, from its own description: open to everybody, as the description itself is."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from core.settings import get_settings
+from review_ui.reference import reference_of
+from review_ui.rendering import page
+from review_ui.security import seen
+
+router = APIRouter()
+
+RESOURCES = {
+    "checks": "Checks of a file",
+    "campaigns": "Campaigns and recipients",
+    "renders": "Renders, evidence, release and recall",
+    "links": "Links",
+    "events": "Events",
+}
+
+
+@router.get("/docs")
+def docs(request: Request) -> Response:
+    shown = reference_of(request.app.openapi(), get_settings().web.address)
+    return page(request, "reference.html", visitor=seen(request), reference=shown, titles=RESOURCES)
