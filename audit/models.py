@@ -231,3 +231,24 @@ class Approval(BaseModel):
     shown_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Digest of what the reviewer was shown.")
     played: tuple[tuple[float, float], ...] = Field((), max_length=2000)
     time: AwareDatetime
+
+
+PersonaVerdict = Literal["approve", "refuse"]
+
+
+class PersonaDecision(BaseModel):
+    """What the person who appears said of one sealed asset, as it was signed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    brand_id: str
+    render_id: str
+    persona_id: str
+    authority_id: str = Field(description="The version that asked.")
+    sealed_sha256: str
+    essence: str
+    account_id: str
+    verdict: PersonaVerdict
+    words: str = Field("", max_length=2000)
+    time: AwareDatetime

@@ -1,4 +1,5 @@
-"""What has to hold for a release (trust step 12), asked of the rows: approvals, what was shown, receipts, authority.
+"""What has to hold for a release (trust step 12), asked of the rows: approvals, what was shown, receipts, authority,
+and the yes of the person who appears where their authority asks for it.
 
 Each raises ReleaseRefused, with a message that names it. The reader's answer and the parts are asked in ``release.py``.
 """
@@ -7,11 +8,12 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from audit.models import Approval, Receipt
+from audit.models import Approval, PersonaDecision, Receipt
 from audit.receipts import receipts_for
 from core.gates import load_gate_set
 from core.models import Verdict
 from delivery.errors import ReleaseRefused
+from pipeline import final_cut
 from pipeline.review import approvers, rule_of, shown
 from pipeline.standing import authority_of
 from pipeline.tables import CampaignRow, RenderRow
@@ -83,3 +85,16 @@ def check_authority(session: Session, render: RenderRow) -> None:
             next_step="have the authority renewed, or take the video back",
             code="release_refused" if standing.valid else f"authority_{standing.state}",
         )
+
+
+def check_final_cut(session: Session, render: RenderRow) -> PersonaDecision | None:
+    """The yes of the person who appears (trust step 11); None where their authority does not ask for it."""
+    authority = authority_of(session, render, with_count=False).authority
+    if why := final_cut.lacks_final_cut(session, render, authority):
+        raise ReleaseRefused(
+            why[:1].lower() + why[1:].rstrip("."),
+            where=render.id,
+            next_step="they decide on their own page; an administrator invites them with the role persona",
+            code=final_cut.CODE,
+        )
+    return final_cut.final_cut(session, render, authority) if authority.approval_mode != "none" else None

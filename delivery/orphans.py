@@ -18,6 +18,7 @@ from core.database import reading
 from core.models import AssetRole
 from core.settings import get_settings
 from core.tables import AssetRow
+from pipeline.capture.tables import DocumentRow
 from pipeline.tables import RenderRow
 from provenance.tables import ManifestRow
 
@@ -65,6 +66,7 @@ def _unnamed(before: float) -> Iterator[_Found]:
         AssetRole.SEALED.value: AssetRow.sha256,
         AssetRole.PUBLISHED.value: AssetRow.sha256,
         "manifest": ManifestRow.manifest_sha256,
+        "document": DocumentRow.blob_sha256,
     }
     for role, column in named.items():
         for sha256, modified in list(blobs().names(role)):

@@ -28,7 +28,13 @@ from core.metrics import code as error_code
 from core.models import AssetRole, StoredBlob
 from core.settings import get_settings
 from core.tables import AssetRow
-from delivery.conditions import check_approvals, check_authority, check_receipts, check_shown
+from delivery.conditions import (
+    check_approvals,
+    check_authority,
+    check_final_cut,
+    check_receipts,
+    check_shown,
+)
 from delivery.errors import ReleaseRefused
 from delivery.parts import check_parts
 from pipeline.agreement import CODE as ALTERED
@@ -136,6 +142,7 @@ def _check(render_id: str, brand_id: str) -> _Cleared:
         receipts = check_receipts(session, render)
         check_shown(session, render, approvals)
         check_authority(session, render)
+        check_final_cut(session, render)  # last: what only a person can mend before is said before
     check_parts(render.id, receipts)
     return _Cleared(render, approvals, receipts)
 
@@ -184,6 +191,7 @@ def _commit(
     try:
         with release_transaction(render.id, stored.sha256) as session:
             # Once more, in the transaction that releases: what committed first wins.
+            persona = check_final_cut(session, render)
             check_authority(session, render)
             check_approvals(session, render)
             asset = AssetRow(
@@ -209,6 +217,7 @@ def _commit(
                     "actor": actor_id,
                     "approval_ids": [approval.id for approval in cleared.approvals],
                     "approvals_sha256": _digest(cleared.approvals),
+                    "persona_decision_id": persona.id if persona is not None else None,
                     "record_id": authority_of(session, render).record_id,
                     "receipts": {receipt.gate: receipt.sha256 for receipt in cleared.receipts},
                     "manifest_sha256": manifest.manifest_sha256,

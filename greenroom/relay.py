@@ -18,6 +18,8 @@ from greenroom.loop import PASS_SECONDS, run_loop
 from greenroom.status import Status
 from greenroom.worker import send
 from pipeline import outbox
+from pipeline.capture.documents import delete_over
+from pipeline.capture.references import sweep_references
 from pipeline.counts import fold
 
 log = logging.getLogger("greenroom.relay")
@@ -67,6 +69,8 @@ def sweep(sending: outbox.Send, status: Status) -> None:
     parts: tuple[Callable[[], object], ...] = (
         expire,
         lambda: outbox.sweep(sending),
+        lambda: sweep_references(sending),
+        delete_over,
         settle,
         fold,
         outbox.prune,

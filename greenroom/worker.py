@@ -29,6 +29,7 @@ from delivery.withdrawal import on_authority_changed
 from greenroom.priority import step_back
 from greenroom.status import Status
 from pipeline import outbox
+from pipeline.capture.references import EXAMINE, examine
 from pipeline.celery_app import make_app
 from pipeline.leases import owner_name
 from pipeline.runner import advance
@@ -58,11 +59,17 @@ def _release(payload: dict[str, Any]) -> None:
         log.error("a release was sent to a worker that does none")  # the sweeper sends it where it belongs
 
 
+def _examine(payload: dict[str, Any]) -> None:
+    if not shift.ending:  # else the sweeper sends it to somebody who stays
+        examine(str(payload["onboarding_id"]), shift.beat)
+
+
 HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     outbox.ADVANCE: _advance,
     outbox.APPROVED: _release,
     outbox.RECALLED: lambda _payload: None,  # doors ask the predicate; channels of others will listen here
     AUTHORITY_CHANGED: on_authority_changed,
+    EXAMINE: _examine,
 }
 
 

@@ -81,7 +81,12 @@ class CampaignRow(Base):
     release_on_approval: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
-    __table_args__ = (Index("ix_campaigns_page", "brand_id", "created_at", "id"),)
+    __table_args__ = (
+        Index("ix_campaigns_page", "brand_id", "created_at", "id"),
+        Index(
+            "ix_campaigns_persona", "persona_id", "created_at", "id"
+        ),  # what the person who appears is shown
+    )
 
 
 class RenderRow(Base):

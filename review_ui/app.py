@@ -25,6 +25,7 @@ from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.heads import Heads
 from review_ui.pages import (
     account,
+    appearances,
     authorities,
     begin,
     brand_page,
@@ -33,7 +34,9 @@ from review_ui.pages import (
     console,
     decisions,
     people,
+    personas,
     player,
+    proposals,
     public,
     queue,
     reports,
@@ -84,6 +87,9 @@ def make_app() -> FastAPI:
         player,
         campaigns,
         authorities,
+        proposals,
+        personas,
+        appearances,
     )
     for module in (*staff, reports, brand_page, verify, public, metrics):
         app.include_router(module.router, include_in_schema=False)
