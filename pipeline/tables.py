@@ -187,6 +187,24 @@ class RenderRow(Base):
     )
 
 
+class ImportRow(Base):
+    """What came with a finished video that was made elsewhere: by what it was made, and what its credential said."""
+
+    __tablename__ = "imports"
+    __ledger__ = Covered(
+        committed=("render_id", "brand_id", "engine", "credential", "created_at", "salt"), immutable=True
+    )
+
+    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    engine: Mapped[str] = mapped_column(String(100))
+    credential: Mapped[dict[str, Any]] = mapped_column(
+        info={"personal": "a credential may name who made a video"}
+    )
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
+
+
 for _dialect, _statements in COUNTING.items():
     for _statement in _statements.values():
         event.listen(RenderRow.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

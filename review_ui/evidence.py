@@ -18,7 +18,8 @@ from pipeline import review
 from pipeline.findings import findings_of, receipts_of
 from pipeline.standing import Standing, standing_of
 from pipeline.states import State
-from pipeline.tables import CampaignRow, RenderRow
+from pipeline.tables import CampaignRow, ImportRow, RenderRow
+from review_ui.answers import Branch, credential_in_words
 from review_ui.measures import Measured, curve_of, measured, words_of
 from review_ui.people import names_of
 
@@ -54,6 +55,12 @@ class Evidence:
     standing: Standing | None = None
     persona: list[PersonaDecision] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    came_with: ImportRow | None = None
+
+    @cached_property
+    def carried(self) -> Branch | None:
+        """The credential that an import carried, in words."""
+        return credential_in_words(self.came_with.credential) if self.came_with is not None else None
 
     @cached_property
     def gates(self) -> list[Measured]:
@@ -92,6 +99,7 @@ def evidence_of(render: RenderRow, *, reader: str | None = None) -> Evidence:
         rule = review.rule_of(session, render)
         standing = standing_of(session, render) if render.state == State.RELEASED else None
         said = _persona(session, render, campaign)
+        came_with = session.get(ImportRow, render.id) if render.origin == "import" else None
     gate_set = load_gate_set(campaign.gate_set if campaign else "standard")
     return Evidence(
         campaign=campaign,
@@ -107,6 +115,7 @@ def evidence_of(render: RenderRow, *, reader: str | None = None) -> Evidence:
         names=names_of(
             [render.maker_id, *(decision.reviewer_id for decision in approvals)], brand_id=render.brand_id
         ),
+        came_with=came_with,
     )
 
 

@@ -15,6 +15,7 @@ from starlette.datastructures import FormData
 from audit.standing import authority_standing
 from core.database import reading
 from core.errors import GreenroomError, NotFound
+from delivery.written import one_line_end
 from pipeline.capture.documents import MOST_BYTES, open_document
 from pipeline.capture.proposals import (
     KEEP_YEARS,
@@ -134,7 +135,7 @@ def _send(request: Request, visitor: Visitor, fields: FormData, signed: bytes) -
             actor_id=visitor.account.id,
             persona_id=persona or None,
             onboarding_id=reference or None,
-            notice=_one_line_end(form.get("notice", "")),
+            notice=one_line_end(form.get("notice", "")).strip(),  # as the person was shown it
             document=signed,
             keep_years=int(years) if years in map(str, KEEP_YEARS) else 0,
         )
@@ -143,11 +144,6 @@ def _send(request: Request, visitor: Visitor, fields: FormData, signed: bytes) -
     except GreenroomError as problem:
         return _form(request, visitor, Filled(form, lists, persona, reference), problem)
     return RedirectResponse(f"/authorities/proposals/{row.id}", status_code=303)
-
-
-def _one_line_end(words: str) -> str:
-    """As the person was shown it: browsers send two characters for the end of a line."""
-    return words.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def _form(

@@ -10,12 +10,14 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from audit.tables import AuthorityRow, PersonaDecisionRow
 from core.database import now, transaction
 from core.errors import InputError
 from core.tables import BrandRow
 from delivery.tables import BrandPageRow, LinkRow, ReportRow
 from greenroom.web import make_app
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.capture.tables import DocumentRow, OnboardingRow, ProposalRow
+from pipeline.tables import CampaignRow, ImportRow, PersonaRow, RenderRow
 from review_ui import changes
 from review_ui.invitations import invite
 from review_ui.roles import RIGHTS
@@ -223,6 +225,9 @@ WRITTEN = (
 )  # fmt: skip
 
 
+CAPTURED = (OnboardingRow, ProposalRow, DocumentRow, ImportRow, PersonaDecisionRow, AuthorityRow)
+
+
 def everything() -> dict[str, list[Any]]:
     """Every row of the tables that the console writes."""
     with transaction() as session:
@@ -231,7 +236,7 @@ def everything() -> dict[str, list[Any]]:
                 {column.name: getattr(row, column.name) for column in table.__table__.columns}
                 for row in session.scalars(select(table).order_by(*table.__table__.primary_key.columns))
             ]
-            for table in (*WRITTEN, ReportRow, BrandPageRow)
+            for table in (*WRITTEN, ReportRow, BrandPageRow, *CAPTURED)
         }
 
 
@@ -290,10 +295,24 @@ def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
             contact="", due_at=now(),
         )  # fmt: skip
         session.add(report)
+        onboarding = OnboardingRow(
+            id="onb_1",
+            brand_id=render.brand_id,
+            name="A presenter",
+            voice="hibari",
+            reference_sha256="0" * 64,
+            state="waiting",
+            made_by="usr_maker",
+        )
+        proposal = ProposalRow(
+            id="prp_1", brand_id=render.brand_id, persona_id=persona.id, supersedes=persona.authority_id, content={},
+            proposed_by="usr_maker",
+        )  # fmt: skip
+        session.add_all([onboarding, proposal])
         return {
             "render_id": render.id, "campaign_id": "cmp_1", "authority_id": persona.authority_id, "link_id": link.id,
             "view_id": view.id, "passkey_id": key.id, "report_id": report.id, "brand_id": render.brand_id,
-            "invitation_id": invitation.id,
+            "invitation_id": invitation.id, "onboarding_id": onboarding.id, "proposal_id": proposal.id,
         }  # fmt: skip
 
 
@@ -308,7 +327,7 @@ def a_foreign_admin(new_account: Callable[..., AccountRow]) -> AccountRow:
     return account
 
 
-@pytest.mark.parametrize("path", ["/", "/campaigns", "/authorities", "/people", "/brands"])
+@pytest.mark.parametrize("path", ["/", "/campaigns", "/authorities", "/personas", "/people", "/brands"])
 def test_no_list_names_what_is_another_brands(
     client: TestClient,
     new_account: Callable[..., AccountRow],

@@ -113,3 +113,16 @@ def upgrade() -> None:
         "ix_authority_proposals_brand", "authority_proposals", ["brand_id", "verdict", "created_at", "id"]
     )
     op.create_index("ix_authority_proposals_onboarding", "authority_proposals", ["onboarding_id"])
+    op.create_table(
+        "imports",
+        sa.Column("render_id", sa.String(length=40), nullable=False),
+        sa.Column("brand_id", sa.String(length=40), nullable=False),
+        sa.Column("engine", sa.String(length=100), nullable=False),
+        sa.Column("credential", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("created_at", moment, nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_imports_brand_id_brands")),
+        sa.ForeignKeyConstraint(["render_id"], ["renders.id"], name=op.f("fk_imports_render_id_renders")),
+        sa.PrimaryKeyConstraint("render_id", name=op.f("pk_imports")),
+    )
+    op.create_index(op.f("ix_imports_brand_id"), "imports", ["brand_id"])
