@@ -30,6 +30,7 @@ class Event(StrEnum):
     PERSONA_CREATED = "persona:record:created"
     REFERENCE_RECEIVED = "persona:reference:received"
     REFERENCE_EXAMINED = "persona:reference:examined"
+    REFERENCE_DELETED = "persona:reference:deleted"
     REFERENCE_ENROLLED = "persona:reference:enrolled"
     CAMPAIGN_CREATED = "campaign:record:created"
     CAMPAIGN_CHANGED = "campaign:record:changed"

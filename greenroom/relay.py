@@ -19,7 +19,7 @@ from greenroom.status import Status
 from greenroom.worker import send
 from pipeline import outbox
 from pipeline.capture.documents import delete_over
-from pipeline.capture.references import sweep_references
+from pipeline.capture.references import delete_left_references, sweep_references
 from pipeline.counts import fold
 
 log = logging.getLogger("greenroom.relay")
@@ -71,6 +71,7 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         lambda: outbox.sweep(sending),
         lambda: sweep_references(sending),
         delete_over,
+        delete_left_references,
         settle,
         fold,
         outbox.prune,

@@ -1,4 +1,4 @@
-"""Scripts that come as files: plain text, or captions (SubRip, WebVTT) whose words are taken and whose times are not."""
+"""Scripts as files: plain text, or captions (SubRip, WebVTT) whose words are taken and whose times are not."""
 
 from __future__ import annotations
 

@@ -242,7 +242,7 @@ def _begin_persona(session: Session, onboarding_id: str, brand_id: str, make: An
         brand_id=brand_id,
         name=came_from.name,
         voice=came_from.voice,
-        reference_sha256=came_from.reference_sha256,
+        reference_sha256=came_from.reference_sha256 or "",
         material_sha256=came_from.material_sha256 or "",
     )
     store_persona(session, row, make)

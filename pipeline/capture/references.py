@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from audit.events import Event
 from audit.ledger import append
 from core.blobs import blobs
 from core.database import now, reading, take_turn, transaction
-from core.errors import DatabaseBusy, GreenroomError, InputError, NotFound
+from core.errors import Conflict, DatabaseBusy, GreenroomError, InputError, NotFound
 from core.heartbeat import beating
 from core.ids import new_id
 from core.media.probe import probe, refuse_rivals
@@ -31,11 +32,14 @@ from pipeline.errors import LeaseLost
 from pipeline.leases import database_clock, database_seconds
 from pipeline.outbox import Send, post
 from pipeline.shift import ShiftOver
+from pipeline.tables import PersonaRow
 
 log = logging.getLogger("greenroom.pipeline")
 
 EXAMINE = "reference.examine"
 KIND = "cpu"
+KEPT_DAYS = 30
+"""For how long a clip is kept that becomes no persona."""
 ROLE = "reference"
 MOST_NAME = 200
 VOICES = ("hibari",)
@@ -118,8 +122,63 @@ def open_references(session: Session, *, brand_id: str, limit: int = 50) -> Sequ
         OnboardingRow.progress,
         OnboardingRow.created_at,
     ).where(OnboardingRow.brand_id == brand_id, OnboardingRow.persona_id.is_(None))
+    query = query.where(OnboardingRow.state != "deleted")
     newest = query.order_by(OnboardingRow.created_at.desc(), OnboardingRow.id.desc())
     return session.execute(newest.limit(limit)).all()
+
+
+def delete_reference(onboarding_id: str, *, brand_id: str, actor_id: str) -> None:
+    """Delete a clip that became no persona, with all that was found in it. It cannot be undone.
+
+    Raises NotFound; Conflict where it has become a persona.
+    """
+    with transaction() as session:
+        row = take_turn(session, OnboardingRow, onboarding_id)
+        if row is None or row.brand_id != brand_id:
+            raise NotFound("no such reference", where=onboarding_id, next_step="check the id")
+        if row.persona_id is not None:
+            raise Conflict(
+                "this reference has become a persona", where=onboarding_id, next_step="withdraw its authority"
+            )
+        gone = [(row.reference_sha256, ROLE), (row.material_sha256, "material")]
+        row.reference_sha256 = row.material_sha256 = row.lease_until = None
+        row.state, row.result, row.changed_at, row.fence = "deleted", {}, now(), row.fence + 1
+        append(session, Event.REFERENCE_DELETED, row.id, {"actor": actor_id}, rows=[row])
+    for sha256, role in gone:
+        if sha256 is not None and not _named(sha256):
+            blobs().delete(sha256, role)
+
+
+def delete_left_references(*, limit: int = 20) -> list[str]:
+    """Delete the clips that became no persona in ``KEPT_DAYS``. Returns their ids."""
+    with reading() as session:
+        left = session.execute(
+            select(OnboardingRow.id, OnboardingRow.brand_id)
+            .where(
+                OnboardingRow.state.in_(["passed", "refused"]),
+                OnboardingRow.persona_id.is_(None),
+                OnboardingRow.changed_at < now() - timedelta(days=KEPT_DAYS),
+            )
+            .limit(limit)
+        ).all()
+    for onboarding_id, brand_id in left:
+        delete_reference(onboarding_id, brand_id=brand_id, actor_id="sys_retention")
+    return [onboarding_id for onboarding_id, _ in left]
+
+
+def _named(sha256: str) -> bool:
+    """Whether another reference or a persona names these bytes."""
+    columns = (
+        OnboardingRow.reference_sha256,
+        OnboardingRow.material_sha256,
+        PersonaRow.reference_sha256,
+        PersonaRow.material_sha256,
+    )
+    with reading() as session:
+        return any(
+            session.execute(select(column).where(column == sha256).limit(1)).first() is not None
+            for column in columns
+        )
 
 
 def examine(onboarding_id: str, on_beat: Callable[[], None] = lambda: None) -> None:

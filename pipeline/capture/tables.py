@@ -64,8 +64,8 @@ class OnboardingRow(Base):
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
     name: Mapped[str] = mapped_column(String(200), info={"personal": "the persona's display name"})
     voice: Mapped[str] = mapped_column(String(60))
-    reference_sha256: Mapped[str] = mapped_column(String(64))
-    state: Mapped[str] = mapped_column(String(20))  # waiting, passed, refused
+    reference_sha256: Mapped[str | None] = mapped_column(String(64))  # None: it was deleted
+    state: Mapped[str] = mapped_column(String(20))  # waiting, passed, refused, deleted
     material_sha256: Mapped[str | None] = mapped_column(
         String(64), info={"personal": "digest of face and voice templates, kept for the identity gates only"}
     )

@@ -13,7 +13,15 @@ from core.database import reading
 from core.errors import GreenroomError
 from core.settings import get_settings
 from pipeline.capture.proposals import waiting_proposals
-from pipeline.capture.references import CHECKS, MOST_NAME, find_reference, open_references, receive
+from pipeline.capture.references import (
+    CHECKS,
+    KEPT_DAYS,
+    MOST_NAME,
+    delete_reference,
+    find_reference,
+    open_references,
+    receive,
+)
 from pipeline.lists import page_of_personas
 from pipeline.tables import PersonaRow
 from review_ui.accounts import require
@@ -63,10 +71,19 @@ def reference(request: Request, visitor: Signed, onboarding_id: str) -> Response
     require(visitor.account, "view")
     with reading() as session:
         row = find_reference(session, onboarding_id, brand_id=visitor.account.brand_id)
-    answer = page(request, "reference.html", visitor=visitor, row=row, checks=CHECKS)
+    answer = page(request, "reference.html", visitor=visitor, row=row, checks=CHECKS, days=KEPT_DAYS)
     if row.state == "waiting":
         answer.headers["refresh"] = str(REFRESH_SECONDS)  # works without script
     return answer
+
+
+@router.post("/personas/references/{onboarding_id}/delete")
+def delete(visitor: Sent, onboarding_id: str) -> Response:
+    """The clip, and all that was found in it."""
+    require(visitor.account, "make")
+    account = visitor.account
+    delete_reference(onboarding_id, brand_id=account.brand_id, actor_id=account.id)
+    return RedirectResponse("/personas", status_code=303)
 
 
 def _index(

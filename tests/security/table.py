@@ -52,6 +52,7 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("GET", "/personas"): Asks("view", "cookie"),
     ("POST", "/personas"): Asks("make", "form"),
     ("GET", "/personas/references/{onboarding_id}"): Asks("view", "cookie"),
+    ("POST", "/personas/references/{onboarding_id}/delete"): Asks("make", "form"),
     ("GET", "/imports"): Asks("make", "cookie"),
     ("POST", "/imports"): Asks("make", "form"),
     ("GET", "/me"): Asks("appear", "cookie"),

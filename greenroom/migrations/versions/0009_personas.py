@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.String(length=40), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("voice", sa.String(length=60), nullable=False),
-        sa.Column("reference_sha256", sa.String(length=64), nullable=False),
+        sa.Column("reference_sha256", sa.String(length=64), nullable=True),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("material_sha256", sa.String(length=64), nullable=True),
         sa.Column("result", sa.JSON(none_as_null=True), nullable=False),

@@ -8,14 +8,24 @@ from pathlib import Path
 import pytest
 
 from audit.events import Event
+from core.blobs import blobs
 from core.database import reading
-from core.errors import BlobStoreUnavailable, InputError, MediaError
+from core.errors import BlobStoreUnavailable, Conflict, InputError, MediaError, NotFound
 from generate.errors import ReferenceRefused
-from pipeline.capture.references import EXAMINE, examine, find_reference, receive, sweep_references
+from pipeline.capture.proposals import approve_proposal
+from pipeline.capture.references import (
+    EXAMINE,
+    delete_left_references,
+    delete_reference,
+    examine,
+    find_reference,
+    receive,
+    sweep_references,
+)
 from pipeline.capture.tables import OnboardingRow
 from pipeline.shift import ShiftOver
 from tests.kit import media
-from tests.kit.onboarding import examined
+from tests.kit.onboarding import examined, proposed
 from tests.kit.workers import last_entry, stored, waiting_messages, work
 from tests.kit.world import World
 
@@ -122,3 +132,26 @@ def test_what_is_no_video_is_not_kept(world: World, tmp_path: Path):
     with pytest.raises(MediaError):
         receive(text, brand_id=world.brand_id, actor_id=world.operator, name="A presenter")
     assert stored()["onboardings"] == 0
+
+
+def test_a_clip_that_becomes_no_persona_is_deleted_with_all_that_was_found(world: World):
+    row = examined(world)
+    reference, material = str(row.reference_sha256), str(row.material_sha256)
+    assert delete_left_references() == []
+    world.tick(31 * 24 * 3600)
+    assert delete_left_references() == [row.id] and delete_left_references() == []
+    gone = now_is(world, row)
+    assert (gone.state, gone.result, gone.material_sha256) == ("deleted", {}, None)
+    assert not blobs().exists(reference, "reference") and world.ledger().good
+    assert blobs().exists(material, "material")  # the kit's templates are alike: the persona names them
+
+
+def test_a_clip_that_became_a_persona_stays(world: World):
+    row = examined(world)
+    approve_proposal(proposed(world, row).id, brand_id=world.brand_id, actor_id=world.legal)
+    world.tick(31 * 24 * 3600)
+    assert delete_left_references() == []
+    with pytest.raises(Conflict):
+        delete_reference(row.id, brand_id=world.brand_id, actor_id=world.operator)
+    with pytest.raises(NotFound):
+        delete_reference(row.id, brand_id="brd_other", actor_id=world.operator)
