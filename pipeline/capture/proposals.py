@@ -78,6 +78,13 @@ def propose(
             where="document",
             next_step="choose the signed document",
         )
+    if content.consent is not None and None in (content.scope.not_before, content.scope.not_after):
+        raise InputError(
+            "a consent states its first and its last day",
+            where="not_before, not_after",
+            next_step="write both",
+            code="authority_incomplete",
+        )
     supersedes = _place(brand_id, persona_id, onboarding_id, content)
     kept = None
     if document:

@@ -65,7 +65,7 @@ def test_pasted_words_are_the_script(web: TestClient, world: World, tmp_path: Pa
     assert the_render().script == "Hello Asha."
 
 
-def test_a_credential_that_it_carries_is_shown_and_kept(web: TestClient, real_world: World, tmp_path: Path):
+def test_a_credential_that_it_carries_is_shown_and_kept(real_world: World):
     """A video of ours that somebody brings in again, as a stranger would bring theirs."""
     from core.blobs import blobs
     from pipeline.intake import import_video

@@ -129,7 +129,7 @@ def _the_proposal() -> ProposalRow:
     ("change", "words"),
     [
         ({"max_renders": "many"}, "max_renders"),
-        ({"not_after": ""}, "states when it ends|not_after|when it ends"),
+        ({"not_after": ""}, "first and its last day"),
         ({"not_after": "tomorrow"}, "not_after"),
         ({"topics_allowed": "x" * 50, "subject_kind": "minor"}, "guardian"),
         ({"kind": ""}, "either"),
