@@ -44,7 +44,7 @@ FORM_BYTES = 200_000  # the largest form is a decision: note, played seconds and
 PROPOSAL_BYTES = 11_000_000  # a signed document, and the form around it
 BATCH_BYTES = 8_000_000  # a part of a batch of recipients
 BATCH = re.compile(r"/api/v1/campaigns/[^/]{1,100}/recipients")
-FORM_LIMITS: Any = {"max_files": 2, "max_fields": 80, "max_part_size": 64_000}
+FORM_LIMITS: Any = {"max_files": 1, "max_fields": 80, "max_part_size": 64_000}
 """For the parser of forms: what an upload's other parts hold stays in memory."""
 
 GRACE_SECONDS, BYTES_PER_SECOND = 30.0, 100_000  # half a minute, and a second for each 100 kB that arrived

@@ -6,10 +6,11 @@ from __future__ import annotations
 import secrets
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import select
+from starlette.datastructures import FormData, UploadFile
 
 from core.database import reading
 from core.errors import GreenroomError, InputError
@@ -18,8 +19,9 @@ from pipeline import script_files
 from pipeline.intake import MOST_ENGINE, import_video
 from pipeline.tables import CampaignRow, PersonaRow
 from review_ui.accounts import require
+from review_ui.bodies import FORM_LIMITS
 from review_ui.rendering import page, wants_json
-from review_ui.security import Sent, Signed, Visitor, check_brand
+from review_ui.security import Signed, Visitor, check_brand, check_token
 from review_ui.uploads import kept
 
 router = APIRouter()
@@ -27,8 +29,15 @@ router = APIRouter()
 CAMPAIGNS_OFFERED = 200
 MOST_SCRIPT = 20_000  # characters that are pasted
 
-Id = Annotated[str, Form(max_length=40)]
-Key = Annotated[str, Form(max_length=60, pattern=r"^[\w-]*$")]
+MOST = {
+    "csrf": 100,
+    "at_brand": 40,
+    "campaign": 40,
+    "engine": 400,
+    "script": MOST_SCRIPT,
+    "key": 60,
+}
+"""The fields of the form, and the characters of each that are read."""
 
 
 @router.get("/imports")
@@ -40,45 +49,42 @@ def index(
 
 
 @router.post("/imports")
-async def bring_in(
-    *,
-    request: Request,
-    visitor: Sent,
-    file: UploadFile | None = None,
-    script_file: UploadFile | None = None,
-    campaign: Id = "",
-    engine: Annotated[str, Form(max_length=400)] = "",
-    script: Annotated[str, Form(max_length=MOST_SCRIPT)] = "",
-    key: Key = "",
-    at_brand: Id = "",
-) -> Response:
-    """One video. A page's script sends several one after the other, and is answered with JSON."""
+async def bring_in(request: Request, visitor: Signed) -> Response:
+    """One video, and a file with its script beside it: the one form here that holds two. A page's script sends several
+    one after the other, and is answered with JSON."""
     require(visitor.account, "make")
+    async with request.form(**FORM_LIMITS | {"max_files": 2}) as form:
+        return await _bring_in(request, visitor, form)
+
+
+async def _bring_in(request: Request, visitor: Visitor, form: FormData) -> Response:
     account = visitor.account
+    typed = {name: str(form.get(name, ""))[: MOST[name]] for name in MOST}
+    check_token(visitor, typed["csrf"])
+    video, beside = form.get("file"), form.get("script_file")
     try:
-        check_brand(visitor, at_brand)
-        if not engine.strip():
+        check_brand(visitor, typed["at_brand"])
+        if not typed["engine"].strip():
             raise InputError(
                 "this import does not say what it was made with",
                 where="engine",
                 next_step="name the engine or the studio",
             )
-        words = await _script(script, script_file)
-        async with kept(file) as path:
+        words = await _script(typed["script"], beside if isinstance(beside, UploadFile) else None)
+        async with kept(video if isinstance(video, UploadFile) else None) as path:
             row = await run_in_threadpool(
                 import_video,
                 path,
-                campaign,
+                typed["campaign"],
                 brand_id=account.brand_id,
                 maker_id=account.id,
                 script=words or None,
-                engine=engine,
-                request_key=f"web-{key}" if key else None,
+                engine=typed["engine"],
+                request_key=f"web-{typed['key']}" if typed["key"] else None,
             )
     except GreenroomError as problem:
         if wants_json(request):
             raise
-        typed = {"campaign": campaign, "engine": engine, "script": script}
         return await run_in_threadpool(_show, request, visitor, typed, problem)
     if wants_json(request):
         return JSONResponse({"render": row.id, "state": row.state})
