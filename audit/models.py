@@ -239,3 +239,24 @@ class Approval(BaseModel):
         description="The copy that was played in place of the sealed file, where the browser could not play that.",
     )
     time: AwareDatetime
+
+
+PersonaVerdict = Literal["approve", "refuse"]
+
+
+class PersonaDecision(BaseModel):
+    """What the person who appears said of one sealed asset, as it was signed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    brand_id: str
+    render_id: str
+    persona_id: str
+    authority_id: str = Field(description="The version that asked.")
+    sealed_sha256: str
+    essence: str
+    account_id: str
+    verdict: PersonaVerdict
+    words: str = Field("", max_length=2000)
+    time: AwareDatetime

@@ -268,6 +268,41 @@ class HoldRow(Base):
     )
 
 
+class PersonaDecisionRow(Base):
+    """What the person who appears says of one sealed asset, where their authority asks them (trust step 11).
+
+    No approval of a reviewer, and never counted as one. After an approval a refusal may follow, once.
+    """
+
+    __tablename__ = "persona_decisions"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "render_id", "persona_id", "sealed_sha256", "account_id", "verdict", "document",
+            "key_id", "signature", "created_at", "salt",
+        ),
+        immutable=True,
+    )  # fmt: skip
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(String(40), index=True)
+    render_id: Mapped[str] = mapped_column(String(40), index=True)
+    persona_id: Mapped[str] = mapped_column(String(40))
+    sealed_sha256: Mapped[str] = mapped_column(String(64))
+    account_id: Mapped[str] = mapped_column(
+        String(80), info={"personal": "pseudonym of the person who appears"}
+    )
+    verdict: Mapped[str] = mapped_column(String(10))
+    document: Mapped[str] = mapped_column(
+        Text, info={"personal": "the decision as it was signed, with its words"}
+    )
+    key_id: Mapped[str] = mapped_column(String(16))
+    signature: Mapped[str] = mapped_column(String(128))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
+
+    __table_args__ = (UniqueConstraint("sealed_sha256", "persona_id", "verdict"),)
+
+
 def covered_tables() -> list[type[Base]]:
     """Every table that the ledger speaks of, of every package that is loaded, by name."""
     tables = [

@@ -1,5 +1,5 @@
 """What has to be so for a release (trust step 12), asked of the rows: approvals, what was shown, receipts, authority,
-and that no legal hold stands.
+the yes of the person who appears where their authority asks for it, and that no legal hold stands.
 
 Each raises ReleaseRefused, a hold OnHold, with a message that names it. The reader's answer and the parts are asked in
 ``release.py``.
@@ -10,11 +10,12 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from audit.holds import check_free
-from audit.models import Approval, Receipt
+from audit.models import Approval, Authority, PersonaDecision, Receipt
 from audit.standing import AuthorityStanding
 from core.gates import load_gate_set
 from core.models import Verdict
 from delivery.errors import ReleaseRefused
+from pipeline import final_cut
 from pipeline.findings import receipts_in
 from pipeline.grounds import grounds_of, subjects_of
 from pipeline.review import approvers, rule_of, shown
@@ -88,3 +89,15 @@ def check_authority(session: Session, render: RenderRow) -> AuthorityStanding:
             code="release_refused" if standing.valid else f"authority_{standing.state}",
         )
     return standing
+
+
+def check_final_cut(session: Session, render: RenderRow, authority: Authority) -> PersonaDecision | None:
+    """The yes of the person who appears (trust step 11); None where their authority does not ask for it."""
+    if why := final_cut.lacks_final_cut(session, render, authority):
+        raise ReleaseRefused(
+            why[:1].lower() + why[1:].rstrip("."),
+            where=render.id,
+            next_step="they decide on their own page; an administrator invites them with the role persona",
+            code=final_cut.CODE,
+        )
+    return final_cut.final_cut(session, render, authority) if authority.approval_mode != "none" else None

@@ -19,6 +19,7 @@ from core.models import AssetRole
 from core.settings import get_settings
 from core.tables import AssetRow
 from pipeline import proxies
+from pipeline.capture.tables import DocumentRow
 from pipeline.recipient_lists import FILE_ROLE, VERDICTS_ROLE
 from pipeline.tables import RecipientListRow, RenderRow
 from provenance.tables import ManifestRow
@@ -70,6 +71,7 @@ def _unnamed(before: float) -> Iterator[_Found]:
         "manifest": ManifestRow.manifest_sha256,
         FILE_ROLE: RecipientListRow.file_sha256,
         VERDICTS_ROLE: RecipientListRow.verdicts_sha256,
+        "document": DocumentRow.blob_sha256,
     }
     for role, column in named.items():
         for sha256, modified in list(blobs().names(role)):

@@ -29,7 +29,14 @@ from core.models import AssetRole, StoredBlob
 from core.secrets import stated_secret
 from core.settings import get_settings
 from core.tables import AssetRow
-from delivery.conditions import check_approvals, check_authority, check_holds, check_receipts, check_shown
+from delivery.conditions import (
+    check_approvals,
+    check_authority,
+    check_final_cut,
+    check_holds,
+    check_receipts,
+    check_shown,
+)
 from delivery.errors import ReleaseRefused
 from delivery.parts import check_parts
 from pipeline.agreement import CODE as ALTERED
@@ -142,9 +149,11 @@ def _check(render_id: str, brand_id: str) -> _Cleared:
         approvals = check_approvals(session, render)
         receipts = check_receipts(session, render)
         check_shown(render, receipts, approvals)
-        check_authority(session, render)
+        standing = check_authority(session, render)
         check_holds(session, render)
         persona, stated = grounds_of(session, render).persona, stated_secret(session)
+        # Last: what only a person can mend before is said before.
+        check_final_cut(session, render, standing.authority)
     check_parts(render, persona, receipts, stated=stated)
     return _Cleared(render, approvals, receipts)
 
@@ -203,7 +212,8 @@ def _commit(
     try:
         with release_transaction(render.id, stored.sha256) as session:
             # Once more, in the transaction that releases: what committed first wins.
-            authority = check_authority(session, render)
+            standing = check_authority(session, render)
+            final = check_final_cut(session, render, standing.authority)
             check_holds(session, render)
             check_approvals(session, render)
             asset = AssetRow(
@@ -229,7 +239,8 @@ def _commit(
                     "actor": actor_id,
                     "approval_ids": [approval.id for approval in cleared.approvals],
                     "approvals_sha256": _digest(cleared.approvals),
-                    "record_id": authority.record_id,
+                    "persona_decision_id": final.id if final is not None else None,
+                    "record_id": standing.record_id,
                     "receipts": {receipt.gate: receipt.sha256 for receipt in cleared.receipts},
                     "manifest_sha256": manifest.manifest_sha256,
                     "environment": get_settings().environment,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 import audit.tables
 import core.tables
 import delivery.tables
+import pipeline.capture.tables
 import pipeline.guard  # with the tables come their triggers
 import pipeline.tables
 import provenance.tables
@@ -27,8 +28,8 @@ from review_ui.tables import AccountRow
 
 # Alembic sees the tables of these modules; a package with tables of its own is added here.
 TABLES = (
-    core.tables, audit.tables, provenance.tables, pipeline.tables, delivery.tables, review_ui.tables,
-    review_ui.api.tables,
+    core.tables, audit.tables, provenance.tables, pipeline.tables, pipeline.capture.tables, delivery.tables,
+    review_ui.tables, review_ui.api.tables,
 )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ from greenroom.loop import PASS_SECONDS, run_loop
 from greenroom.status import Status
 from greenroom.worker import send
 from pipeline import assignment, list_work, outbox, steering
+from pipeline.capture.documents import delete_over
+from pipeline.capture.references import delete_left_references, sweep_references
 from pipeline.counts import fold
 
 log = logging.getLogger("greenroom.relay")
@@ -79,6 +81,9 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         lambda: outbox.sweep(sending),
         lambda: list_work.sweep(sending),
         list_work.forget,
+        lambda: sweep_references(sending),
+        delete_over,
+        delete_left_references,
         settle,
         cancel,
         lifted,

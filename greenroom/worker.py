@@ -30,6 +30,7 @@ from delivery.withdrawal import on_authority_changed
 from greenroom.priority import step_back
 from greenroom.status import Status
 from pipeline import list_work, outbox, proxies, steering
+from pipeline.capture.references import EXAMINE, examine
 from pipeline.celery_app import make_app
 from pipeline.leases import owner_name
 from pipeline.runner import advance
@@ -59,6 +60,11 @@ def _release(payload: dict[str, Any]) -> None:
         log.error("a release was sent to a worker that does none")  # the sweeper sends it where it belongs
 
 
+def _examine(payload: dict[str, Any]) -> None:
+    if not shift.ending:  # else the sweeper sends it to somebody who stays
+        examine(str(payload["onboarding_id"]), shift.beat)
+
+
 HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     outbox.ADVANCE: _advance,
     outbox.APPROVED: _release,
@@ -68,6 +74,7 @@ HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     list_work.TOPIC: lambda payload: list_work.on_list(str(payload["list_id"]), shift),
     HOLD_LIFTED: on_hold_lifted,
     proxies.WANTED: proxies.make,
+    EXAMINE: _examine,
 }
 
 

@@ -11,14 +11,16 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from audit import persona_decisions
 from audit.approvals import verified
 from audit.events import Event
-from audit.tables import ApprovalRow, LedgerEntryRow
+from audit.tables import ApprovalRow, LedgerEntryRow, PersonaDecisionRow
 from pipeline.tables import RenderRow
 
 
 def decided_by_people(session: Session, render: RenderRow, released_by: int, stated: dict[str, Any]) -> bool:
-    """Whether the release entry ``released_by`` stands on signed approvals over this very file.
+    """Whether the release entry ``released_by`` stands on signed approvals over this very file, and on the yes of the
+    person who appears where it names one.
 
     Releases of the first version name none: they count where the marker of the adoption came after them.
     Raises ForgedApproval for one that is not what was signed.
@@ -37,4 +39,15 @@ def decided_by_people(session: Session, render: RenderRow, released_by: int, sta
         and all(
             (one.render_id, one.sealed_sha256, one.essence, one.verdict) == over_this for one in decisions
         )
+        and _final_cut(session, stated.get("persona_decision_id"), over_this)
     )
+
+
+def _final_cut(session: Session, named: Any, over_this: tuple[Any, ...]) -> bool:
+    if named is None:
+        return True
+    row = session.get(PersonaDecisionRow, named)
+    if row is None:
+        return False
+    said = persona_decisions.verified(row)
+    return (said.render_id, said.sealed_sha256, said.essence, said.verdict) == over_this

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError as DuplicateRow
 from core.blobs import blobs
 from core.canonical import digest_file
 from core.database import reading, transaction
+from core.errors import InputError
 from core.ids import new_id
 from core.media.probe import probe, refuse_rivals
 from generate.fields import check_fields
@@ -22,8 +23,11 @@ from pipeline.life import begin, move
 from pipeline.ownership import owned
 from pipeline.stages import script as steps_one_to_three
 from pipeline.states import State
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.tables import CampaignRow, ImportRow, PersonaRow, RenderRow
 from pipeline.uses import valid_authority
+from provenance.carried import carried_credential
+
+MOST_ENGINE = 100
 
 # What makes two requests the same request.
 _ASKED = ("campaign_id", "origin", "fields", "source_sha256", "supersedes")
@@ -75,11 +79,13 @@ def import_video(
     brand_id: str,
     maker_id: str,
     script: str | None = None,
+    engine: str = "",
     request_key: str | None = None,
 ) -> RenderRow:
-    """A finished video made elsewhere enters and passes the same gates.
+    """A finished video made elsewhere enters and passes the same gates. What its credential says is kept with it.
 
     Args:
+        engine: by what it was made, as who brings it says; at most ``MOST_ENGINE`` characters.
         script: what the presenter is meant to say; None skips the transcript's comparison, and is flagged.
 
     Raises:
@@ -87,6 +93,13 @@ def import_video(
         AuthorityInvalid, RenderLimitReached, RequestKeyReused, CampaignHalted: as for :func:`request_render`. Nothing
             was stored.
     """
+    made_with = " ".join(engine.split())
+    if len(made_with) > MOST_ENGINE or not made_with.isprintable():
+        raise InputError(
+            f"the engine has a name of at most {MOST_ENGINE} characters",
+            where="engine",
+            next_step="shorten it",
+        )
     refuse_rivals(probe(video), video)
     with reading() as session:
         campaign = owned(session, CampaignRow, campaign_id, brand_id)
@@ -100,10 +113,12 @@ def import_video(
         fields={},
         script=script,
     )
-    return _enter(row, campaign, video)
+    return _enter(row, campaign, video, engine=made_with)
 
 
-def _enter(row: RenderRow, campaign: CampaignRow, video: Path | None = None) -> RenderRow:
+def _enter(
+    row: RenderRow, campaign: CampaignRow, video: Path | None = None, *, engine: str = ""
+) -> RenderRow:
     if video is not None:
         row.source_sha256 = digest_file(video)
     if (first := _asked_before(row)) is not None:
@@ -112,15 +127,20 @@ def _enter(row: RenderRow, campaign: CampaignRow, video: Path | None = None) -> 
         persona = owned(session, PersonaRow, campaign.persona_id, campaign.brand_id)
         valid_authority(session, persona.authority_id, where=campaign.id)
         check_open(session, campaign.id)
+    came_with: list[ImportRow] = []
     if video is not None:  # not before: a video that is refused is not kept
         blobs().put_file(video, "source")
+        carried = carried_credential(video)
+        came_with.append(
+            ImportRow(render_id=row.id, brand_id=row.brand_id, engine=engine, credential=carried)
+        )
     outcome = steps_one_to_three.decide(row, campaign, persona)
     try:
         with transaction() as session:
             # The authority again, in the transaction that acts on the answer.
             valid_authority(session, persona.authority_id, where=campaign.id)
             check_open(session, campaign.id)
-            begin(session, row)
+            begin(session, row, rows=came_with)
             outcome.record(session)
             facts = dict(outcome.facts)
             if outcome.reason:

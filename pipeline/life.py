@@ -33,6 +33,9 @@ def begin(session: Session, row: RenderRow, *, rows: Sequence[Base] = ()) -> Non
     """A new render, as a draft: before trust step 1. ``rows``: what came with it."""
     row.state = State.DRAFT
     row.hinted_at = database_seconds(session)
+    if rows:
+        session.add(row)
+        session.flush()  # they name it
     append(session, _first_event(row), row.id, _first_facts(row), rows=[row, *rows])
     outbox.hint(session, row)
 

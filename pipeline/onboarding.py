@@ -5,37 +5,69 @@ Face and voice templates are personal data: they are kept for the identity gates
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from audit.authorities import create_consent, create_provenance_statement, get_authority
-from audit.ledger import Event, append
-from audit.models import Authority, Consent, ProvenanceStatement, Scope
 from core.blobs import blobs
 from core.database import reading, transaction
-from core.errors import InputError, NotFound
+from core.errors import InputError
 from core.ids import new_id
 from core.media.models import Frame
 from core.media.probe import refuse_rivals
 from core.media.reading import read
+from core.media.still import small_jpeg
 from core.models import PersonaMaterial
 from core.perception.embed import face_embedding, voice_embedding
 from core.perception.models import Face
-from core.perception.watch import follow
-from core.stated import read_stated
+from core.perception.watch import Watcher, follow
 from generate.lipsync import load_lipsync
+from generate.lipsync.models import Examination
+from pipeline.authority_file import MakeAuthority, store_persona
 from pipeline.jobs import workspace
 from pipeline.prepared import prepared
 from pipeline.tables import PersonaRow
 
 _FACES_KEPT = 24
-MakeAuthority = Callable[[Session, str], Authority]
+_PICTURES_KEPT = 8
+PICTURE_WIDEST = 240  # pixels
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small picture of the clip, for the people who look at its examination. ``frame``: its place among the frames
+    shown, from 0; ``face``: whether one was found in it."""
+
+    seconds: float
+    frame: int
+    face: bool
+    jpeg: bytes
+
+
+class PictureCollector:
+    """Keeps some pictures, spread over the clip: twice as far apart each time there are too many."""
+
+    def __init__(self) -> None:
+        self._apart, self._next, self._frame = 1.0, 0.0, -1
+        self.pictures: list[Picture] = []
+
+    def see(self, frame: Frame, face: Face | None) -> None:
+        self._frame += 1
+        seconds = float(frame.time)
+        if seconds < self._next:
+            return
+        self._next = seconds + self._apart
+        self.pictures.append(
+            Picture(seconds, self._frame, face is not None, small_jpeg(frame.image, PICTURE_WIDEST))
+        )
+        if len(self.pictures) > _PICTURES_KEPT:
+            self._apart *= 2
+            self.pictures = self.pictures[::2]
+            self._next = self.pictures[-1].seconds + self._apart
 
 
 class _FaceCollector:
@@ -51,6 +83,14 @@ class _FaceCollector:
             self.embeddings.append(face_embedding(frame.image, face.landmarks))
 
 
+@dataclass(frozen=True)
+class Examined:
+    """A reference that a persona can be made of: what the engine says of it, and its stored templates."""
+
+    examination: Examination
+    material_sha256: str
+
+
 def _no_sound(reference: Path) -> InputError:
     return InputError(
         "the reference has no sound",
@@ -60,13 +100,14 @@ def _no_sound(reference: Path) -> InputError:
     )
 
 
-def add_persona(
-    *, brand_id: str, name: str, reference: Path, voice: str, make_authority: MakeAuthority
-) -> PersonaRow:
-    """Examine a reference clip and store the persona with the authority that allows its use.
+def examine_reference(
+    reference: Path, *, watchers: Sequence[Watcher] = (), progress: Callable[[float], None] | None = None
+) -> Examined:
+    """Examine a reference clip, and keep what the gates compare with.
 
     Args:
-        make_authority: called with the session and the new persona's id, in the transaction that stores both.
+        watchers: see the pictures too, in the first of two passes.
+        progress: called with the share of the work that is done, 0 to 1.
 
     Raises:
         InputError: the clip does not show one usable face, or has no sound; the lip-sync engine says which.
@@ -77,7 +118,16 @@ def add_persona(
         refuse_rivals(info, reference)
         if info.audio is None:
             raise _no_sound(reference)
-        follow(reading.pictures(), [collector])
+        length = max(0.1, float(info.duration))
+
+        def told(begins: float) -> Callable[[float], None]:
+            def tell(seconds: float) -> None:
+                if progress is not None:
+                    progress(min(1.0, begins + 0.5 * seconds / length))
+
+            return tell
+
+        follow(reading.pictures(), [collector, *watchers], told(0.0))
     main = reading.heard.main if reading.heard is not None else None
     if main is None:
         raise _no_sound(reference)
@@ -88,7 +138,7 @@ def add_persona(
             next_step="use a clip with one well-lit face of at least 200 pixels",
             code="no_face",
         )
-    prepared(load_lipsync(), reference)  # examines, and keeps its work
+    made = prepared(load_lipsync(), reference, told(0.5))  # examines, and keeps its work
     material = PersonaMaterial(
         faces=np.stack(collector.embeddings).astype(np.float32),
         voices=voice_embedding(main[:])[None].astype(np.float32),
@@ -96,93 +146,31 @@ def add_persona(
     with workspace() as folder:
         path = folder / "material.npz"
         np.savez(path, faces=material.faces, voices=material.voices)
-        material_sha256 = blobs().put_file(path, "material").sha256
-    stored = blobs().put_file(reference, "reference")
+        return Examined(made.examination, blobs().put_file(path, "material").sha256)
+
+
+def add_persona(
+    *, brand_id: str, name: str, reference: Path, voice: str, make_authority: MakeAuthority
+) -> PersonaRow:
+    """Examine a reference clip and store the persona with the authority that allows its use.
+
+    Args:
+        make_authority: called with the session and the new persona's id, in the transaction that stores both.
+
+    Raises as :func:`examine_reference`.
+    """
+    examined = examine_reference(reference)
     row = PersonaRow(
         id=new_id("per"),
         brand_id=brand_id,
         name=name,
         voice=voice,
-        reference_sha256=stored.sha256,
-        material_sha256=material_sha256,
+        reference_sha256=blobs().put_file(reference, "reference").sha256,
+        material_sha256=examined.material_sha256,
     )
     with transaction() as session:
-        row.authority_id = make_authority(session, row.id).id
-        append(session, Event.PERSONA_CREATED, row.id, {"authority_id": row.authority_id}, rows=[row])
-        append(session, Event.REFERENCE_ENROLLED, row.id, {"reference_sha256": row.reference_sha256})
+        store_persona(session, row, make_authority)
     return row
-
-
-def supersede_authority(authority_id: str, path: Path, *, brand_id: str, actor: str) -> Authority:
-    """A new version of an authority, from a file as for :func:`authority_from_file`; its personas follow by themselves.
-
-    Raises:
-        InputError: the file does not say a complete authority of the same kind.
-        NotFound, Conflict: there is no such authority of this brand, or it is superseded already.
-    """
-    with transaction() as session:
-        old = get_authority(session, authority_id)
-        if old.document.brand_id != brand_id:
-            raise NotFound("there is no such authority", where=authority_id)
-        make = authority_from_file(path, brand_id=brand_id, actor=actor, supersedes=authority_id)
-        return make(session, old.document.persona_id)
-
-
-def authority_from_file(
-    path: Path, *, brand_id: str, actor: str, supersedes: str | None = None
-) -> MakeAuthority:
-    """The maker of an authority that a YAML file states: ``kind``, ``scope`` and ``consent`` or ``statement``.
-
-    Raises:
-        StatedError: the file does not say a complete authority; every fault, with its line.
-    """
-    stated = read_stated(path, AuthorityFile, kind="an authority", see="docs/authorities.md")
-
-    def make(session: Session, persona_id: str) -> Authority:
-        if stated.consent is not None:
-            return create_consent(
-                session,
-                brand_id=brand_id,
-                persona_id=persona_id,
-                consent=stated.consent,
-                scope=stated.scope,
-                evidence=stated.evidence,
-                approval_mode=stated.approval_mode,
-                actor=actor,
-                supersedes=supersedes,
-            )
-        assert stated.statement is not None
-        return create_provenance_statement(
-            session,
-            brand_id=brand_id,
-            persona_id=persona_id,
-            statement=stated.statement,
-            scope=stated.scope,
-            evidence=stated.evidence,
-            approval_mode=stated.approval_mode,
-            actor=actor,
-            supersedes=supersedes,
-        )
-
-    return make
-
-
-class AuthorityFile(BaseModel):
-    """What an authority file says: a consent, or a provenance statement for a presenter who does not exist."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    scope: Scope
-    consent: Consent | None = None
-    statement: ProvenanceStatement | None = None
-    evidence: dict[str, str] = Field(default_factory=dict)
-    approval_mode: Literal["final_cut", "script", "none"] = "none"
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> AuthorityFile:
-        if (self.consent is None) == (self.statement is None):
-            raise ValueError("state either `consent` or `statement`")
-        return self
 
 
 def list_personas(*, brand_id: str) -> list[PersonaRow]:

@@ -27,6 +27,7 @@ from core.errors import BlobStoreUnavailable, DatabaseBusy, GreenroomError
 from core.models import AssetRole, Verdict
 from core.tables import AssetRow
 from pipeline.approved import decided_by_people
+from pipeline.final_cut import lacks_final_cut
 from pipeline.grounds import grounds_of, subjects_of
 from pipeline.states import State
 from pipeline.tables import RenderRow
@@ -179,4 +180,6 @@ def _outside(session: Session, render: RenderRow, authority: AuthorityStanding) 
     """Why the version in force, which may be newer than the release, does not cover this use; "" where it does."""
     decision = covered_by(session, authority.authority, render, script=None)
     blocking = [finding.message for finding in decision.findings if finding.severity == Verdict.BLOCK.value]
+    if not blocking and (why := lacks_final_cut(session, render, authority.authority)):
+        return why
     return "; ".join(blocking)

@@ -81,7 +81,12 @@ class CampaignRow(Base):
     release_on_approval: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
-    __table_args__ = (Index("ix_campaigns_page", "brand_id", "created_at", "id"),)
+    __table_args__ = (
+        Index("ix_campaigns_page", "brand_id", "created_at", "id"),
+        Index(
+            "ix_campaigns_persona", "persona_id", "created_at", "id"
+        ),  # what the person who appears is shown
+    )
 
 
 class RenderRow(Base):
@@ -185,6 +190,24 @@ class RenderRow(Base):
         # An intake that is sent twice makes one render.
         Index("uq_renders_request", "brand_id", "request_key", unique=True),
     )
+
+
+class ImportRow(Base):
+    """What came with a finished video that was made elsewhere: by what it was made, and what its credential said."""
+
+    __tablename__ = "imports"
+    __ledger__ = Covered(
+        committed=("render_id", "brand_id", "engine", "credential", "created_at", "salt"), immutable=True
+    )
+
+    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
+    engine: Mapped[str] = mapped_column(String(100))
+    credential: Mapped[dict[str, Any]] = mapped_column(
+        info={"personal": "a credential may name who made a video"}
+    )
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
 
 for _dialect, _statements in COUNTING.items():

@@ -75,13 +75,14 @@ def covered(
             personal_fields=tuple(fields),
         ),
     )
-    if authority.approval_mode == "none":
-        return decision
-    # Fails closed: a persona who wants to approve has no page for it yet.
+    if authority.approval_mode != "script":
+        return decision  # a final cut is asked for later: pipeline/final_cut.py
+    # Fails closed: nobody can approve a script before it is spoken yet.
     wanted = Finding(
         code="persona_approval_needed",
         severity="block",
-        message="The persona asks to approve first, which is not possible yet.",
+        message="The persona asks to approve each script first, which is not possible yet.",
+        hint="Ask for an authority that wants the final cut, or none.",
         citation="Trust step 11",
     )
     return ScopeDecision(verdict=Verdict.BLOCK, findings=(*decision.findings, wanted))

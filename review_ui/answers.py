@@ -108,7 +108,7 @@ def answer_of(report: dict[str, Any]) -> Answer:
         next=NEXT[verdict],
         tone="good" if good else "bad" if verdict in BAD else "neutral",
         found=tuple(_found(report["problems"])),
-        tree=(_credential(report["credential"]), _mark(report["watermark"]), _register(report)),
+        tree=(credential_in_words(report["credential"]), _mark(report["watermark"]), _register(report)),
         codes=tuple(_codes(report)),
     )
 
@@ -147,7 +147,8 @@ def clock(seconds: float) -> str:
     return f"{int(minutes)}:{rest:04.1f}".removesuffix(".0")
 
 
-def _credential(facts: dict[str, Any]) -> Branch:
+def credential_in_words(facts: dict[str, Any]) -> Branch:
+    """What a credential says, as a tree of sentences. ``facts``: as a judgement gives them."""
     if not facts.get("present"):
         return Branch(
             "The file carries no content credential. Many sites strip it; that alone means nothing."

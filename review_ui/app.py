@@ -27,6 +27,7 @@ from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.heads import Heads
 from review_ui.pages import (
     account,
+    appearances,
     authorities,
     begin,
     brand_page,
@@ -36,11 +37,14 @@ from review_ui.pages import (
     console,
     decisions,
     holds,
+    imports,
     keys,
     notes,
     papers,
     people,
+    personas,
     player,
+    proposals,
     proxy,
     public,
     queue,
@@ -101,7 +105,11 @@ def make_app() -> FastAPI:
         proxy,
         campaigns,
         recipient_lists,
+        imports,
         authorities,
+        proposals,
+        personas,
+        appearances,
     )
     legal = (record, holds, papers, reports)
     for module in (*staff, *legal, styleguide, brand_page, verify, public, reference, metrics):

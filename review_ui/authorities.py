@@ -12,8 +12,9 @@ from audit.authorities import set_status
 from audit.models import Authority, AuthorityStatus, Effect
 from audit.standing import AuthorityStanding, authority_standing
 from audit.tables import AuthorityRow
-from core.database import transaction
+from core.database import now, transaction
 from core.errors import NotFound
+from delivery.tables import LinkRow
 from pipeline.counts import counts_by_key
 from pipeline.states import STAGE_AT, State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
@@ -154,6 +155,42 @@ def _ended_since(session: Session, authority: Authority, state: State) -> int:
         .limit(COUNTED_AT_MOST)
     )
     return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def open_links(session: Session, authority: Authority) -> int:
+    """Links to released videos under an authority's record that people can open now, up to ``COUNTED_AT_MOST``."""
+    campaigns = _campaigns([authority.document.record_id]).subquery()
+    some = (
+        select(LinkRow.id)
+        .join(RenderRow, RenderRow.id == LinkRow.render_id)
+        .where(
+            RenderRow.campaign_id.in_(select(campaigns.c.campaign_id)),
+            RenderRow.state == State.RELEASED,
+            LinkRow.revoked_at.is_(None),
+            LinkRow.expires_at > now(),
+        )
+        .limit(COUNTED_AT_MOST)
+    )
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def would_follow(effect: Effect, reach: Reach, links: int) -> str:
+    """What a withdrawal with this effect would do at this moment, in numbers.
+
+    Args:
+        links: as :func:`open_links` counts them.
+    """
+    out = _first(_videos(reach.released, "released"))
+    opened = f"{_least(links)}{links:,} {'link' if links == 1 else 'links'} that people have"
+    fate = {
+        Effect.RECALL: f"{out} {_is(reach.released)} taken back at once, everywhere; {opened} "
+        f"{'stops' if links == 1 else 'stop'} working",
+        Effect.STOP: f"{out} {'gets' if reach.released == 1 else 'get'} no new links; {opened} "
+        f"{'goes' if links == 1 else 'go'} on until {'it expires' if links == 1 else 'they expire'}",
+        Effect.NONE: f"{out} {_stay(reach.released)} out; {opened} {'goes' if links == 1 else 'go'} on, "
+        "and new ones can be made",
+    }[effect]
+    return f"{fate}. {reach.open:,} in the making {'stops' if reach.open == 1 else 'stop'}."
 
 
 def reached(reach: Reach) -> str:

@@ -27,12 +27,21 @@ from review_ui.child import places
 from review_ui.rates import TooManyTries, network_of
 
 # Where a file may be sent, and which line it stands in: strangers do not fill the one of accounts.
-UPLOADS = {"/verify": "verify", "/api/v1/verify": "verify", "/api/v1/analyze_video": "analyze"}
-AT_ONCE = {"verify": places("verify"), "analyze": places("analyze")}
-"""A place is held until the answer, so there are as many as the line of checks holds."""
+PROPOSAL = "/authorities/propose"
+UPLOADS = {
+    "/verify": "verify",
+    "/api/v1/verify": "verify",
+    "/api/v1/analyze_video": "analyze",
+    PROPOSAL: "document",
+    "/personas": "media",
+    "/imports": "media",
+}
+AT_ONCE = {"verify": places("verify"), "analyze": places("analyze"), "document": 6, "media": 6}
+"""A place is held until the answer. Where a file is checked there are as many as the line of checks holds."""
 AT_ONCE_FROM_ONE = 3
 
 FORM_BYTES = 200_000  # the largest form is a decision: note, played seconds and a passkey's answer
+PROPOSAL_BYTES = 11_000_000  # a signed document, and the form around it
 BATCH_BYTES = 8_000_000  # a part of a batch of recipients
 BATCH = re.compile(r"/api/v1/campaigns/[^/]{1,100}/recipients")
 LIST_BYTES = 64_000_000  # a list of recipients: some hundred thousand of them
@@ -127,6 +136,8 @@ def _limit(path: str) -> int:
     """Bytes that may be sent there."""
     if LIST.fullmatch(path):
         return LIST_BYTES
+    if path == PROPOSAL:
+        return PROPOSAL_BYTES
     if path in UPLOADS:
         return get_settings().web.upload_max_bytes
     return BATCH_BYTES if BATCH.fullmatch(path) else FORM_BYTES

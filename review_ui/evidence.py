@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from audit.approvals import approvals_for
-from audit.models import Approval, Receipt
+from audit.models import Approval, PersonaDecision, Receipt
+from audit.persona_decisions import persona_decisions
 from core.database import reading
 from core.gates import GateSet, load_gate_set
 from core.models import Finding
@@ -15,7 +18,8 @@ from pipeline import review
 from pipeline.findings import findings_of, receipts_of
 from pipeline.standing import Standing, standing_of
 from pipeline.states import State
-from pipeline.tables import CampaignRow, RenderRow
+from pipeline.tables import CampaignRow, ImportRow, RenderRow
+from review_ui.answers import Branch, credential_in_words
 from review_ui.measures import Measured, curve_of, measured, words_of
 from review_ui.people import names_of
 from review_ui.spoken import Heard, Line, lines_of
@@ -40,6 +44,7 @@ class Evidence:
         timeline: data of the evidence player: duration, findings with seconds, curves by gate.
         rule: what the decision table asks of an approval.
         standing: whether a released render may be served now, and why not; None before a release.
+        persona: what the person who appears said of it, where their authority asks them.
         names: what to call the people who made it and decided over it.
     """
 
@@ -52,7 +57,14 @@ class Evidence:
     timeline: dict[str, Any]
     rule: review.Rule = review.STRICTEST
     standing: Standing | None = None
+    persona: list[PersonaDecision] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    came_with: ImportRow | None = None
+
+    @cached_property
+    def carried(self) -> Branch | None:
+        """The credential that an import carried, in words."""
+        return credential_in_words(self.came_with.credential) if self.came_with is not None else None
 
     @cached_property
     def lines(self) -> list[Line]:
@@ -96,6 +108,8 @@ def evidence_of(render: RenderRow, *, reader: str | None = None) -> Evidence:
             approvals = [decision for decision in approvals if decision.reviewer_id == reader]
         rule = review.rule_of(session, render)
         standing = standing_of(session, render) if render.state == State.RELEASED else None
+        said = _persona(session, render, campaign)
+        came_with = session.get(ImportRow, render.id) if render.origin == "import" else None
     gate_set = load_gate_set(campaign.gate_set if campaign else "standard")
     return Evidence(
         campaign=campaign,
@@ -107,9 +121,19 @@ def evidence_of(render: RenderRow, *, reader: str | None = None) -> Evidence:
         timeline=_timeline(render, receipts, findings, gate_set),
         rule=rule,
         standing=standing,
+        persona=said,
         names=names_of(
             [render.maker_id, *(decision.reviewer_id for decision in approvals)], brand_id=render.brand_id
         ),
+        came_with=came_with,
+    )
+
+
+def _persona(session: Session, render: RenderRow, campaign: CampaignRow | None) -> list[PersonaDecision]:
+    if campaign is None or not render.sealed_sha256:
+        return []
+    return persona_decisions(
+        session, render_id=render.id, sealed_sha256=render.sealed_sha256, persona_id=campaign.persona_id
     )
 
 

@@ -3,7 +3,8 @@
 ``view`` sees the brand's rooms, ``make`` asks for videos, ``review`` decides over them, ``settle`` decides what a
 reviewer handed on, ``release`` lets them out and recalls them, ``audit`` reads the record, places holds and
 withdraws authorities, ``papers`` reads consents as they were given, ``administer`` makes brands and invites people,
-``appear`` sees what was made of one's own persona. One's own account needs no right.
+``appear`` sees what was made of one's own persona, decides over it where the authority asks, and withdraws that. One's
+own account needs no right.
 """
 
 from __future__ import annotations
@@ -43,7 +44,11 @@ ROLES: dict[str, Role] = {
         "reads the record with consents as given, places holds, suspends and withdraws authorities, recalls videos",
         frozenset({"view", "release", "audit", "papers"}),
     ),
-    "persona": Role("persona", "appears in videos, and sees what was made of them", frozenset({"appear"})),
+    "persona": Role(
+        "persona",
+        "appears in videos, sees what was made of them, and decides over them where the authority says so",
+        frozenset({"appear"}),
+    ),
 }
 
 RIGHTS: dict[str, frozenset[str]] = {name: role.rights for name, role in ROLES.items()}
@@ -53,8 +58,9 @@ SENIOR = frozenset(name for name, rights in RIGHTS.items() if rights & {"settle"
 
 
 def home_of(role: str) -> str:
-    """Where somebody of this role begins: the queue, or their account where they may not see it."""
-    return "/" if "view" in RIGHTS.get(role, frozenset()) else "/account"
+    """Where somebody of this role begins: the queue, what was made of them, or else their account."""
+    rights = RIGHTS.get(role, frozenset())
+    return "/" if "view" in rights else "/me" if "appear" in rights else "/account"
 
 
 def check_role(role: str, right: str) -> None:

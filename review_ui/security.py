@@ -82,11 +82,16 @@ def visitor(request: Request) -> Visitor:
 def form_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor:
     """The visitor behind a form. Raises Forbidden unless the form was served to this sign-in."""
     found = visitor(request)
-    if not secrets.compare_digest(csrf.encode(), found.csrf.encode()):
+    check_token(found, csrf)
+    return found
+
+
+def check_token(visitor: Visitor, csrf: str) -> None:
+    """For a form that is read by its own page. Raises Forbidden unless it was served to this sign-in."""
+    if not secrets.compare_digest(csrf.encode(), visitor.csrf.encode()):
         raise Forbidden(
             "this form is out of date", next_step="go back, reload the page and try again", code="stale_form"
         )
-    return found
 
 
 def check_brand(visitor: Visitor, shown: str) -> None:

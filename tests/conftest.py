@@ -55,6 +55,7 @@ def import_tables() -> None:
     for package in ("core", "audit", "provenance", "pipeline", "delivery", "review_ui", "review_ui.api"):
         if importlib.util.find_spec(f"{package}.tables"):
             importlib.import_module(f"{package}.tables")
+    importlib.import_module("pipeline.capture.tables")
     importlib.import_module("pipeline.guard")  # the triggers come with the tables
 
 

@@ -32,12 +32,14 @@ from delivery.holds import lift_hold, place_hold
 from delivery.links import list_links, make_link, revoke_link
 from delivery.reports import close, list_cases, report
 from pipeline.annotations import Ask, write_note
+from pipeline.capture.proposals import approve_proposal, refuse_proposal
 from pipeline.intake import import_video
 from pipeline.service import create_brand
 from pipeline.standing import standing_of
 from pipeline.steering import pause
 from tests.conftest import import_tables
 from tests.kit import media
+from tests.kit.onboarding import examined, proposed
 from tests.kit.workers import as_owner, door, work
 from tests.kit.world import World
 from tests.kit.world import world as open_world
@@ -80,14 +82,26 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         )
         w.reject(w.to_review(), asks=[Ask("lips", "A made-up reason.", 0.5, 1.0)])
         clip = media.write_clip(folder / "finished.mp4", 7)
-        import_video(clip, campaign.id, brand_id=w.brand_id, maker_id=w.operator)
+        import_video(clip, campaign.id, brand_id=w.brand_id, maker_id=w.operator, engine="A made-up engine")
         w.supersede(w.add_persona("consent"))
         pause(w.campaign().id, brand_id=w.brand_id, actor=w.operator, reason="A made-up reason.")
+        _capture(w)
         _people(w)
         _organisation(w)
         work()
         assert w.ledger().good, w.ledger().text()
         yield w
+
+
+def _capture(w: World) -> None:
+    """A persona that came in through the browser, and one of whose videos it said yes."""
+    row = proposed(w, examined(w), notice="A made-up notice.")
+    approve_proposal(row.id, brand_id=w.brand_id, actor_id=w.legal)
+    refused = proposed(w, examined(w))
+    refuse_proposal(refused.id, brand_id=w.brand_id, actor_id=w.legal, words="A made-up reason.")
+    w.supersede(approval_mode="final_cut")
+    w.persona_says(w.approved(), words="Made-up words.")
+    w.supersede()
 
 
 def _people(w: World) -> None:

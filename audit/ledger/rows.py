@@ -90,7 +90,7 @@ def _adopted_unsigned(row: Any, known: Known) -> bool:
 
 def _signed(table: type[Any]) -> Callable[[Session, Any], Any] | None:
     # Here, because these modules stand on the ledger's entries.
-    from audit import approvals, authority_reading, receipts
+    from audit import approvals, authority_reading, persona_decisions, receipts
 
     def decision(session: Session, row: Any) -> None:
         approvals.verified(row)
@@ -104,8 +104,13 @@ def _signed(table: type[Any]) -> Callable[[Session, Any], Any] | None:
         authority_reading.verified_status(row)
         authority_reading.check_key_in_use(session, row)
 
+    def persona(session: Session, row: Any) -> None:
+        persona_decisions.verified(row)
+        persona_decisions.check_key_in_use(session, row)
+
     checks: dict[str, Callable[[Session, Any], Any]] = {
         "approvals": decision,
+        "persona_decisions": persona,
         "receipts": lambda _session, row: receipts.verified(row),
         "authorities": authority,
         "authority_status": status,

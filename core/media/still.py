@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from core.media.errors import media_error
@@ -35,7 +37,12 @@ def still(path: Path, *, at: float, widest: int, limits: MediaSettings | None = 
             shown = frame
     if shown is None:
         raise media_error("no_frames", path, {}, limits)
-    picture = Image.fromarray(shown.image[:, :, ::-1])
+    return small_jpeg(shown.image, widest)
+
+
+def small_jpeg(image: NDArray[np.uint8], widest: int) -> bytes:
+    """A picture (height, width, 3; BGR) as a JPEG whose longer side has at most ``widest`` pixels; never enlarged."""
+    picture = Image.fromarray(image[:, :, ::-1])
     picture.thumbnail((widest, widest))
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=QUALITY)

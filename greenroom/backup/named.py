@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, literal, select
 from sqlalchemy.orm import Session
 
 from core.tables import AssetRow
+from pipeline.capture.tables import DocumentRow, OnboardingRow
 from pipeline.tables import PersonaRow, RenderRow
 from provenance.tables import ManifestRow
 
@@ -18,6 +19,9 @@ NAMES: tuple[tuple[ColumnElement[Any], Any], ...] = (
     (literal("manifest"), ManifestRow.manifest_sha256),
     (literal("reference"), PersonaRow.reference_sha256),
     (literal("material"), PersonaRow.material_sha256),
+    (literal("reference"), OnboardingRow.reference_sha256),
+    (literal("material"), OnboardingRow.material_sha256),
+    (literal("document"), DocumentRow.blob_sha256),
     (literal("source"), RenderRow.source_sha256),
     (literal("speech"), RenderRow.speech_sha256),
 )

@@ -62,7 +62,7 @@ def run_revoke(args: argparse.Namespace) -> Answer:
 
 
 def run_supersede(args: argparse.Namespace) -> Answer:
-    from pipeline.onboarding import supersede_authority
+    from pipeline.authority_file import supersede_authority
 
     who = actor(args, "audit")
     new = supersede_authority(args.authority_id, args.file, brand_id=who.brand_id, actor=who.id)

@@ -17,6 +17,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("video", type=Path)
     parser.add_argument("--campaign", required=True)
     parser.add_argument("--script", help="what the presenter is meant to say")
+    parser.add_argument("--engine", default="", help="by what it was made")
     parser.add_argument(
         "--wait", action="store_true", help="run the stages here instead of leaving them to workers"
     )
@@ -27,5 +28,12 @@ def run(args: argparse.Namespace) -> Answer:
     from pipeline.service import import_video
 
     who = actor(args, "make")
-    row = import_video(args.video, args.campaign, brand_id=who.brand_id, maker_id=who.id, script=args.script)
+    row = import_video(
+        args.video,
+        args.campaign,
+        brand_id=who.brand_id,
+        maker_id=who.id,
+        script=args.script,
+        engine=args.engine,
+    )
     return follow(row.id, who.brand_id, wait=args.wait)

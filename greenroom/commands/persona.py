@@ -35,7 +35,8 @@ def run_list(args: argparse.Namespace) -> Answer:
 
 
 def run_add(args: argparse.Namespace) -> Answer:
-    from pipeline.onboarding import add_persona, authority_from_file
+    from pipeline.authority_file import authority_from_file
+    from pipeline.onboarding import add_persona
 
     who = actor(args, "make")
     row = add_persona(

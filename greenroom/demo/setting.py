@@ -15,7 +15,8 @@ from audit.models import Authority, ProvenanceStatement, Scope
 from core.canonical import digest_file
 from core.settings import get_settings
 from generate.presenter import provenance_statement, sample_presenter
-from pipeline.onboarding import MakeAuthority, add_persona
+from pipeline.authority_file import MakeAuthority
+from pipeline.onboarding import add_persona
 from pipeline.service import CampaignSpec, create_brand, create_campaign
 from review_ui.accounts import create_account
 

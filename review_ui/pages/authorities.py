@@ -15,11 +15,21 @@ from audit.models import Authority, AuthorityStatus, Effect
 from audit.standing import AuthorityStanding
 from audit.tables import AuthorityRow
 from core.database import reading
-from core.errors import GreenroomError
+from core.errors import Conflict, GreenroomError, InputError
 from pipeline.lists import page_of_personas
 from pipeline.tables import PersonaRow
 from review_ui.accounts import require
-from review_ui.authorities import EFFECTS, Look, change, reached, reaches, standing_in_brand
+from review_ui.authorities import (
+    EFFECTS,
+    Look,
+    change,
+    look,
+    open_links,
+    reached,
+    reaches,
+    standing_in_brand,
+    would_follow,
+)
 from review_ui.rendering import page
 from review_ui.security import Sent, Signed, Visitor
 
@@ -60,7 +70,6 @@ def index(request: Request, visitor: Signed, done: Done = "", cursor: str = "") 
         visitor=visitor,
         entries=entries,
         done=done,
-        effects=EFFECTS,
         reached=reached,
         found=found,
         address=lambda cursor="": f"/authorities?cursor={cursor}" if cursor else "/authorities",
@@ -78,14 +87,66 @@ def resume(visitor: Sent, authority_id: str, reason: Reason = "") -> Response:
     return _change(visitor, authority_id, AuthorityStatus.GRANTED, reason)
 
 
+@router.get("/authorities/{authority_id}/withdraw")
+def before_withdrawal(request: Request, visitor: Signed, authority_id: str) -> Response:
+    """What a withdrawal would do at this moment under each effect, before anything is done."""
+    require(visitor.account, "audit")
+    return _show_withdrawal(request, visitor, authority_id)
+
+
 @router.post("/authorities/{authority_id}/withdraw")
 def withdraw(
+    *,
+    request: Request,
     visitor: Sent,
     authority_id: str,
     effect: Annotated[Literal["recall", "stop", "none"], Form()],
     reason: Reason = "",
+    sure: Annotated[str, Form(max_length=3)] = "",
 ) -> Response:
-    return _change(visitor, authority_id, AuthorityStatus.REVOKED, reason, Effect(effect))
+    """For good, so that it is confirmed beside its reason."""
+    require(visitor.account, "audit")
+    if sure == "yes":
+        try:
+            return _change(visitor, authority_id, AuthorityStatus.REVOKED, reason, Effect(effect))
+        except (Conflict, InputError) as error:
+            problem: GreenroomError = error
+    else:
+        problem = InputError(
+            "a withdrawal is for good and was not confirmed",
+            where="sure",
+            next_step="tick the box, then withdraw",
+        )
+    return _show_withdrawal(request, visitor, authority_id, problem, reason=reason, chosen=Effect(effect))
+
+
+def _show_withdrawal(
+    request: Request,
+    visitor: Visitor,
+    authority_id: str,
+    problem: GreenroomError | None = None,
+    *,
+    reason: str = "",
+    chosen: Effect | None = None,
+) -> Response:
+    brand_id = visitor.account.brand_id
+    with reading() as session:
+        found = look(session, authority_id, brand_id=brand_id)
+        persona = session.get(PersonaRow, found.standing.authority.document.persona_id)
+        links = open_links(session, found.standing.authority)
+    return page(
+        request,
+        "authority_withdraw.html",
+        status=problem.http_status if problem is not None else 200,
+        visitor=visitor,
+        look=found,
+        persona=persona,
+        effects=EFFECTS,
+        follows={effect: would_follow(effect, found.reach, links) for effect in EFFECTS},
+        problem=problem,
+        reason=reason,
+        chosen=chosen,
+    )
 
 
 def _change(

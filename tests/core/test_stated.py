@@ -10,8 +10,8 @@ import yaml
 from pydantic import BaseModel
 
 from core.stated import MOST_BYTES, StatedError, read_stated, stated
+from pipeline.authority_file import AuthorityFile
 from pipeline.campaign_spec import CampaignSpec
-from pipeline.onboarding import AuthorityFile
 from policy.models import Pack
 
 CAMPAIGN = """name: First box

@@ -42,7 +42,7 @@ def test_authorities_change_where_people_act_and_where_their_end_is_written_down
     assert callers - {"audit/authorities.py"} == {
         "delivery/withdrawal.py",  # `expire`: the relay
         "greenroom/demo/setting.py",
-        "pipeline/onboarding.py",  # `greenroom persona` and `authority`, as the web's user
+        "pipeline/authority_file.py",  # `greenroom persona` and `authority`, and the web's forms
         "review_ui/authorities.py",  # the web
     }
     assert set(says(r"\b(expire)\(\)|delivery\.withdrawal import [^\n]*\b(expire)\b")) == {

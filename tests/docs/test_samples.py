@@ -20,9 +20,10 @@ from core.database import transaction
 from core.stated import StatedError, stated
 from generate.templates import check_template
 from greenroom.cli import build_parser
+from pipeline.authority_file import AuthorityFile, authority_from_file
 from pipeline.batch import submit
 from pipeline.campaign_spec import CHANNELS, CampaignSpec, campaign_from_file
-from pipeline.onboarding import AuthorityFile, add_persona, authority_from_file
+from pipeline.onboarding import add_persona
 from pipeline.service import create_campaign, import_video, request_render
 from pipeline.states import State
 from policy.consent import Use, covers

@@ -338,7 +338,10 @@ def test_what_is_made_is_named(
     run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     persona = SimpleNamespace(id="per_1", authority_id="aut_1")
-    replaced = {"pipeline.onboarding.add_persona": persona, "pipeline.onboarding.authority_from_file": None}
+    replaced = {
+        "pipeline.onboarding.add_persona": persona,
+        "pipeline.authority_file.authority_from_file": None,
+    }
     assert run("persona add a.mp4 --name A --authority a.yaml", replaced)[1]["authority"] == "aut_1"
     file = tmp_path / "campaign.yaml"
     file.write_text(
@@ -456,7 +459,7 @@ def test_authorities_in_every_status(run: Callable[..., Any], home: Path) -> Non
             changed = run(f"authority {words} --reason late", {"review_ui.authorities.change": found})
             assert changed[1] == told and changed[2] == 0
     new = SimpleNamespace(id="aut_2", document=document)
-    told = run("authority supersede aut_1 a.yaml", {"pipeline.onboarding.supersede_authority": new})[1]
+    told = run("authority supersede aut_1 a.yaml", {"pipeline.authority_file.supersede_authority": new})[1]
     assert told == {"authority": "aut_2", "version": 2, "supersedes": "aut_1"}
 
 

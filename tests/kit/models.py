@@ -6,7 +6,7 @@ test wants to be answered; :func:`recorded_models` puts it in place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -26,9 +26,11 @@ import provenance.fingerprint
 import provenance.mark
 import provenance.senses
 from core.gates import GateSet, decide, overall
+from core.heartbeat import beat
 from core.media.essence import essence
 from core.models import Brief, Finding, GateDecision, GateResult, Span, Verdict
 from core.perception.models import Word
+from generate.lipsync.models import Examination
 from generate.models import Speech
 from provenance.fingerprint import Fingerprint
 from provenance.mark import MarkReading
@@ -57,7 +59,8 @@ class Recorded:
         mark: what the mark's reader sees in a file; None: the id that :mod:`tests.kit.media` wrote into it.
         agreement: of two fingerprints; None: they agree where they are equal.
         broken: stages whose next call raises this exception, by the name of what they call ("voice", "picture",
-            "examine").
+            "examine", "examination" of a reference).
+        meanwhile: called while a reference is examined.
     """
 
     plans: dict[str, Measures] = field(default_factory=dict)
@@ -66,6 +69,7 @@ class Recorded:
     mark: int | None = None
     agreement: Agreement | None = None
     broken: dict[str, BaseException] = field(default_factory=dict)
+    meanwhile: Callable[[], None] = lambda: None
 
     def fail(self, where: str) -> None:
         if where in self.broken:
@@ -77,7 +81,7 @@ def recorded_models(recorded: Recorded) -> AbstractContextManager[None]:
     studio = _Studio(recorded)
     return standing_in(
         (generate.voice.load_voice, lambda _name="": _Voice(recorded)),
-        (generate.lipsync.load_lipsync, lambda _name="": _LipSync()),
+        (generate.lipsync.load_lipsync, lambda _name="": _LipSync(recorded)),
         (generate.service.make_candidate, studio.make_candidate),
         (generate.service.relabel, studio.relabel),
         (provenance.mark.MarkEmbedder, _NamedMark),
@@ -135,10 +139,37 @@ class _Voice:
 class _LipSync:
     engine = "recorded-lipsync 1"
 
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+
     def prepare(self, _reference: Path, _cache: Path, progress: Any = None) -> Any:
+        self._recorded.fail("examination")
+        self._recorded.meanwhile()
+        beat()
         return SimpleNamespace(
-            engine=self.engine, width=media.SIDE, height=media.SIDE, fps=Fraction(media.FPS)
+            engine=self.engine,
+            width=media.SIDE,
+            height=media.SIDE,
+            fps=Fraction(media.FPS),
+            examination=EXAMINATION,
         )
+
+
+EXAMINATION = Examination(
+    frames=media.FPS * media.SECONDS,
+    fps=media.FPS,
+    width=media.SIDE,
+    height=media.SIDE,
+    face_px=64.0,
+    yaw_degrees=3.0,
+    sound_offset_frames=0,
+    sound_confidence=0.5,
+    aperture_range=0.2,
+    usable=1.0,
+    transcript="",
+    notes=("the face is small",),
+)
+"""What the recorded engine says of every reference."""
 
 
 class _NamedMark:

@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from audit.authorities import set_status
 from audit.ledger import Event, LedgerReport, append, sequence_pending, verify_ledger
-from audit.models import Authority, Scope
+from audit.models import Authority, PersonaVerdict, Scope
 from audit.standing import authority_standing
 from core.database import reading, transaction
 from core.ids import new_id
 from delivery.recall import recall
 from delivery.release import release
+from pipeline import final_cut
 from pipeline.leases import LONGEST_WAIT
 from pipeline.review import approve, reject
 from pipeline.runner import advance
@@ -28,6 +29,7 @@ from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from provenance.models import VerifyReport
 from provenance.verify import verify
 from review_ui.accounts import create_account
+from review_ui.invitations import accept, invite
 from tests.kit import past
 from tests.kit.authorities import make_authority, make_persona
 from tests.kit.clock import Clock
@@ -185,7 +187,9 @@ class World:
 
     # What happens to an authority
 
-    def supersede(self, persona: PersonaRow | None = None, **scope: Any) -> Authority:
+    def supersede(
+        self, persona: PersonaRow | None = None, *, approval_mode: str = "none", **scope: Any
+    ) -> Authority:
         """A new version of the persona's authority; ``scope`` changes single limits."""
         old = self.authority_of(persona or self.persona)
         changed = Scope(**(old.scope.model_dump() | scope))
@@ -198,7 +202,29 @@ class World:
                 changed,
                 actor=self.legal,
                 supersedes=old.id,
+                approval_mode=approval_mode,
             )
+
+    def persona_account(self, persona: PersonaRow | None = None) -> str:
+        """The id of a new account that is the persona's own."""
+        wanted = (persona or self.persona).id
+        _, token = invite(by=None, role="persona", brand_ids=[self.brand_id], persona_id=wanted)
+        return accept(token, email=f"persona-{new_id('kit')}@kit.example", password=PASSWORD).id
+
+    def persona_says(
+        self, render: RenderRow | str, verdict: PersonaVerdict = "approve", account: str = "", **more: Any
+    ) -> RenderRow:
+        """The person who appears decides over what the reviewers approved."""
+        row = self.now_is(render)
+        usual = {"sealed_sha256": row.sealed_sha256 or "", "persona_id": self.persona.id}
+        final_cut.decide(
+            row.id,
+            brand_id=self.brand_id,
+            account_id=account or "usr_persona",
+            verdict=verdict,
+            **usual | more,
+        )
+        return self.now_is(row)
 
     def withdraw(
         self, persona: PersonaRow | None = None, *, status: str = "revoked", **more: Any

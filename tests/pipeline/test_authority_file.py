@@ -10,7 +10,7 @@ import yaml
 
 from audit.models import Effect
 from core.errors import InputError
-from pipeline.onboarding import AuthorityFile, authority_from_file
+from pipeline.authority_file import AuthorityFile, authority_from_file
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "authorities.md").read_text(encoding="utf-8")
 STATEMENT, CONSENT = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.S))

@@ -26,7 +26,6 @@ from pipeline.stages.script import decide
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from tests.kit import media
-from tests.kit.authorities import make_authority
 from tests.kit.standing_in import standing_in
 from tests.kit.workers import events_of, stored, swept, waiting_messages, work
 from tests.kit.world import ASHA, BREAKS_A_RULE, World
@@ -213,23 +212,16 @@ def test_a_render_is_counted_against_the_version_in_force(world: World):
     assert (counted.render_id, counted.authority_id) == (row.id, version.id)
 
 
-@pytest.mark.parametrize("mode", ["final_cut", "script"])
-def test_a_persona_who_asks_to_approve_first_is_not_rendered_without(world: World, mode: str):
-    """There is no page for it yet: fails closed."""
-    old = world.authority
-    with transaction() as session:
-        make_authority(
-            session,
-            world.brand_id,
-            old.document.persona_id,
-            old.document.kind,
-            old.scope,
-            actor=world.legal,
-            supersedes=old.id,
-            approval_mode=mode,
-        )
+def test_a_persona_who_asks_to_approve_each_script_is_not_rendered_without(world: World):
+    """There is no way to ask them yet: fails closed."""
+    world.supersede(approval_mode="script")
     row = world.render()
     assert (row.state, row.reason["findings"]) == (State.BLOCKED, ["persona_approval_needed"])
+
+
+def test_a_persona_who_wants_the_final_cut_is_rendered_and_asked_later(world: World):
+    world.supersede(approval_mode="final_cut")
+    assert world.render().state == State.SCRIPTED
 
 
 # Another brand's

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from audit.models import AuthorityStatus, Effect
 from core.database import reading
+from delivery.links import list_links, make_link, revoke_link
 from delivery.withdrawal import on_authority_changed
 from review_ui.app import make_app
 from review_ui.authorities import EFFECTS, reaches
@@ -46,7 +47,7 @@ def test_everybody_looks_and_legal_acts(web: TestClient, world: World):
 @pytest.mark.parametrize("path", ["suspend", "resume", "withdraw"])
 def test_a_role_without_the_right_changes_nothing(web: TestClient, world: World, path: str):
     csrf = enter(web, world.reviewer)
-    sent = {"csrf": csrf, "reason": "No.", "effect": "recall"}
+    sent = {"csrf": csrf, "reason": "No.", "effect": "recall", "sure": "yes"}
     assert web.post(f"/authorities/{world.authority.id}/{path}", data=sent).status_code == 403
     assert world.authority.status is AuthorityStatus.GRANTED
 
@@ -58,7 +59,7 @@ def test_another_brands_authority_does_not_exist(web: TestClient, world: World):
     other = make_persona(world.home, create_brand("Another brand").id, world.operator, "provenance", {})
     csrf = enter(web, world.legal)
     assert other.authority_id not in web.get("/authorities").text
-    sent = {"csrf": csrf, "reason": "No.", "effect": "recall"}
+    sent = {"csrf": csrf, "reason": "No.", "effect": "recall", "sure": "yes"}
     assert web.post(f"/authorities/{other.authority_id}/withdraw", data=sent).status_code == 404
 
 
@@ -67,10 +68,34 @@ def test_the_effect_is_chosen_where_the_withdrawal_is_made_and_the_records_own_i
 ):
     world.supersede(on_withdrawal="recall")
     enter(web, world.legal)
-    text = web.get("/authorities").text
+    text = web.get(f"/authorities/{world.authority.id}/withdraw").text
     assert all(words in text for words in EFFECTS.values())
     assert re.search(r'value="recall" required checked', text)
     assert not re.search(r'value="(stop|none)" required checked', text)
+
+
+def test_what_each_effect_would_do_is_shown_before_one_is_confirmed(web: TestClient, world: World):
+    out = world.released()
+    for _ in range(3):
+        make_link(out.id, brand_id=world.brand_id)
+    revoke_link(
+        list_links(out.id, brand_id=world.brand_id)[0].id, brand_id=world.brand_id, actor_id=world.legal
+    )
+    world.to_review()
+    csrf = enter(web, world.legal)
+    at = f"/authorities/{world.authority.id}/withdraw"
+    text = web.get(at).text
+    for words in (
+        "1 released video is taken back at once, everywhere; 2 links that people have stop working.",
+        "1 released video gets no new links; 2 links that people have go on until they expire.",
+        "1 released video stays out; 2 links that people have go on, and new ones can be made.",
+        "1 in the making stops.",
+    ):
+        assert words in text
+    answer = web.post(at, data={"csrf": csrf, "reason": "Kept words.", "effect": "recall"})
+    assert answer.status_code == 422 and "Kept words." in answer.text
+    assert re.search(r'value="recall" required checked', answer.text)
+    assert world.authority.status is AuthorityStatus.GRANTED
 
 
 @pytest.mark.parametrize("effect", Effect)
@@ -79,7 +104,7 @@ def test_a_withdrawal_says_what_follows(web: TestClient, world: World, effect: E
         world.released()
     world.to_review()
     csrf = enter(web, world.legal)
-    sent = {"csrf": csrf, "reason": "The person asked for it.", "effect": effect.value}
+    sent = {"csrf": csrf, "reason": "The person asked for it.", "effect": effect.value, "sure": "yes"}
     says = {
         Effect.RECALL: "2 released videos are taken back, 1 in the making stops.",
         Effect.STOP: "2 released videos stay until the links expire, 1 in the making stops.",
@@ -109,7 +134,7 @@ def test_a_suspension_is_lifted(web: TestClient, world: World):
 @pytest.mark.parametrize("path", ["suspend", "withdraw"])
 def test_a_change_needs_a_reason(web: TestClient, world: World, path: str):
     csrf = enter(web, world.legal)
-    sent = {"csrf": csrf, "reason": " ", "effect": "stop"}
+    sent = {"csrf": csrf, "reason": " ", "effect": "stop", "sure": "yes"}
     assert web.post(f"/authorities/{world.authority.id}/{path}", data=sent).status_code == 422
     assert world.authority.status is AuthorityStatus.GRANTED
 

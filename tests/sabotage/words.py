@@ -28,6 +28,8 @@ FILES = {
     "orphans": "tests/delivery/test_orphans.py",
     "tasks": "tests/delivery/test_tasks.py",
     "release": "tests/delivery/test_release.py",
+    "final_cut": "tests/delivery/test_final_cut.py",
+    "appearances": "tests/review_ui/test_appearances.py",
     "release_authority": "tests/delivery/test_release_authority.py",
     "release_races": "tests/delivery/test_release_races.py",
     "release_reader": "tests/delivery/test_release_reader.py",

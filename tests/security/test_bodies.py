@@ -87,7 +87,8 @@ def test_a_body_that_says_that_it_is_too_large_is_refused_before_it_is_read(home
 
 def test_there_is_a_place_for_whatever_the_line_of_checks_holds():
     """A place is held while its file waits: with fewer of them the line would never fill."""
-    assert {"verify": places("verify"), "analyze": places("analyze")} == AT_ONCE
+    checks = {"verify": places("verify"), "analyze": places("analyze")}
+    assert checks.items() <= AT_ONCE.items()
     assert places("verify") > 8
 
 

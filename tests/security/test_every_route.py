@@ -12,17 +12,19 @@ from sqlalchemy import select
 
 from audit.holds import place
 from audit.ledger import Event, append
-from audit.tables import HoldRow
+from audit.tables import AuthorityRow, HoldRow, PersonaDecisionRow
 from core.database import now, transaction
 from core.errors import InputError
 from core.tables import BrandRow
 from delivery.tables import BrandPageRow, LinkRow, ReportRow
 from greenroom.web import make_app
+from pipeline.capture.tables import DocumentRow, OnboardingRow, ProposalRow
 from pipeline.search import KINDS
 from pipeline.tables import (
     AnnotationRow,
     CampaignCourseRow,
     CampaignRow,
+    ImportRow,
     PersonaRow,
     RecipientListRow,
     RenderRow,
@@ -245,6 +247,9 @@ WRITTEN = (
 )  # fmt: skip
 
 
+CAPTURED = (OnboardingRow, ProposalRow, DocumentRow, ImportRow, PersonaDecisionRow, AuthorityRow)
+
+
 def everything() -> dict[str, list[Any]]:
     """Every row of the tables that the console writes."""
     with transaction() as session:
@@ -253,7 +258,7 @@ def everything() -> dict[str, list[Any]]:
                 {column.name: getattr(row, column.name) for column in table.__table__.columns}
                 for row in session.scalars(select(table).order_by(*table.__table__.primary_key.columns))
             ]
-            for table in (*WRITTEN, ReportRow, BrandPageRow, HoldRow, AnnotationRow)
+            for table in (*WRITTEN, ReportRow, BrandPageRow, HoldRow, AnnotationRow, *CAPTURED)
         }
 
 
@@ -326,11 +331,26 @@ def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
             session, brand_id=render.brand_id, kind="campaign", subject="cmp_1", reason="x", actor=account.id
         )
         entry = append(session, Event.RENDER_RETRIED, render.id)
+        onboarding = OnboardingRow(
+            id="onb_1",
+            brand_id=render.brand_id,
+            name="A presenter",
+            voice="hibari",
+            reference_sha256="0" * 64,
+            state="waiting",
+            made_by="usr_maker",
+        )
+        proposal = ProposalRow(
+            id="prp_1", brand_id=render.brand_id, persona_id=persona.id, supersedes=persona.authority_id, content={},
+            proposed_by="usr_maker",
+        )  # fmt: skip
+        session.add_all([onboarding, proposal])
         return {
             "render_id": render.id, "campaign_id": "cmp_1", "authority_id": persona.authority_id, "link_id": link.id,
             "view_id": view.id, "passkey_id": key.id, "report_id": report.id, "brand_id": render.brand_id,
             "invitation_id": invitation.id, "list_id": listed.id, "job_id": job.id, "key_id": api_key.id,
             "persona_id": persona.id, "hold_id": hold.id, "entry_id": entry,
+            "onboarding_id": onboarding.id, "proposal_id": proposal.id,
         }  # fmt: skip
 
 
@@ -348,8 +368,8 @@ def a_foreign_admin(new_account: Callable[..., AccountRow]) -> AccountRow:
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/campaigns", "/authorities", "/people", "/brands", "/record", "/record/holds", "/record/looked",
-        "/record/register", "/record/register.csv", "/record/register.json",
+        "/", "/campaigns", "/authorities", "/personas", "/people", "/brands", "/record", "/record/holds",
+        "/record/looked", "/record/register", "/record/register.csv", "/record/register.json",
         *(f"/record?kind={kind}" for kind in KINDS),
     ],
 )  # fmt: skip

@@ -1,0 +1,301 @@
+"""The private page of a person who appears: what was made of them and where it went, their yes or no where the
+authority asks for it (trust step 11), and the withdrawal of that authority.
+
+Of the people to whom the videos went nothing is shown, but for the one video over which they decide: it speaks a name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import FileResponse, RedirectResponse, Response
+from sqlalchemy.orm import Session
+
+from audit.models import AuthorityStatus, PersonaVerdict
+from core.blobs import blobs
+from core.database import reading
+from core.errors import GreenroomError, InputError, NotFound
+from delivery.appearances import appearances_of, campaign_with, videos_of
+from pipeline.counts import Counts
+from pipeline.final_cut import decide, owned_by_persona, waiting_for
+from pipeline.ownership import owned
+from pipeline.states import WAITING, State
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from review_ui.accounts import require
+from review_ui.authorities import Look, change, look, open_links, would_follow
+from review_ui.memberships import persona_of
+from review_ui.rendering import page
+from review_ui.security import Sent, Signed, Visitor
+
+router = APIRouter()
+
+SHOWN_WAITING = 20
+
+Words = Annotated[str, Form(max_length=2000)]
+Done = Annotated[str, Query(max_length=20)]
+Sure = Annotated[str, Form(max_length=3)]
+
+STAGES: dict[str, tuple[State, ...]] = {
+    "in the making": (*WAITING, State.FAILED),
+    "in review": (State.IN_REVIEW, State.APPROVED),
+    "out": (State.RELEASED,),
+    "taken back": (State.RECALLED,),
+    "refused or stopped": (State.REJECTED, State.BLOCKED),
+}
+"""What has become of a video, in the words of this page."""
+
+_WITHDRAWN = "Withdrawn by the person who appears, on their own page."
+
+
+@dataclass(frozen=True)
+class Me:
+    """Who asks: the persona, and how the authority over it stands; ``problem``: it does not verify."""
+
+    persona: PersonaRow
+    look: Look | None
+    problem: GreenroomError | None = None
+
+    @property
+    def decides(self) -> bool:
+        """Whether the authority in force asks this person about each video."""
+        standing = self.look.standing if self.look is not None else None
+        return standing is not None and standing.valid and standing.authority.approval_mode == "final_cut"
+
+
+@router.get("/me")
+def index(request: Request, visitor: Signed, cursor: str = "", done: Done = "") -> Response:
+    """What was made of me, and what waits for me."""
+    persona_id = _persona_id(visitor)
+    with reading() as session:
+        me = _me(session, visitor, persona_id)
+        waiting = waiting_for(session, persona_id, limit=SHOWN_WAITING) if me.decides else []
+        campaigns = {row.id: row for row in _campaigns(session, waiting)}
+        found = appearances_of(session, persona_id, cursor=cursor)
+    return page(
+        request,
+        "appearances.html",
+        visitor=visitor,
+        me=me,
+        waiting=[(row, campaigns[row.campaign_id]) for row in waiting],
+        found=found.page,
+        numbers={row.id: _numbers(found.counts[row.id]) for row in found.page.rows},
+        stages=list(STAGES),
+        address=lambda cursor="": f"/me?cursor={cursor}" if cursor else "/me",
+        is_first=not cursor,
+        done=done if done in DONE else "",
+        said=DONE,
+    )
+
+
+DONE = {
+    "approve": "Your approval is recorded.",
+    "refuse": "Your refusal is recorded: this video will not go out.",
+    "withdrawn": "Your authority is withdrawn.",
+}
+
+
+@router.get("/me/campaigns/{campaign_id}")
+def campaign(request: Request, visitor: Signed, campaign_id: str, cursor: str = "") -> Response:
+    """The videos of one campaign that went out: when, whether they still are, how many links there are."""
+    persona_id = _persona_id(visitor)
+    row = campaign_with(campaign_id, brand_id=visitor.account.brand_id, persona_id=persona_id)
+    found, total = videos_of(row, cursor=cursor)
+    here = f"/me/campaigns/{row.id}"
+    return page(
+        request,
+        "appearances_campaign.html",
+        visitor=visitor,
+        row=row,
+        found=found,
+        total=total,
+        address=lambda cursor="": f"{here}?cursor={cursor}" if cursor else here,
+        is_first=not cursor,
+    )
+
+
+@router.get("/me/renders/{render_id}")
+def one(request: Request, visitor: Signed, render_id: str) -> Response:
+    """The video over which I decide; of any other, how it stands and no more."""
+    return _show(request, visitor, render_id)
+
+
+@router.get("/me/renders/{render_id}/video")
+def video(visitor: Signed, render_id: str) -> Response:
+    """The file over which I decide, while I do. Not a door: nobody else can fetch it."""
+    _, row, _, waits = _waiting(visitor, render_id)
+    if not waits:
+        raise NotFound(
+            "this video does not wait for your decision", where=render_id, next_step="go back to your page"
+        )
+    return FileResponse(
+        blobs().get_file(row.sealed_sha256 or ""),
+        media_type="video/mp4",
+        headers={"cache-control": "private, no-store"},
+    )
+
+
+@router.post("/me/renders/{render_id}/approve")
+def approve(
+    request: Request, visitor: Sent, render_id: str, asset: Annotated[str, Form(max_length=64)] = ""
+) -> Response:
+    return _decide(request, visitor, render_id, asset, verdict="approve")
+
+
+@router.post("/me/renders/{render_id}/refuse")
+def refuse(
+    request: Request,
+    visitor: Sent,
+    render_id: str,
+    asset: Annotated[str, Form(max_length=64)] = "",
+    words: Words = "",
+) -> Response:
+    return _decide(request, visitor, render_id, asset, verdict="refuse", words=words)
+
+
+@router.get("/me/withdraw")
+def before_withdrawal(request: Request, visitor: Signed) -> Response:
+    """What a withdrawal would do at this moment, before anything is done."""
+    return _show_withdrawal(request, visitor)
+
+
+@router.post("/me/withdraw")
+def withdraw(request: Request, visitor: Sent, words: Words = "", sure: Sure = "") -> Response:
+    """Withdraw my authority, with the effect that it states itself. As easy as it was to give."""
+    persona_id = _persona_id(visitor)
+    with reading() as session:
+        persona = owned(session, PersonaRow, persona_id, visitor.account.brand_id)
+    try:
+        if sure != "yes":
+            raise InputError(
+                "a withdrawal is for good and was not confirmed",
+                where="sure",
+                next_step="tick the box, then withdraw",
+            )
+        change(
+            _version_in_force(visitor, persona),
+            AuthorityStatus.REVOKED,
+            words.strip() or _WITHDRAWN,
+            account=visitor.account,
+        )
+    except GreenroomError as problem:
+        return _show_withdrawal(request, visitor, problem, words)
+    return RedirectResponse("/me?done=withdrawn", status_code=303)
+
+
+def _persona_id(visitor: Visitor) -> str:
+    """Whose account this is. Raises Forbidden without the right, NotFound for an account that belongs to no persona."""
+    require(visitor.account, "appear")
+    persona_id = persona_of(visitor.account)
+    if persona_id is None:
+        raise NotFound(
+            "this account belongs to no persona at this brand",
+            next_step="ask the brand for an invitation with the role persona",
+        )
+    return persona_id
+
+
+def _me(session: Session, visitor: Visitor, persona_id: str) -> Me:
+    persona = owned(session, PersonaRow, persona_id, visitor.account.brand_id)
+    try:
+        return Me(persona, look(session, persona.authority_id, brand_id=persona.brand_id))
+    except GreenroomError as problem:
+        return Me(persona, None, problem)
+
+
+def _version_in_force(visitor: Visitor, persona: PersonaRow) -> str:
+    with reading() as session:
+        return look(session, persona.authority_id, brand_id=visitor.account.brand_id).standing.authority.id
+
+
+def _campaigns(session: Session, renders: Any) -> list[CampaignRow]:
+    return [session.get_one(CampaignRow, campaign_id) for campaign_id in {row.campaign_id for row in renders}]
+
+
+def _numbers(counts: Counts) -> dict[str, int]:
+    return {words: sum(counts.get(state, 0) for state in states) for words, states in STAGES.items()}
+
+
+def _waiting(visitor: Visitor, render_id: str) -> tuple[Me, RenderRow, CampaignRow, bool]:
+    """One of my videos, and whether it waits for my decision."""
+    persona_id = _persona_id(visitor)
+    with reading() as session:
+        row = owned_by_persona(session, render_id, brand_id=visitor.account.brand_id, persona_id=persona_id)
+        me = _me(session, visitor, persona_id)
+        campaign = session.get_one(CampaignRow, row.campaign_id)
+        return me, row, campaign, me.decides and row.state == State.APPROVED
+
+
+def _show(
+    request: Request,
+    visitor: Visitor,
+    render_id: str,
+    problem: GreenroomError | None = None,
+    words: str = "",
+) -> Response:
+    me, row, campaign, waits = _waiting(visitor, render_id)
+    return page(
+        request,
+        "appearances_video.html",
+        status=problem.http_status if problem is not None else 200,
+        visitor=visitor,
+        me=me,
+        row=row,
+        campaign=campaign,
+        waits=waits,
+        stands=next(said for said, states in STAGES.items() if State(row.state) in states),
+        problem=problem,
+        words=words,
+    )
+
+
+def _decide(
+    request: Request,
+    visitor: Visitor,
+    render_id: str,
+    asset: str,
+    *,
+    verdict: PersonaVerdict,
+    words: str = "",
+) -> Response:
+    persona_id = _persona_id(visitor)
+    account = visitor.account
+    try:
+        decide(
+            render_id,
+            brand_id=account.brand_id,
+            persona_id=persona_id,
+            account_id=account.id,
+            sealed_sha256=asset,
+            verdict=verdict,
+            words=words,
+        )
+    except NotFound:
+        raise
+    except GreenroomError as problem:
+        return _show(request, visitor, render_id, problem, words)
+    return RedirectResponse(f"/me?done={verdict}", status_code=303)
+
+
+def _show_withdrawal(
+    request: Request, visitor: Visitor, problem: GreenroomError | None = None, words: str = ""
+) -> Response:
+    persona_id = _persona_id(visitor)
+    with reading() as session:
+        me = _me(session, visitor, persona_id)
+        follows = ""
+        if me.look is not None:
+            authority = me.look.standing.authority
+            links = open_links(session, authority)
+            follows = would_follow(authority.scope.on_withdrawal, me.look.reach, links)
+    return page(
+        request,
+        "appearances_withdraw.html",
+        status=problem.http_status if problem is not None else 200,
+        visitor=visitor,
+        me=me,
+        follows=follows,
+        problem=problem,
+        words=words,
+    )
