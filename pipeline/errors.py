@@ -23,6 +23,12 @@ class RequestKeyReused(Conflict):
     code = "request_key_reused"
 
 
+class MadeAgain(Conflict):
+    """Another render took this one's place already; ``where`` names it."""
+
+    code = "made_again"
+
+
 class BadCursor(InputError):
     """A cursor that this list never gave."""
 

@@ -4,11 +4,13 @@ to workers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError as DuplicateRow
+from sqlalchemy.orm import Session
 
 from core.blobs import blobs
 from core.canonical import digest_file
@@ -63,7 +65,7 @@ def request_render(
         origin="made",
         fields=fields,
     )
-    return _enter(row, campaign)
+    return enter_request(row, campaign)
 
 
 def import_video(
@@ -97,14 +99,28 @@ def import_video(
         fields={},
         script=script,
     )
-    return _enter(row, campaign, video)
+    return enter_request(row, campaign, video)
 
 
-def _enter(row: RenderRow, campaign: CampaignRow, video: Path | None = None) -> RenderRow:
+def enter_request(
+    row: RenderRow,
+    campaign: CampaignRow,
+    video: Path | None = None,
+    *,
+    first: Callable[[Session], object] = lambda _session: None,
+) -> RenderRow:
+    """Trust steps 1-3 over a new row, which is then stored; the render of an earlier request under its key where there
+    is one.
+
+    Args:
+        first: what has to hold too; done before all else in the transaction that stores the row.
+
+    Raises as :func:`request_render`, and what ``first`` raises. Nothing was stored then.
+    """
     if video is not None:
         row.source_sha256 = digest_file(video)
-    if (first := _asked_before(row)) is not None:
-        return first
+    if (before := asked_before(row)) is not None:
+        return before
     with reading() as session:
         persona = owned(session, PersonaRow, campaign.persona_id, campaign.brand_id)
         valid_authority(session, persona.authority_id, where=campaign.id)
@@ -113,6 +129,7 @@ def _enter(row: RenderRow, campaign: CampaignRow, video: Path | None = None) -> 
     outcome = steps_one_to_three.decide(row, campaign, persona)
     try:
         with transaction() as session:
+            first(session)
             # The authority again, in the transaction that acts on the answer.
             valid_authority(session, persona.authority_id, where=campaign.id)
             begin(session, row)
@@ -129,13 +146,13 @@ def _enter(row: RenderRow, campaign: CampaignRow, video: Path | None = None) -> 
                 facts=facts,
             )
     except DuplicateRow:
-        first = _asked_before(row)
-        if first is None:
+        before = asked_before(row)
+        if before is None:
             raise
-        return first
+        return before
 
 
-def _asked_before(row: RenderRow) -> RenderRow | None:
+def asked_before(row: RenderRow) -> RenderRow | None:
     """The render of an earlier request under the same key. Raises RequestKeyReused when it asked for something else."""
     if row.request_key is None:
         return None

@@ -101,6 +101,7 @@ class RenderRow(Base):
             "attempts": "how often a stage was tried; a wrong number delays or parks it",
             "waits": "as the attempts", "retry_at": "when a stage is tried again", "hinted_at": "when a hint was sent",
             "progress": "shown to people while a stage runs", "timings": "seconds, shown to people",
+            "cause": "the reason's code once more, for lists: what is done about one reads the reason",
         },
     )  # fmt: skip
 
@@ -136,6 +137,7 @@ class RenderRow(Base):
     gate_set_sha256: Mapped[str | None] = mapped_column(String(64))
     brief_sha256: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[dict[str, Any] | None] = mapped_column()
+    cause: Mapped[str] = mapped_column(String(60), default="", server_default="")  # pipeline/causes.py
 
     # The lease on the current stage; times are seconds of the database's clock.
     fence: Mapped[int] = mapped_column(Integer, default=0)
@@ -177,6 +179,17 @@ class RenderRow(Base):
             **_where("state IN ('recalled', 'blocked')"),
         ),
         Index("ix_renders_waiting", "state", "lease_until"),
+        # What stopped in a campaign, by why; and what took a render's place.
+        Index(
+            "ix_renders_cause",
+            "campaign_id",
+            "state",
+            "cause",
+            "created_at",
+            "id",
+            **_where("state IN ('failed', 'blocked', 'rejected')"),
+        ),
+        Index("ix_renders_supersedes", "supersedes", **_where("supersedes IS NOT NULL")),
         # An intake that is sent twice makes one render.
         Index("uq_renders_request", "brand_id", "request_key", unique=True),
     )

@@ -18,6 +18,7 @@ from pipeline.paging import MOST_ROWS, PAGE_ROWS
 from pipeline.recipients import Format
 from pipeline.service import list_renders
 from pipeline.states import State
+from pipeline.tables import RenderRow
 from review_ui.accounts import require
 from review_ui.bodies import BATCH_BYTES, TooLarge
 from review_ui.child import run_child
@@ -65,6 +66,7 @@ class RenderItem(BaseModel):
 
     render: str
     campaign: str
+    supersedes: str | None
     state: State
     verdict: str | None
     reason: str | None
@@ -99,11 +101,11 @@ class Batch(BaseModel):
 _ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorDocument} for code in (400, 408, 413, 422, 429, 500, 503)
 }
-_CLOSED = _ERRORS | {code: {"model": ErrorDocument} for code in (401, 403)}
-_NAMED = _CLOSED | {code: {"model": ErrorDocument} for code in (404, 409)}
+CLOSED = _ERRORS | {code: {"model": ErrorDocument} for code in (401, 403)}
+NAMED = CLOSED | {code: {"model": ErrorDocument} for code in (404, 409)}
 
 
-@router.post("/analyze_video", response_model=Analysis, responses=_CLOSED)
+@router.post("/analyze_video", response_model=Analysis, responses=CLOSED)
 async def analyze_video(account: ApiAccount, file: UploadFile) -> dict[str, Any]:
     """Measure a video: quality, authenticity, lip sync, provenance. The upload is deleted after the answer."""
     require(account, "view")
@@ -127,7 +129,7 @@ async def verify_video(file: UploadFile) -> dict[str, Any]:
 @router.get(
     "/renders",
     response_model=RenderPage,
-    responses=_NAMED,
+    responses=NAMED,
 )
 def renders(
     account: ApiAccount,
@@ -148,28 +150,30 @@ def renders(
         cursor=cursor,
         limit=limit,
     )
-    items = [
-        RenderItem(
-            render=row.id,
-            campaign=row.campaign_id,
-            state=State(row.state),
-            verdict=row.verdict,
-            reason=(row.reason or {}).get("code"),
-            seconds=row.seconds,
-            sealed_sha256=row.sealed_sha256,
-            published_sha256=row.published_sha256,
-            created_at=row.created_at,
-            changed_at=row.changed_at,
-        )
-        for row in found.page.rows
-    ]
+    items = [item_of(row) for row in found.page.rows]
     return RenderPage(renders=items, total=found.total, next=found.page.next, previous=found.page.previous)
+
+
+def item_of(row: RenderRow) -> RenderItem:
+    return RenderItem(
+        render=row.id,
+        campaign=row.campaign_id,
+        supersedes=row.supersedes,
+        state=State(row.state),
+        verdict=row.verdict,
+        reason=(row.reason or {}).get("code"),
+        seconds=row.seconds,
+        sealed_sha256=row.sealed_sha256,
+        published_sha256=row.published_sha256,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+    )
 
 
 @router.post(
     "/campaigns/{campaign_id}/recipients",
     response_model=Batch,
-    responses=_NAMED,
+    responses=NAMED,
     openapi_extra={
         "requestBody": {
             "required": True,

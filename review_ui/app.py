@@ -19,12 +19,13 @@ from core import logs
 from core.errors import GreenroomError, InputError, NotFound
 from core.metrics import serve
 from delivery.collector import offer
-from review_ui import api, metrics, uploads
+from review_ui import api, api_sending, metrics, uploads
 from review_ui.access import Access
 from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.heads import Heads
 from review_ui.pages import (
     account,
+    again,
     authorities,
     begin,
     brand_page,
@@ -72,6 +73,7 @@ def make_app() -> FastAPI:
     app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
+    app.include_router(api_sending.router)
     staff = (
         begin,
         signin,
@@ -80,6 +82,7 @@ def make_app() -> FastAPI:
         brands,
         queue,
         console,
+        again,
         decisions,
         player,
         campaigns,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from core.database import reading
-from core.errors import Forbidden, GreenroomError
+from core.errors import GreenroomError
+from pipeline.causes import causes_of
 from pipeline.counts import counts_of_campaigns
 from pipeline.service import get_campaign, page_of_campaigns, request_render
 from pipeline.tables import CampaignRow
 from review_ui.accounts import require
+from review_ui.fields import sent_fields, typed
 from review_ui.pages.queue import VIEWS, numbers
 from review_ui.rendering import page
 from review_ui.security import Signed, Visitor
@@ -38,10 +40,17 @@ def index(request: Request, visitor: Signed, cursor: str = "") -> Response:
 
 
 @router.get("/campaigns/{campaign_id}")
-def one(request: Request, visitor: Signed, campaign_id: str) -> Response:
+def one(
+    request: Request,
+    visitor: Signed,
+    campaign_id: str,
+    retried: Annotated[int | None, Query(ge=0, le=1_000_000)] = None,
+    left: Annotated[str, Query(max_length=3)] = "",
+) -> Response:
+    """``retried``, ``left``: what came of the last form that tried a cause again."""
     require(visitor.account, "view")
     row = get_campaign(campaign_id, brand_id=visitor.account.brand_id)
-    return _show(request, visitor, row)
+    return _show(request, visitor, row, retried=retried, left=left == "yes")
 
 
 def _show(
@@ -50,8 +59,12 @@ def _show(
     row: CampaignRow,
     values: dict[str, str] | None = None,
     problem: GreenroomError | None = None,
+    *,
+    retried: int | None = None,
+    left: bool = False,
 ) -> Response:
     with reading() as session:
+        stopped = causes_of(session, row.id)
         counts = counts_of_campaigns(session, [row.id])[row.id]
     return page(
         request,
@@ -63,6 +76,9 @@ def _show(
         problem=problem,
         numbers=numbers(counts),
         views={name: view.words for name, view in VIEWS.items()},
+        stopped=stopped,
+        retried=retried,
+        left=left,
     )
 
 
@@ -70,32 +86,12 @@ def _show(
 async def ask(request: Request, visitor: Signed, campaign_id: str) -> Response:
     """The fields of a form are the template's, so they are read here and checked by the campaign's schema."""
     require(visitor.account, "make")
-    form = await request.form(max_files=0, max_fields=60)
-    sent = {name: str(value) for name, value in form.items()}
-    if not secrets.compare_digest(sent.pop("csrf", "").encode(), visitor.csrf.encode()):
-        raise Forbidden(
-            "this form is out of date", next_step="reload the page and try again", code="stale_form"
-        )
+    sent = await sent_fields(request, visitor)
     row = get_campaign(campaign_id, brand_id=visitor.account.brand_id)
     try:
         render = request_render(
-            campaign_id, _typed(row.field_schema, sent), brand_id=row.brand_id, maker_id=visitor.account.id
+            campaign_id, typed(row.field_schema, sent), brand_id=row.brand_id, maker_id=visitor.account.id
         )
     except GreenroomError as problem:
         return _show(request, visitor, row, sent, problem)  # what was typed stays in the form
     return RedirectResponse(f"/renders/{render.id}", status_code=303)
-
-
-def _typed(schema: dict[str, object], sent: dict[str, str]) -> dict[str, object]:
-    """Numbers as numbers: a form sends text. What is no number stays text, and the schema says so."""
-    properties = schema.get("properties", {})
-    typed: dict[str, object] = {}
-    for name, value in sent.items():
-        field = properties.get(name, {}) if isinstance(properties, dict) else {}
-        typed[name] = value
-        if field.get("type") in ("number", "integer"):
-            try:
-                typed[name] = int(value) if field["type"] == "integer" else float(value)
-            except ValueError:
-                continue
-    return typed

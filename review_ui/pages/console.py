@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -25,6 +25,7 @@ from review_ui.played import coverage, what_is_missing
 from review_ui.rendering import page
 from review_ui.roles import SENIOR
 from review_ui.security import Sent, Signed, Visitor
+from review_ui.tries import tries_of
 
 router = APIRouter()
 
@@ -46,7 +47,9 @@ def show(
     *,
     note: str = "",
     why: str = "",
+    sent: Mapping[str, str] | None = None,
 ) -> Response:
+    """``sent``: what was typed into the form for another try."""
     row = get_render(render_id, brand_id=visitor.account.brand_id)
     evidence = evidence_of(row, reader=visitor.account.id if visitor.may("review") else None)
     is_maker = row.maker_id == visitor.account.id
@@ -75,6 +78,7 @@ def show(
         problem=problem,
         note=note,
         why=why,
+        tries=tries_of(row, sent),
         now=now(),
     )
 
@@ -175,4 +179,9 @@ def revoke_link(request: Request, visitor: Sent, render_id: str, link_id: str) -
 @router.post("/renders/{render_id}/retry")
 def retry_it(request: Request, visitor: Sent, render_id: str) -> Response:
     require(visitor.account, "make")
-    return act_on(request, visitor, render_id, lambda: retry(render_id, brand_id=visitor.account.brand_id))
+    return act_on(
+        request,
+        visitor,
+        render_id,
+        lambda: retry(render_id, brand_id=visitor.account.brand_id, actor_id=visitor.account.id),
+    )

@@ -46,6 +46,8 @@ def ask(
     if by == "script":
         return client.request(method, target, json={"ranges": [[0, 1]]}, headers={"x-csrf-token": csrf})
     if by == "basic" and "{" in path:  # with a body that its door reads before it asks for the thing named
+        if not path.endswith("/recipients"):
+            return client.request(method, target, auth=more.get("auth"))
         line = {"content": b'{"first_name": "Asha"}\n', "headers": {"content-type": "application/x-ndjson"}}
         return client.request(method, target, auth=more.get("auth"), params={"key": "k"}, **line)
     return client.request(method, target)
