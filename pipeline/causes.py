@@ -21,7 +21,7 @@ MADE_AGAIN = "made_again"
 """The cause of a render whose place another one took: there is nothing left to do about it."""
 
 MOST_CAUSES = 40  # of one state
-MOST_COUNTED = 10_000
+MOST_COUNTED = 50
 SHOWN = 3
 _LONGEST = 60
 

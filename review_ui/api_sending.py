@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.database import reading
 from pipeline.again import make_again, retry_cause
 from pipeline.causes import causes_of
+from pipeline.progress import progress_of
 from pipeline.service import get_campaign
 from pipeline.states import State
 from review_ui.accounts import require
 from review_ui.api import NAMED, RenderItem, item_of
+from review_ui.progress import document
 from review_ui.security import ApiAccount
 
 router = APIRouter(prefix="/api/v1", tags=["v1"])
@@ -100,3 +102,26 @@ def retry_failed(account: ApiAccount, campaign_id: str, asked: Cause | None = No
     cause = asked.cause if asked is not None else ""
     done = retry_cause(campaign_id, cause, brand_id=account.brand_id, actor_id=account.id)
     return {"retried": done.renders, "left": done.left}
+
+
+class Progress(BaseModel):
+    """How a campaign gets on. ``making`` are not done yet; ``stages`` says what they wait for or are in. ``ahead`` of
+    them stand up to 50 of the brand's videos; ``seconds_left`` is null where it cannot be told."""
+
+    counts: dict[State, int]
+    total: int
+    done: int
+    making: int
+    stages: dict[str, int]
+    working: int
+    ahead: int
+    seconds_left: int | None
+
+
+@router.get("/campaigns/{campaign_id}/progress", response_model=Progress, responses=NAMED)
+def progress(account: ApiAccount, campaign_id: str) -> dict[str, Any]:
+    """How a campaign gets on at this moment."""
+    require(account, "view")
+    row = get_campaign(campaign_id, brand_id=account.brand_id)
+    with reading() as session:
+        return document(progress_of(session, row))

@@ -35,6 +35,7 @@ from review_ui.pages import (
     decisions,
     people,
     player,
+    progress,
     public,
     queue,
     reports,
@@ -86,6 +87,7 @@ def make_app() -> FastAPI:
         decisions,
         player,
         campaigns,
+        progress,
         authorities,
     )
     for module in (*staff, reports, brand_page, verify, public, metrics):

@@ -10,12 +10,13 @@ from fastapi.responses import RedirectResponse, Response
 from core.database import reading
 from core.errors import GreenroomError
 from pipeline.causes import causes_of
-from pipeline.counts import counts_of_campaigns
+from pipeline.progress import progress_of
 from pipeline.service import get_campaign, page_of_campaigns, request_render
 from pipeline.tables import CampaignRow
 from review_ui.accounts import require
 from review_ui.fields import sent_fields, typed
 from review_ui.pages.queue import VIEWS, numbers
+from review_ui.progress import look_of
 from review_ui.rendering import page
 from review_ui.security import Signed, Visitor
 
@@ -65,7 +66,7 @@ def _show(
 ) -> Response:
     with reading() as session:
         stopped = causes_of(session, row.id)
-        counts = counts_of_campaigns(session, [row.id])[row.id]
+        found = progress_of(session, row)
     return page(
         request,
         "campaign.html",
@@ -74,7 +75,8 @@ def _show(
         row=row,
         values=values or {},
         problem=problem,
-        numbers=numbers(counts),
+        numbers=numbers(found.counts),
+        progress=look_of(found),
         views={name: view.words for name, view in VIEWS.items()},
         stopped=stopped,
         retried=retried,

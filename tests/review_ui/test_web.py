@@ -101,7 +101,7 @@ def test_the_api_describes_itself(client: TestClient):
     document = client.get("/api/openapi.json").json()
     paths = {"analyze_video", "verify", "renders", "campaigns/{campaign_id}/recipients"}
     paths |= {"renders/{render_id}/again"}
-    paths |= {f"campaigns/{{campaign_id}}/{part}" for part in ("stopped", "retry")}
+    paths |= {f"campaigns/{{campaign_id}}/{part}" for part in ("stopped", "retry", "progress")}
     assert set(document["paths"]) == {f"/api/v1/{path}" for path in paths}
     analysis = document["components"]["schemas"]["Analysis"]["properties"]
     assert {"deepfake_score", "quality_gate", "reason_codes", "sync", "provenance"} <= set(analysis)
