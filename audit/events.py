@@ -26,6 +26,7 @@ class Event(StrEnum):
     REFERENCE_ENROLLED = "persona:reference:enrolled"
     CAMPAIGN_CREATED = "campaign:record:created"
     CAMPAIGN_CHANGED = "campaign:record:changed"
+    CAMPAIGN_TAGGED = "campaign:tags:set"
     PACK_PUBLISHED = "policy:pack:published"
     GATE_SET_PUBLISHED = "gate:set:published"
 
@@ -60,6 +61,11 @@ class Event(StrEnum):
     # delivery
     LINK_MADE = "delivery:link:made"
     LINK_REVOKED = "delivery:link:revoked"
+    LINKS_EXPORTED = "delivery:links:exported"
+    SUPPRESSION_ADDED = "delivery:suppression:added"
+    SUPPRESSION_REMOVED = "delivery:suppression:removed"
+    WEBHOOK_ADDED = "delivery:webhook:added"
+    WEBHOOK_CHANGED = "delivery:webhook:changed"
     ASSET_DELIVERED = "delivery:asset:delivered"
     REPORT_OPENED = "delivery:report:opened"
     REPORT_CLOSED = "delivery:report:closed"

@@ -1,4 +1,5 @@
-"""What has to hold for a release (trust step 12), asked of the rows: approvals, what was shown, receipts, authority.
+"""What has to hold for a release (trust step 12), asked of the rows: approvals, what was shown, receipts, authority,
+to whom it goes.
 
 Each raises ReleaseRefused, with a message that names it. The reader's answer and the parts are asked in ``release.py``.
 """
@@ -12,8 +13,10 @@ from audit.receipts import receipts_for
 from core.gates import load_gate_set
 from core.models import Verdict
 from delivery.errors import ReleaseRefused
+from pipeline.errors import RecipientSuppressed
 from pipeline.review import approvers, rule_of, shown
 from pipeline.standing import authority_of
+from pipeline.suppression import check_recipient
 from pipeline.tables import CampaignRow, RenderRow
 from pipeline.uses import covered_by
 
@@ -69,6 +72,19 @@ def check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
     if blocking:
         raise ReleaseRefused(f"blocked by {', '.join(blocking)}", where=render.id)
     return found
+
+
+def check_to_whom(session: Session, render: RenderRow) -> None:
+    """The recipient is not on the brand's suppression list."""
+    campaign = session.get(CampaignRow, render.campaign_id)
+    if campaign is None:
+        raise ReleaseRefused("the render has no campaign", where=render.id)
+    try:
+        check_recipient(session, campaign, render.fields, where=render.id)
+    except RecipientSuppressed as error:
+        raise ReleaseRefused(
+            error.what, where=render.id, next_step=error.next_step, code=error.code
+        ) from error
 
 
 def check_authority(session: Session, render: RenderRow) -> None:

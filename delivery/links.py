@@ -32,7 +32,12 @@ _LONGEST_HOURS = 24 * 366.0
 
 
 def make_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float | None = None) -> str:
-    """A new link's token, for ``/v/<token>``.
+    """A new link's token, for ``/v/<token>``. Raises as :func:`new_link`."""
+    return token_of(new_link(render_id, brand_id=brand_id, made_by=made_by, hours=hours))
+
+
+def new_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float | None = None) -> LinkRow:
+    """A new link.
 
     Raises:
         NotServed: the render may not get new links now; the reason is named.
@@ -63,7 +68,7 @@ def make_link(render_id: str, *, brand_id: str, made_by: str = "", hours: float 
         )
         facts = {"link_id": row.id, "actor": row.made_by, "expires_at": timestamp(row.expires_at)}
         append(session, Event.LINK_MADE, render_id, facts, rows=[row])
-    return token_of(row)
+    return row
 
 
 def token_of(row: LinkRow) -> str:

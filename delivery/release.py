@@ -28,7 +28,7 @@ from core.metrics import code as error_code
 from core.models import AssetRole, StoredBlob
 from core.settings import get_settings
 from core.tables import AssetRow
-from delivery.conditions import check_approvals, check_authority, check_receipts, check_shown
+from delivery.conditions import check_approvals, check_authority, check_receipts, check_shown, check_to_whom
 from delivery.errors import ReleaseRefused
 from delivery.parts import check_parts
 from pipeline.agreement import CODE as ALTERED
@@ -136,6 +136,7 @@ def _check(render_id: str, brand_id: str) -> _Cleared:
         receipts = check_receipts(session, render)
         check_shown(session, render, approvals)
         check_authority(session, render)
+        check_to_whom(session, render)
     check_parts(render.id, receipts)
     return _Cleared(render, approvals, receipts)
 
@@ -186,6 +187,7 @@ def _commit(
             # Once more, in the transaction that releases: what committed first wins.
             check_authority(session, render)
             check_approvals(session, render)
+            check_to_whom(session, render)
             asset = AssetRow(
                 sha256=stored.sha256,
                 brand_id=render.brand_id,

@@ -33,6 +33,7 @@ from pipeline.ownership import owned
 from pipeline.recipients import Format, Recipient, recipients
 from pipeline.stages.script import answer
 from pipeline.states import State
+from pipeline.suppression import suppressed, suppressed_error
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.uses import valid_authority
 
@@ -204,10 +205,15 @@ class _Batch:
         answered = []
         with reading() as session:
             authority = authority_standing(session, self.persona.authority_id).authority
-            for row in rows:
+            left_out = suppressed(session, self.campaign, [row.fields for row in rows])
+            for row, is_left_out in zip(rows, left_out, strict=True):
                 try:
+                    if is_left_out:
+                        raise suppressed_error(self.campaign.id)
                     answered.append((row, answer(session, row, self.campaign, authority, self.brand)))
-                except GreenroomError as error:  # such as a script that grows too long
+                except (
+                    GreenroomError
+                ) as error:  # such as a script that grows too long, or a suppressed recipient
                     self.report.refuse(_number(row), error)
         return answered
 

@@ -29,6 +29,12 @@ class MadeAgain(Conflict):
     code = "made_again"
 
 
+class RecipientSuppressed(Conflict):
+    """The recipient is on the brand's suppression list: nothing is made, released or sent for them."""
+
+    code = "recipient_suppressed"
+
+
 class BadCursor(InputError):
     """A cursor that this list never gave."""
 

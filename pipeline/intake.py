@@ -23,6 +23,7 @@ from pipeline.life import begin, move
 from pipeline.ownership import owned
 from pipeline.stages import script as steps_one_to_three
 from pipeline.states import State
+from pipeline.suppression import check_recipient
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.uses import valid_authority
 
@@ -48,6 +49,7 @@ def request_render(
         AuthorityInvalid: the persona's authority is not in force.
         RenderLimitReached: the authority's renders are used up.
         RequestKeyReused: the key belongs to another request.
+        RecipientSuppressed: the recipient is on the brand's suppression list.
         Nothing was stored in each of these cases.
     """
     with reading() as session:
@@ -124,12 +126,14 @@ def enter_request(
     with reading() as session:
         persona = owned(session, PersonaRow, campaign.persona_id, campaign.brand_id)
         valid_authority(session, persona.authority_id, where=campaign.id)
+        check_recipient(session, campaign, row.fields, where=campaign.id)
     if video is not None:  # not before: a video that is refused is not kept
         blobs().put_file(video, "source")
     outcome = steps_one_to_three.decide(row, campaign, persona)
     try:
         with transaction() as session:
             first(session)
+            check_recipient(session, campaign, row.fields, where=campaign.id)
             # The authority again, in the transaction that acts on the answer.
             valid_authority(session, persona.authority_id, where=campaign.id)
             begin(session, row)

@@ -27,6 +27,7 @@ from core.tables import AssetRow
 from pipeline.approved import decided_by_people
 from pipeline.grounds import grounds_of
 from pipeline.states import State
+from pipeline.suppression import suppressed
 from pipeline.tables import RenderRow
 from pipeline.uses import covered_by
 
@@ -121,6 +122,15 @@ def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
         return Standing("released", True, False, f"authority_{authority.state}", SENTENCES[authority.state])
     if authority.valid and (why := _outside(session, render, authority)):
         return Standing("released", True, False, "authority_scope", why)
+    campaign = grounds_of(session, render).campaign
+    if campaign is None or suppressed(session, campaign, [render.fields])[0]:
+        return Standing(
+            "released",
+            True,
+            False,
+            "recipient_suppressed",
+            "the recipient is on the brand's suppression list",
+        )
     return Standing("released", serves=True, links=True)
 
 

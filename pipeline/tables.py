@@ -279,3 +279,27 @@ class ReviewLeaseRow(Base):
     brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
     account_id: Mapped[str] = mapped_column(String(40), info={"personal": "pseudonym of a reviewer"})
     until: Mapped[float] = mapped_column(Float)  # seconds of the database's clock
+
+
+class SuppressionRow(Base):
+    """A recipient to whom the brand sends nothing more, until ``removed_at``. See pipeline/suppression.py."""
+
+    __tablename__ = "suppressions"
+    __ledger__ = Covered(
+        committed=("id", "brand_id", "key_digest", "added_by", "removed_at", "created_at", "salt")
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
+    key_digest: Mapped[str] = mapped_column(
+        String(64), info={"personal": "a keyed digest of a recipient's address or number"}
+    )
+    added_by: Mapped[str] = mapped_column(String(80))
+    removed_at: Mapped[datetime | None] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
+
+    __table_args__ = (
+        # A key is on the list once; one that was taken off may come back.
+        Index("uq_suppressions_key", "brand_id", "key_digest", unique=True, **_where("removed_at IS NULL")),
+    )

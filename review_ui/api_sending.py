@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.database import reading
+from delivery.tags import set_tags
+from pipeline import suppression
 from pipeline.again import make_again, retry_cause
 from pipeline.causes import causes_of
 from pipeline.progress import progress_of
 from pipeline.service import get_campaign
 from pipeline.states import State
 from review_ui.accounts import require
-from review_ui.api import NAMED, RenderItem, item_of
+from review_ui.api import CLOSED, NAMED, RenderItem, item_of
+from review_ui.pages.links import as_file
 from review_ui.progress import document
+from review_ui.rendering import site_of
 from review_ui.security import ApiAccount
 
 router = APIRouter(prefix="/api/v1", tags=["v1"])
@@ -102,6 +107,76 @@ def retry_failed(account: ApiAccount, campaign_id: str, asked: Cause | None = No
     cause = asked.cause if asked is not None else ""
     done = retry_cause(campaign_id, cause, brand_id=account.brand_id, actor_id=account.id)
     return {"retried": done.renders, "left": done.left}
+
+
+class Keys(Asked):
+    """E-mail addresses, telephone numbers, or the customer's own numbers."""
+
+    keys: list[Annotated[str, Field(max_length=400)]] = Field(min_length=1, max_length=suppression.MOST_KEYS)
+
+
+class AddedKeys(BaseModel):
+    added: int
+    known: int
+
+
+class RemovedKeys(BaseModel):
+    removed: int
+
+
+class Looked(BaseModel):
+    """For each key, in the order that they were sent, whether it is on the list."""
+
+    suppressed: list[bool]
+
+
+@router.post("/suppressions", response_model=AddedKeys, responses=CLOSED)
+def suppress(account: ApiAccount, asked: Keys) -> dict[str, int]:
+    """Nothing more is made, released or linked for these recipients."""
+    require(account, "release")
+    done = suppression.add(asked.keys, brand_id=account.brand_id, actor_id=account.id)
+    return {"added": done.added, "known": done.known}
+
+
+@router.post("/suppressions/remove", response_model=RemovedKeys, responses=CLOSED)
+def unsuppress(account: ApiAccount, asked: Keys) -> dict[str, int]:
+    """Take recipients off the list."""
+    require(account, "release")
+    return {"removed": suppression.remove(asked.keys, brand_id=account.brand_id, actor_id=account.id)}
+
+
+@router.post("/suppressions/look", response_model=Looked, responses=CLOSED)
+def look(account: ApiAccount, asked: Keys) -> dict[str, list[bool]]:
+    """Whether recipients are on the list. The list itself holds digests, and names nobody."""
+    require(account, "release")
+    return {"suppressed": suppression.on_list(asked.keys, brand_id=account.brand_id)}
+
+
+@router.post(
+    "/campaigns/{campaign_id}/links",
+    responses={**NAMED, 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+    response_class=Response,
+)
+def links(request: Request, account: ApiAccount, campaign_id: str) -> Response:
+    """A link for each released video of a campaign, as CSV: links that go on, new ones, or why there is none."""
+    require(account, "release")
+    return as_file(campaign_id, account.brand_id, account.id, site_of(request))
+
+
+class Tags(Asked):
+    utm_source: str = Field("", max_length=100)
+    utm_medium: str = Field("", max_length=100)
+    utm_campaign: str = Field("", max_length=100)
+    utm_term: str = Field("", max_length=100)
+    utm_content: str = Field("", max_length=100)
+
+
+@router.post("/campaigns/{campaign_id}/tags", response_model=Tags, responses=NAMED)
+def tag(account: ApiAccount, campaign_id: str, asked: Tags | None = None) -> dict[str, str]:
+    """The tags that are appended to the address of every link of a campaign; what is left out is taken away."""
+    require(account, "release")
+    wanted = asked.model_dump() if asked is not None else {}
+    return set_tags(campaign_id, wanted, brand_id=account.brand_id, actor_id=account.id)
 
 
 class Progress(BaseModel):

@@ -19,7 +19,7 @@ from core import logs
 from core.errors import GreenroomError, InputError, NotFound
 from core.metrics import serve
 from delivery.collector import offer
-from review_ui import api, api_sending, metrics, uploads
+from review_ui import api, api_sending, api_webhooks, metrics, uploads
 from review_ui.access import Access
 from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.heads import Heads
@@ -33,6 +33,7 @@ from review_ui.pages import (
     campaigns,
     console,
     decisions,
+    links,
     people,
     player,
     progress,
@@ -40,7 +41,9 @@ from review_ui.pages import (
     queue,
     reports,
     signin,
+    suppressions,
     verify,
+    webhooks,
 )
 from review_ui.rates import retry_headers
 from review_ui.refusals import back_to, render_of, who
@@ -75,6 +78,7 @@ def make_app() -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.include_router(api.router)
     app.include_router(api_sending.router)
+    app.include_router(api_webhooks.router)
     staff = (
         begin,
         signin,
@@ -88,6 +92,9 @@ def make_app() -> FastAPI:
         player,
         campaigns,
         progress,
+        links,
+        suppressions,
+        webhooks,
         authorities,
     )
     for module in (*staff, reports, brand_page, verify, public, metrics):

@@ -35,6 +35,7 @@ AT_ONCE_FROM_ONE = 3
 FORM_BYTES = 200_000  # the largest form is a decision: note, played seconds and a passkey's answer
 BATCH_BYTES = 8_000_000  # a part of a batch of recipients
 BATCH = re.compile(r"/api/v1/campaigns/[^/]{1,100}/recipients")
+LIST = "/suppressions/import"  # as long as a batch
 FORM_LIMITS: Any = {"max_files": 1, "max_fields": 80, "max_part_size": 64_000}
 """For the parser of forms: what an upload's other parts hold stays in memory."""
 
@@ -118,7 +119,7 @@ def _limit(path: str) -> int:
     """Bytes that may be sent there."""
     if path in UPLOADS:
         return get_settings().web.upload_max_bytes
-    return BATCH_BYTES if BATCH.fullmatch(path) else FORM_BYTES
+    return BATCH_BYTES if BATCH.fullmatch(path) or path == LIST else FORM_BYTES
 
 
 class _Body:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -9,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from core.database import reading
 from core.errors import GreenroomError
+from delivery.tags import NAMES, tags_of
 from pipeline.causes import causes_of
 from pipeline.progress import progress_of
 from pipeline.service import get_campaign, page_of_campaigns, request_render
@@ -51,10 +53,10 @@ def one(
     """``retried``, ``left``: what came of the last form that tried a cause again."""
     require(visitor.account, "view")
     row = get_campaign(campaign_id, brand_id=visitor.account.brand_id)
-    return _show(request, visitor, row, retried=retried, left=left == "yes")
+    return show(request, visitor, row, retried=retried, left=left == "yes")
 
 
-def _show(
+def show(
     request: Request,
     visitor: Visitor,
     row: CampaignRow,
@@ -63,10 +65,13 @@ def _show(
     *,
     retried: int | None = None,
     left: bool = False,
+    tags: Mapping[str, str] | None = None,
 ) -> Response:
+    """The page of one campaign. ``values``, ``tags``: what was typed into a form that is refused for ``problem``."""
     with reading() as session:
         stopped = causes_of(session, row.id)
         found = progress_of(session, row)
+        linked = tags_of(session, row.id) if tags is None else tags
     return page(
         request,
         "campaign.html",
@@ -81,6 +86,9 @@ def _show(
         stopped=stopped,
         retried=retried,
         left=left,
+        tags=linked,
+        tags_typed=tags is not None,
+        tag_names=NAMES,
     )
 
 
@@ -95,5 +103,5 @@ async def ask(request: Request, visitor: Signed, campaign_id: str) -> Response:
             campaign_id, typed(row.field_schema, sent), brand_id=row.brand_id, maker_id=visitor.account.id
         )
     except GreenroomError as problem:
-        return _show(request, visitor, row, sent, problem)  # what was typed stays in the form
+        return show(request, visitor, row, sent, problem)  # what was typed stays in the form
     return RedirectResponse(f"/renders/{render.id}", status_code=303)

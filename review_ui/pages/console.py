@@ -14,6 +14,7 @@ from core.errors import GreenroomError, InputError, NotFound
 from delivery import links
 from delivery.asked import release_or_ask
 from delivery.recall import recall
+from delivery.tags import landing, tags_of_render
 from pipeline.annotations import CODES, annotations_of
 from pipeline.service import get_render, retry
 from pipeline.states import State
@@ -60,6 +61,7 @@ def show(
     decides = decides and not evidence.approvals  # one's own: one decision each
     played = coverage(visitor.account.id, row.sealed_sha256 or "") if decides else []
     shown = links.list_links(row.id, brand_id=row.brand_id) if visitor.may("release") else []
+    tags = tags_of_render(row.id) if shown else {}
     return page(
         request,
         "render.html",
@@ -67,7 +69,7 @@ def show(
         visitor=visitor,
         row=row,
         evidence=evidence,
-        links=[(link, f"/v/{links.token_of(link)}") for link in shown],
+        links=[(link, landing(links.token_of(link), tags)) for link in shown],
         missing=what_is_missing(row.seconds, evidence.findings, played) if decides else None,
         holds=factors.has_factor(visitor.account) if decides else None,
         is_maker=is_maker,

@@ -101,7 +101,10 @@ def test_the_api_describes_itself(client: TestClient):
     document = client.get("/api/openapi.json").json()
     paths = {"analyze_video", "verify", "renders", "campaigns/{campaign_id}/recipients"}
     paths |= {"renders/{render_id}/again"}
-    paths |= {f"campaigns/{{campaign_id}}/{part}" for part in ("stopped", "retry", "progress")}
+    paths |= {f"campaigns/{{campaign_id}}/{part}" for part in ("stopped", "retry", "progress", "links", "tags")}
+    paths |= {"suppressions", "suppressions/remove", "suppressions/look"}
+    paths |= {"webhooks", "webhooks/messages", "webhooks/messages/{message_id}/again"}
+    paths |= {f"webhooks/{{webhook_id}}/{part}" for part in ("rotate", "test", "end")}
     assert set(document["paths"]) == {f"/api/v1/{path}" for path in paths}
     analysis = document["components"]["schemas"]["Analysis"]["properties"]
     assert {"deepfake_score", "quality_gate", "reason_codes", "sync", "provenance"} <= set(analysis)

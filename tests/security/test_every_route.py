@@ -13,9 +13,16 @@ from sqlalchemy import select
 from core.database import now, transaction
 from core.errors import InputError
 from core.tables import BrandRow
-from delivery.tables import BrandPageRow, LinkRow, ReportRow
+from delivery.tables import (
+    BrandPageRow,
+    CampaignTagsRow,
+    LinkRow,
+    ReportRow,
+    WebhookMessageRow,
+    WebhookRow,
+)
 from greenroom.web import make_app
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow, SuppressionRow
 from review_ui import changes
 from review_ui.invitations import invite
 from review_ui.roles import RIGHTS
@@ -34,6 +41,11 @@ FIELDS = {
 }  # fmt: skip
 
 
+BODIES: dict[str, Any] = {
+    f"/api/v1/suppressions{part}": {"keys": ["a-key@kit.example"]} for part in ("", "/remove", "/look")
+}
+
+
 def ask(
     client: TestClient, route: tuple[str, str], csrf: str, ids: dict[str, str] | None = None, **more: Any
 ) -> Any:
@@ -45,12 +57,17 @@ def ask(
         return client.request(method, target, data={**FIELDS, **more, "csrf": csrf})
     if by == "script":
         return client.request(method, target, json={"ranges": [[0, 1]]}, headers={"x-csrf-token": csrf})
-    if by == "basic" and "{" in path:  # with a body that its door reads before it asks for the thing named
-        if not path.endswith("/recipients"):
-            return client.request(method, target, auth=more.get("auth"))
-        line = {"content": b'{"first_name": "Asha"}\n', "headers": {"content-type": "application/x-ndjson"}}
-        return client.request(method, target, auth=more.get("auth"), params={"key": "k"}, **line)
+    if by == "basic":  # with a body that its door reads before it asks for the thing named
+        return client.request(method, target, auth=more.get("auth"), **body_of(path))
     return client.request(method, target)
+
+
+def body_of(path: str) -> dict[str, Any]:
+    """What a program sends there, as the client takes it."""
+    if path.endswith("/recipients"):
+        kind = {"content-type": "application/x-ndjson"}
+        return {"content": b'{"first_name": "Asha"}\n', "headers": kind, "params": {"key": "k"}}
+    return {"files": {"file": b"no video"}} if path.endswith("_video") else {"json": BODIES.get(path, {})}
 
 
 def refused_for_the_role(answer: Any, role: str) -> bool:
@@ -97,7 +114,7 @@ def test_every_role_at_every_route(
     csrf = signed(account)
     for route, asks in CLOSED.items():
         if asks.by == "basic":
-            answer = client.request(*route, auth=(account.email, PASSWORD), files={"file": b"no video"})
+            answer = ask(client, route, csrf, auth=(account.email, PASSWORD))
         else:
             if signed_in(client.cookies.get(COOKIE) or "") is None:
                 csrf = signed(account)  # signed out, or the password was changed
@@ -221,7 +238,7 @@ def test_every_route_that_writes_refuses_a_form_without_its_token(
 
 
 WRITTEN = (
-    RenderRow, CampaignRow, LinkRow, AccountRow, SignInRow, PasskeyRow, ViewRow, BrandRow, MembershipRow, InvitationRow,
+    SuppressionRow, CampaignTagsRow, WebhookRow, WebhookMessageRow, RenderRow, CampaignRow, LinkRow, AccountRow, SignInRow, PasskeyRow, ViewRow, BrandRow, MembershipRow, InvitationRow,
 )  # fmt: skip
 
 
@@ -291,11 +308,21 @@ def real_ids(render: RenderRow, account: AccountRow) -> dict[str, str]:
             id="rpt_1", brand_id=render.brand_id, render_id=render.id, link_id=link.id, kind="other", words="x",
             contact="", due_at=now(),
         )  # fmt: skip
-        session.add(report)
+        webhook = WebhookRow(
+            id="whk_1", brand_id=render.brand_id, address="https://hook.example", events=["render.failed"],
+            made_by=account.id, generation=1,
+        )  # fmt: skip
+        session.add_all([report, webhook])
+        session.flush()
+        message = WebhookMessageRow(
+            id="msg_1", brand_id=render.brand_id, webhook_id=webhook.id, entry_id="led_1", event="render.failed",
+            happened_at=now(), next_at=0.0, state="failed",
+        )  # fmt: skip
+        session.add(message)
         return {
             "render_id": render.id, "campaign_id": "cmp_1", "authority_id": persona.authority_id, "link_id": link.id,
             "view_id": view.id, "passkey_id": key.id, "report_id": report.id, "brand_id": render.brand_id,
-            "invitation_id": invitation.id,
+            "invitation_id": invitation.id, "webhook_id": webhook.id, "message_id": message.id,
         }  # fmt: skip
 
 
@@ -310,7 +337,7 @@ def a_foreign_admin(new_account: Callable[..., AccountRow]) -> AccountRow:
     return account
 
 
-@pytest.mark.parametrize("path", ["/", "/campaigns", "/authorities", "/people", "/brands"])
+@pytest.mark.parametrize("path", ["/", "/campaigns", "/authorities", "/people", "/brands", "/suppressions", "/webhooks"])
 def test_no_list_names_what_is_another_brands(
     client: TestClient,
     new_account: Callable[..., AccountRow],
