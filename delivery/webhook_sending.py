@@ -1,8 +1,8 @@
 """Sending: a message leaves, and again on a schedule until it was taken (Standard Webhooks).
 
 Never in a web request: the relay's process sends, in threads of its own, to a few webhooks at a time. One that is slow
-or away holds up the others for some seconds at most. A message is taken for a minute; where its process dies another one
-sends it, so that it may come twice, under the same ``webhook-id``.
+or away holds up the others for some seconds at most. A message is taken for a minute; where its process dies another
+one sends it, so that it may come twice, under the same ``webhook-id``.
 """
 
 from __future__ import annotations

@@ -238,7 +238,8 @@ def test_every_route_that_writes_refuses_a_form_without_its_token(
 
 
 WRITTEN = (
-    SuppressionRow, CampaignTagsRow, WebhookRow, WebhookMessageRow, RenderRow, CampaignRow, LinkRow, AccountRow, SignInRow, PasskeyRow, ViewRow, BrandRow, MembershipRow, InvitationRow,
+    SuppressionRow, CampaignTagsRow, WebhookRow, WebhookMessageRow,
+    RenderRow, CampaignRow, LinkRow, AccountRow, SignInRow, PasskeyRow, ViewRow, BrandRow, MembershipRow, InvitationRow,
 )  # fmt: skip
 
 
@@ -337,7 +338,10 @@ def a_foreign_admin(new_account: Callable[..., AccountRow]) -> AccountRow:
     return account
 
 
-@pytest.mark.parametrize("path", ["/", "/campaigns", "/authorities", "/people", "/brands", "/suppressions", "/webhooks"])
+LISTS = ["/", "/campaigns", "/authorities", "/people", "/brands", "/suppressions", "/webhooks"]
+
+
+@pytest.mark.parametrize("path", LISTS)
 def test_no_list_names_what_is_another_brands(
     client: TestClient,
     new_account: Callable[..., AccountRow],
