@@ -85,8 +85,6 @@ def make_again(
 def _replacement(
     old: RenderRow, campaign: CampaignRow, maker_id: str, fields: Mapping[str, Any] | None, script: str | None
 ) -> RenderRow:
-    if old.state not in STOPPED:
-        raise _goes_on(old)
     if (fields if old.origin == "import" else script) is not None:
         raise InputError(
             "a finished video has no fields, and a made one no words of its own",

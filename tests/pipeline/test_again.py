@@ -111,6 +111,14 @@ def test_one_place_is_taken_once(world: World):
         retry(old.id, brand_id=world.brand_id)
 
 
+def test_a_place_that_a_plain_request_took_is_taken(world: World):
+    old = failed(world)
+    other = world.render(BEN, supersedes=old.id)
+    with pytest.raises(MadeAgain) as refused:
+        once_more(world, old)
+    assert refused.value.where == other.id and after(old) == other.id
+
+
 def test_two_at_once_make_one(world: World):
     old = failed(world)
     with ThreadPoolExecutor(4) as pool:

@@ -8,11 +8,11 @@ AGAIN, OUTWARD = "pipeline/again.py", "core/outward.py"
 
 SENDING = (
     off("1-3", "only what stopped is made again", AGAIN,
-        "    if old.state not in STOPPED:\n        raise", "    if False:\n        raise",
+        "        if seen.state not in STOPPED:", "        if False:",
         "again:what_may_still_go_out_or_was_out_is_not_made_again"),
     off("1-3", "a place is taken once", AGAIN,
         "        if (taken := successor_of(session, old.id)) is not None:", "        if False:",
-        "again:two_at_once_make_one"),
+        "again:a_place_that_a_plain_request_took_is_taken"),
     off("1-3", "what was made again is not tried again", AGAIN,
         "        if (taken := successor_of(session, row.id)) is not None:", "        if False:",
         "again:one_place_is_taken_once"),
@@ -20,7 +20,7 @@ SENDING = (
         "        check_rows(session, seen, where=seen.id)", "        pass",
         "again:what_somebody_changed_in_the_database_is_not_made_again"),
     off("1", "no video for somebody on the suppression list", "pipeline/intake.py",
-        "            check_recipient(session, campaign, row.fields, where=campaign.id)\n", "",
+        "check_recipient(session, campaign, row.fields, where=campaign.id)\n            #", "pass\n            #",
         "suppression:somebody_who_comes_on_the_list_meanwhile_gets_no_video"),
     off("1", "no row of a batch for somebody on the list", "pipeline/batch.py",
         "                    if is_left_out:", "                    if False:",
