@@ -155,7 +155,7 @@ def retry_cause(campaign_id: str, code: str, *, brand_id: str, actor_id: str) ->
     while sent < AT_ONCE:
         beat()
         with transaction() as session:
-            rows = _failed(session, campaign_id, code, place)
+            rows = _failed(session, campaign_id, code, place, _CHUNK)
             sent += _send_back(session, rows, actor_id)
         if len(rows) < _CHUNK:
             return Retried(sent, left=False)
@@ -165,7 +165,7 @@ def retry_cause(campaign_id: str, code: str, *, brand_id: str, actor_id: str) ->
 
 
 def _failed(
-    session: Session, campaign_id: str, code: str, place: Any, limit: int = _CHUNK
+    session: Session, campaign_id: str, code: str, place: Any, limit: int
 ) -> list[RenderRow]:
     """The next ones; each is ours until we end."""
     query = select(RenderRow).where(*stopped_in(campaign_id, State.FAILED), RenderRow.cause == code)
