@@ -159,6 +159,7 @@ class WebhookMessageRow(Base):
     __table_args__ = (
         Index(
             "ix_webhook_messages_due",
+            "webhook_id",
             "next_at",
             sqlite_where=text("state = 'waiting'"),
             postgresql_where=text("state = 'waiting'"),

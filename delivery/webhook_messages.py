@@ -77,13 +77,14 @@ def take_in() -> int:
             )
         }
         hooks, clock = live(session), database_seconds(session)
-        for entry in told:
+        for number, entry in enumerate(told, 1 - len(told)):
             render = renders.get(entry.subject)
             for hook in hooks:
                 if render is None or hook.brand_id != render.brand_id or entry.created_at < hook.created_at:
                     continue
                 if TOLD[entry.event] in hook.events:
-                    message = _message(hook, entry.entry_id, TOLD[entry.event], clock)
+                    due = clock + number / 1_000_000  # due already, and in the ledger's order
+                    message = _message(hook, entry.entry_id, TOLD[entry.event], due)
                     message.render_id, message.campaign_id = render.id, render.campaign_id
                     message.happened_at = entry.created_at
                     add_once(session, message)
@@ -98,7 +99,7 @@ def _anything_new(session: Session) -> bool:
     return read is not None and session.scalar(new.limit(1)) is not None
 
 
-def _message(hook: WebhookRow, entry_id: str, event: str, clock: float) -> WebhookMessageRow:
+def _message(hook: WebhookRow, entry_id: str, event: str, due: float) -> WebhookMessageRow:
     return WebhookMessageRow(
         id=new_id("msg"),
         brand_id=hook.brand_id,
@@ -108,7 +109,7 @@ def _message(hook: WebhookRow, entry_id: str, event: str, clock: float) -> Webho
         happened_at=now(),
         state="waiting",
         attempts=0,
-        next_at=clock,
+        next_at=due,
         error="",
         created_at=now(),
     )

@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, literal_column, select, update
+from sqlalchemy.orm import Session
 
 from audit.ledger.entries import timestamp
 from core.canonical import canonical_json
@@ -23,7 +24,7 @@ from core.database import now, reading, take_turn, transaction
 from core.errors import GreenroomError
 from core.outward import SECONDS, Answered, post
 from delivery.tables import WebhookMessageRow, WebhookRow
-from delivery.webhooks import ended, signature
+from delivery.webhooks import ended, live, signature
 from pipeline.leases import database_clock, database_seconds
 
 log = logging.getLogger("greenroom.webhooks")
@@ -36,6 +37,10 @@ AT_ONCE = 40  # messages of one pass
 OF_ONE = 5  # of one webhook: SECONDS times this is less than a message is taken for
 HANDS = 4
 _LONGEST_WISH = 86_400.0
+
+_WAITING: ColumnElement[bool] = literal_column(
+    "webhook_messages.state = 'waiting'"
+)  # word for word what the partial index holds
 
 Post = Callable[[str, bytes, Mapping[str, str]], Answered]
 
@@ -60,20 +65,13 @@ def payload(message: WebhookMessageRow) -> bytes:
 def _take() -> list[list[WebhookMessageRow]]:
     """Due messages by their webhook; nobody else sends them for a minute."""
     with reading() as session:
-        due = session.execute(
-            select(WebhookMessageRow.id, WebhookMessageRow.next_at, WebhookMessageRow.webhook_id)
-            .where(WebhookMessageRow.state == "waiting", WebhookMessageRow.next_at <= database_clock(session))
-            .order_by(WebhookMessageRow.next_at)
-            .limit(AT_ONCE)
-        ).all()
+        due = _due(session)
     if not due:
         return []
     mine: dict[str, list[WebhookMessageRow]] = {}
     with transaction() as session:
         until = database_seconds(session) + TAKEN_SECONDS
         for message_id, next_at, webhook_id in due:
-            if len(mine.get(webhook_id, [])) >= OF_ONE:
-                continue
             row = session.scalar(
                 update(WebhookMessageRow)
                 .where(
@@ -88,6 +86,28 @@ def _take() -> list[list[WebhookMessageRow]]:
             if row is not None:
                 mine.setdefault(webhook_id, []).append(row)
     return list(mine.values())
+
+
+def _due(session: Session) -> list[tuple[str, float, str]]:
+    """Messages of some webhooks that have any, a few of each, in their order: none waits behind another's many."""
+    hooks = live(session)
+    random.shuffle(hooks)
+    found: list[tuple[str, float, str]] = []
+    for hook in hooks:
+        due = session.execute(
+            select(WebhookMessageRow.id, WebhookMessageRow.next_at, WebhookMessageRow.webhook_id)
+            .where(
+                WebhookMessageRow.webhook_id == hook.id,
+                _WAITING,
+                WebhookMessageRow.next_at <= database_clock(session),
+            )
+            .order_by(WebhookMessageRow.next_at)
+            .limit(OF_ONE)
+        )
+        found += [(message_id, next_at, webhook_id) for message_id, next_at, webhook_id in due]
+        if len(found) >= AT_ONCE:
+            break
+    return found
 
 
 def _tell(messages: Sequence[WebhookMessageRow], send: Post) -> int:

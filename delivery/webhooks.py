@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
@@ -23,7 +23,7 @@ from core.errors import Conflict, InputError, NotFound
 from core.ids import new_id
 from core.outward import target_of
 from core.secrets import derived_key
-from delivery.tables import WebhookReadRow, WebhookRow
+from delivery.tables import WebhookMessageRow, WebhookReadRow, WebhookRow
 
 MOST = 10  # webhooks of a brand that are told
 MOST_SHOWN = 50
@@ -116,8 +116,14 @@ def end(webhook_id: str, *, brand_id: str, actor_id: str) -> None:
 
 
 def ended(session: Session, row: WebhookRow, why: Why, actor_id: str) -> None:
-    """It is told nothing more, in the caller's transaction."""
+    """It is told nothing more, of what waits neither; in the caller's transaction."""
     row.ended_at, row.ended_why = now(), why
+    session.execute(
+        update(WebhookMessageRow)
+        .where(WebhookMessageRow.webhook_id == row.id, WebhookMessageRow.state == "waiting")
+        .values(state="failed", error="ended")
+        .execution_options(synchronize_session=False)
+    )
     facts = {"kind": "ended", "reason_code": why, "actor": actor_id}
     append(session, Event.WEBHOOK_CHANGED, row.id, facts, rows=[row])
 

@@ -59,7 +59,7 @@ def test_the_estimate_is_the_measured_work_over_the_hands_at_it(make_render: Mak
 
 def test_the_middle_one_of_the_last_renders_counts_and_another_campaign_helps_out(make_render: MakeRender):
     for voice in (1.0, 2.0, 300.0):
-        first = make_render(state="released", timings={"voice": voice})
+        first = make_render(state="approved", timings={"voice": voice})
     other = another_campaign(first)
     waiting = make_render(campaign_id=other, state="scripted")
     assert claim(waiting.id) is not None

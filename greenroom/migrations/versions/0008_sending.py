@@ -128,7 +128,7 @@ def _webhooks() -> None:
     op.create_index(
         "ix_webhook_messages_due",
         "webhook_messages",
-        ["next_at"],
+        ["webhook_id", "next_at"],
         sqlite_where=waiting,
         postgresql_where=waiting,
     )
