@@ -53,7 +53,7 @@ def make_webhook(
     Raises:
         AddressRefused: nothing may be sent there.
         InputError: no event, or an unknown one.
-        Conflict: the brand has as many webhooks as it may have.
+        Conflict: the address is told already, or the brand has as many webhooks as it may have.
     """
     wanted = [name for name in EVENTS if name in events]
     if not wanted or len(wanted) != len(set(events)):
@@ -66,7 +66,14 @@ def make_webhook(
     with transaction() as session:
         seize(session, "webhooks")  # two at once are counted one after the other
         living = live(session)
-        if sum(row.brand_id == brand_id for row in living) >= MOST:
+        mine = [row for row in living if row.brand_id == brand_id]
+        if any(row.address == address for row in mine):
+            raise Conflict(
+                "this address is told already",
+                where="address",
+                next_step="change its secret where it was lost, or end it and make it again",
+            )
+        if len(mine) >= MOST:
             raise Conflict(
                 f"a brand has at most {MOST} webhooks", where="webhooks", next_step="end one of them first"
             )

@@ -53,7 +53,7 @@ def words(found: Progress) -> dict[str, str]:
 
 def _listed(stages: dict[str, int]) -> str:
     return (
-        "Waiting or at work: " + ", ".join(f"{n:,} {stage}" for stage, n in stages.items()) + "."
+        "Waiting or at work: " + ", ".join(f"{stage} {n:,}" for stage, n in stages.items()) + "."
         if stages
         else ""
     )

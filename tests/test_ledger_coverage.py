@@ -30,6 +30,9 @@ from core.engines import VOUCHES
 from delivery.brand_page import set_words
 from delivery.links import list_links, make_link, revoke_link
 from delivery.reports import close, list_cases, report
+from delivery.tags import set_tags
+from delivery.webhooks import end, make_webhook, rotate
+from pipeline import suppression
 from pipeline.annotations import Ask
 from pipeline.intake import import_video
 from pipeline.service import create_brand
@@ -68,11 +71,25 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         clip = media.write_clip(folder / "finished.mp4", 7)
         import_video(clip, campaign.id, brand_id=w.brand_id, maker_id=w.operator)
         w.supersede(w.add_persona("consent"))
+        _sending(w, out.campaign_id)
         _people(w)
         _organisation(w)
         work()
         assert w.ledger().good, w.ledger().text()
         yield w
+
+
+def _sending(w: World, campaign_id: str) -> None:
+    """Who is not to be sent anything, what links carry, and who is told."""
+    suppression.add(["a@kit.example", "b@kit.example"], brand_id=w.brand_id, actor_id=w.operator)
+    suppression.remove(["a@kit.example"], brand_id=w.brand_id, actor_id=w.legal)
+    set_tags(campaign_id, {"utm_source": "mail"}, brand_id=w.brand_id, actor_id=w.operator)
+    for path in ("one", "other"):
+        hook, _ = make_webhook(
+            f"https://kit.example/{path}", ["render.failed"], brand_id=w.brand_id, actor_id=w.operator
+        )
+    rotate(hook.id, brand_id=w.brand_id, actor_id=w.operator)
+    end(hook.id, brand_id=w.brand_id, actor_id=w.operator)
 
 
 def _people(w: World) -> None:

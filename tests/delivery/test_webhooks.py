@@ -319,7 +319,7 @@ def test_the_database_holds_no_secret(world: World):
     with reading() as session:
         values = [vars(each) for each in session.scalars(select(WebhookRow))]
     assert secret not in str(values) and secret.removeprefix("whsec_") not in str(values)
-    other, another = hook(world)
+    other, another = hook(world, address="https://hook.example/other")
     assert another != secret and other.id != row.id
 
 
@@ -346,10 +346,18 @@ def test_a_brand_has_so_many_and_no_more(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(webhooks, "MOST", 1)
     row, _ = hook(world)
     with pytest.raises(Conflict):
-        hook(world)
+        hook(world, address="https://hook.example/other")
     end(row.id, brand_id=world.brand_id, actor_id=world.operator)
     hook(world)
     assert [each.ended_why for each in list_webhooks(world.brand_id)] == ["", "by_hand"]
+
+
+def test_a_form_that_is_sent_twice_makes_one(world: World):
+    hook(world)
+    with pytest.raises(Conflict):
+        hook(world)
+    assert len(list_webhooks(world.brand_id)) == 1
+    make_webhook(ADDRESS, ALL, brand_id=create_brand("Another").id, actor_id="usr_other")
 
 
 def test_another_brands_webhook_and_messages_are_not_there(

@@ -113,7 +113,7 @@ def test_keys_webhooks_and_tags_work_without_script(new_page: Callable[..., Page
     page.get_by_label("was released").check()
     page.get_by_role("button", name="Add it").click()
     expect(page.get_by_text("whsec_")).to_be_visible()
-    page.reload()
+    page.goto(f"{address}/webhooks")
     expect(page.get_by_text("whsec_")).to_have_count(0)
     page.goto(f"{address}/campaigns/{campaign}")
     page.get_by_text("Tags for your analytics").click()
