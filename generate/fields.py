@@ -89,9 +89,20 @@ def check_schema(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     unfilled = [name for name in schema.get("required", []) if name not in properties]
     if unfilled:
         raise wrong("a required field is not described", f"field '{str(unfilled[0])[:40]}'")
-    if schema.get("recipient", next(iter(properties), None)) not in [*properties, None]:
-        raise wrong("the field that names the recipient is not described", "recipient")
+    if not _names_a_recipient(schema.get("recipient"), schema):
+        raise wrong(
+            "the field that names the recipient is described, required and has no default", "recipient"
+        )
     return {str(name): dict(field) for name, field in properties.items()}
+
+
+def _names_a_recipient(named: Any, schema: Mapping[str, Any]) -> bool:
+    """Each recipient has such a field, or the schema names none."""
+    properties = schema.get("properties", {})
+    if named is None:
+        return True
+    known = isinstance(named, str) and named in properties
+    return known and named in schema.get("required", list(properties)) and "default" not in properties[named]
 
 
 def check_fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, FieldValue]:

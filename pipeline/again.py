@@ -164,9 +164,7 @@ def retry_cause(campaign_id: str, code: str, *, brand_id: str, actor_id: str) ->
         return Retried(sent, left=bool(_failed(session, campaign_id, code, place, limit=1)))
 
 
-def _failed(
-    session: Session, campaign_id: str, code: str, place: Any, limit: int
-) -> list[RenderRow]:
+def _failed(session: Session, campaign_id: str, code: str, place: Any, limit: int) -> list[RenderRow]:
     """The next ones; each is ours until we end."""
     query = select(RenderRow).where(*stopped_in(campaign_id, State.FAILED), RenderRow.cause == code)
     if place is not None:

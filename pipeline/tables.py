@@ -189,7 +189,7 @@ class RenderRow(Base):
             "id",
             **_where("state IN ('failed', 'blocked', 'rejected')"),
         ),
-        Index("ix_renders_supersedes", "supersedes", **_where("supersedes IS NOT NULL")),
+        Index("ix_renders_supersedes", "supersedes", "created_at", "id", **_where("supersedes IS NOT NULL")),
         # An intake that is sent twice makes one render.
         Index("uq_renders_request", "brand_id", "request_key", unique=True),
     )

@@ -28,6 +28,7 @@ ADDRESS = "asha@customer.example"
 NAMING = {
     **FIELDS,
     "properties": {**FIELDS["properties"], "email": {"type": "string", "maxLength": 200}},
+    "required": [*FIELDS["required"], "email"],
     "recipient": "email",
 }
 WITH_ADDRESS = {**ASHA, "email": ADDRESS}
@@ -122,7 +123,9 @@ def test_nothing_is_made_for_somebody_on_the_list(world: World, ask: str):
     assert stored()["renders"] == before["renders"] + (ask == "another try")
 
 
-def test_somebody_who_comes_on_the_list_meanwhile_gets_no_video(world: World, monkeypatch: pytest.MonkeyPatch):
+def test_somebody_who_comes_on_the_list_meanwhile_gets_no_video(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
     """The last look is in the transaction that stores the render."""
     from pipeline import intake
 
@@ -162,9 +165,17 @@ def test_where_no_field_is_named_a_key_is_found_in_any(world: World):
 
 
 def test_the_field_that_names_the_recipient_has_to_be_one():
+    """And each recipient has one: else nobody could tell whether somebody is on the list."""
     assert "email" in check_schema(NAMING)
-    with pytest.raises(TemplateError):
-        check_schema({**FIELDS, "recipient": "email"})
+    has_default = {**NAMING["properties"], "email": {"type": "string", "default": "a@b.example"}}
+    for wrong in (
+        {**FIELDS, "recipient": "email"},
+        {**NAMING, "recipient": ["email"]},
+        {**NAMING, "required": FIELDS["required"]},
+        {**NAMING, "properties": has_default},
+    ):
+        with pytest.raises(TemplateError):
+            check_schema(wrong)
 
 
 def test_a_file_of_keys_is_taken_in(world: World, monkeypatch: pytest.MonkeyPatch):

@@ -28,7 +28,11 @@ def upgrade() -> None:
     )
     named = sa.text("supersedes IS NOT NULL")
     op.create_index(
-        "ix_renders_supersedes", "renders", ["supersedes"], sqlite_where=named, postgresql_where=named
+        "ix_renders_supersedes",
+        "renders",
+        ["supersedes", "created_at", "id"],
+        sqlite_where=named,
+        postgresql_where=named,
     )
     _suppressions()
     _tags()
