@@ -186,8 +186,8 @@ def _commit(
         with release_transaction(render.id, stored.sha256) as session:
             # Once more, in the transaction that releases: what committed first wins.
             check_authority(session, render)
-            check_approvals(session, render)
             check_to_whom(session, render)
+            check_approvals(session, render)
             asset = AssetRow(
                 sha256=stored.sha256,
                 brand_id=render.brand_id,
