@@ -151,7 +151,8 @@ def retry_cause(campaign_id: str, code: str, *, brand_id: str, actor_id: str) ->
     """
     with reading() as session:
         owned(session, CampaignRow, campaign_id, brand_id)
-    sent, place = 0, None
+    sent = 0
+    place: Any = None  # the last one that was looked at
     while sent < AT_ONCE:
         beat()
         with transaction() as session:

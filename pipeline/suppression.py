@@ -104,7 +104,7 @@ def suppressed(session: Session, campaign: CampaignRow, rows: Sequence[Mapping[s
     """For the fields of each recipient, whether the recipient is on the list; in one question for all."""
     digest = digester(campaign.brand_id)
     keys = [{digest(key) for key in _keys_in(campaign.field_schema, fields)} for fields in rows]
-    listed = _listed(session, campaign.brand_id, set().union(*keys))
+    listed = _listed(session, campaign.brand_id, set[str]().union(*keys))
     return [not each.isdisjoint(listed) for each in keys]
 
 
