@@ -38,6 +38,7 @@ class Event(StrEnum):
     CAMPAIGN_PAUSED = "campaign:course:paused"
     CAMPAIGN_RESUMED = "campaign:course:resumed"
     CAMPAIGN_CANCELLED = "campaign:course:cancelled"
+    CAMPAIGN_TAGGED = "campaign:tags:set"
     PACK_PUBLISHED = "policy:pack:published"
     GATE_SET_PUBLISHED = "gate:set:published"
 
@@ -75,6 +76,11 @@ class Event(StrEnum):
     # delivery
     LINK_MADE = "delivery:link:made"
     LINK_REVOKED = "delivery:link:revoked"
+    LINKS_EXPORTED = "delivery:links:exported"
+    SUPPRESSION_ADDED = "delivery:suppression:added"
+    SUPPRESSION_REMOVED = "delivery:suppression:removed"
+    WEBHOOK_ADDED = "delivery:webhook:added"
+    WEBHOOK_CHANGED = "delivery:webhook:changed"
     ASSET_DELIVERED = "delivery:asset:delivered"
     REPORT_OPENED = "delivery:report:opened"
     REPORT_CLOSED = "delivery:report:closed"

@@ -184,6 +184,11 @@ class Settings(BaseSettings):
         description="File of the certificates (PEM) against which a broker or Redis is verified whose address says TLS "
         "(rediss://, amqps://). Empty: the system's.",
     )
+    outward_networks: str = Field(
+        "",
+        description="Networks of the house that webhooks may reach besides public addresses, such as 10.20.0.0/16, "
+        "separated by commas; plain http:// is understood there too. Empty: none.",
+    )
     weights_dir: Path = Field(
         Path("~/.cache/greenroom/weights"), description="Where pulled model weights are kept."
     )

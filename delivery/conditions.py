@@ -1,5 +1,5 @@
 """What has to be so for a release (trust step 12), asked of the rows: approvals, what was shown, receipts, authority,
-the yes of the person who appears where their authority asks for it, and that no legal hold stands.
+to whom it goes, the yes of the person who appears where their authority asks for it, and that no legal hold stands.
 
 Each raises ReleaseRefused, a hold OnHold, with a message that names it. The reader's answer and the parts are asked in
 ``release.py``.
@@ -16,10 +16,12 @@ from core.gates import load_gate_set
 from core.models import Verdict
 from delivery.errors import ReleaseRefused
 from pipeline import final_cut
+from pipeline.errors import RecipientSuppressed
 from pipeline.findings import receipts_in
 from pipeline.grounds import grounds_of, subjects_of
 from pipeline.review import approvers, rule_of, shown
 from pipeline.standing import authority_of
+from pipeline.suppression import check_recipient
 from pipeline.tables import RenderRow
 from pipeline.uses import covered_by
 
@@ -69,6 +71,19 @@ def check_receipts(session: Session, render: RenderRow) -> list[Receipt]:
     if blocking:
         raise ReleaseRefused(f"blocked by {', '.join(blocking)}", where=render.id)
     return found
+
+
+def check_to_whom(session: Session, render: RenderRow) -> None:
+    """The recipient is not on the brand's suppression list."""
+    campaign = grounds_of(session, render).campaign
+    if campaign is None:
+        raise ReleaseRefused("the render has no campaign", where=render.id)
+    try:
+        check_recipient(session, campaign, render.fields, where=render.id)
+    except RecipientSuppressed as error:
+        raise ReleaseRefused(
+            error.what, where=render.id, next_step=error.next_step, code=error.code
+        ) from error
 
 
 def check_holds(session: Session, render: RenderRow) -> None:

@@ -36,6 +36,7 @@ from delivery.conditions import (
     check_holds,
     check_receipts,
     check_shown,
+    check_to_whom,
 )
 from delivery.errors import ReleaseRefused
 from delivery.parts import check_parts
@@ -150,6 +151,7 @@ def _check(render_id: str, brand_id: str) -> _Cleared:
         receipts = check_receipts(session, render)
         check_shown(render, receipts, approvals)
         standing = check_authority(session, render)
+        check_to_whom(session, render)
         check_holds(session, render)
         persona, stated = grounds_of(session, render).persona, stated_secret(session)
         # Last: what only a person can mend before is said before.
@@ -213,6 +215,7 @@ def _commit(
         with release_transaction(render.id, stored.sha256) as session:
             # Once more, in the transaction that releases: what committed first wins.
             standing = check_authority(session, render)
+            check_to_whom(session, render)
             final = check_final_cut(session, render, standing.authority)
             check_holds(session, render)
             check_approvals(session, render)

@@ -3,7 +3,8 @@
 A schema is JSON Schema (draft 2020-12) of an object. Four types of field:
 ``{"type": "string", "format": "name"}``, ``{"type": "string", "format": "place"}``,
 ``{"type": "number"}`` or ``{"type": "integer"}`` with bounds, and ``{"type": "string", "enum": [...]}`` (a choice).
-A plain ``{"type": "string"}`` needs its ``maxLength`` or gets 200. ``default`` fills an absent field.
+A plain ``{"type": "string"}`` needs its ``maxLength`` or gets 200. ``default`` fills an absent field. ``recipient``,
+beside ``properties``, may name the field that says who the recipient is: an address, or the customer's number.
 """
 
 from __future__ import annotations
@@ -88,7 +89,20 @@ def check_schema(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     unfilled = [name for name in schema.get("required", []) if name not in properties]
     if unfilled:
         raise wrong("a required field is not described", f"field '{str(unfilled[0])[:40]}'")
+    if not _names_a_recipient(schema.get("recipient"), schema):
+        raise wrong(
+            "the field that names the recipient is described, required and has no default", "recipient"
+        )
     return {str(name): dict(field) for name, field in properties.items()}
+
+
+def _names_a_recipient(named: Any, schema: Mapping[str, Any]) -> bool:
+    """Each recipient has such a field, or the schema names none."""
+    properties = schema.get("properties", {})
+    if named is None:
+        return True
+    known = isinstance(named, str) and named in properties
+    return known and named in schema.get("required", list(properties)) and "default" not in properties[named]
 
 
 def check_fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, FieldValue]:

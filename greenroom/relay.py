@@ -1,4 +1,4 @@
-"""The relay process: sends the outbox, and sweeps for what stalled or ended.
+"""The relay process: sends the outbox, tells webhooks (greenroom/telling.py), and sweeps for what stalled or ended.
 
 Several may run: one sends at a time, the others are there when it ends.
 """
@@ -14,9 +14,11 @@ from audit.authorities import AUTHORITY_CHANGED
 from core.settings import get_settings
 from delivery.holds import HOLD_LIFTED, lifted_message, waiting_for_a_lift
 from delivery.orphans import sweep_orphans
+from delivery.webhook_messages import prune
 from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
 from greenroom.status import Status
+from greenroom.telling import telling
 from greenroom.worker import send
 from pipeline import assignment, list_work, outbox, steering
 from pipeline.capture.documents import delete_over
@@ -90,6 +92,7 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         fold,
         outbox.prune,
         assignment.forget_over,
+        prune,
         orphans,
     )
     for part in parts:
@@ -102,7 +105,8 @@ def sweep(sending: outbox.Send, status: Status) -> None:
 
 def main(name: str = "relay") -> None:
     """Until SIGTERM."""
-    run_loop(name, Relay().step)
+    with telling():
+        run_loop(name, Relay().step)
 
 
 if __name__ == "__main__":

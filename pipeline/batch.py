@@ -35,7 +35,7 @@ from pipeline.ownership import owned
 from pipeline.recipients import Format, Recipient, recipients
 from pipeline.stages.script import answer
 from pipeline.states import State
-from pipeline.suppression import refusal, suppressed
+from pipeline.suppression import suppressed, suppressed_error
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.uses import valid_authority
 
@@ -224,13 +224,15 @@ class _Batch:
         answered = []
         with reading() as session:
             authority = authority_standing(session, self.persona.authority_id).authority
-            barred = suppressed(session, self.campaign.brand_id, [row.fields for row in rows])
-            for place, row in enumerate(rows):
+            barred = suppressed(session, self.campaign, [row.fields for row in rows])
+            for row, is_barred in zip(rows, barred, strict=True):
                 try:
-                    if place in barred:
-                        raise refusal(f"row {_number(row)}")
+                    if is_barred:
+                        raise suppressed_error(f"row {_number(row)}")
                     answered.append((row, answer(session, row, self.campaign, authority, self.brand)))
-                except GreenroomError as error:  # such as a script that grows too long
+                except (
+                    GreenroomError
+                ) as error:  # such as a script that grows too long, or a suppressed recipient
                     self.report.refuse(_number(row), error)
         return answered
 

@@ -23,6 +23,18 @@ class RequestKeyReused(Conflict):
     code = "request_key_reused"
 
 
+class MadeAgain(Conflict):
+    """Another render took this one's place already; ``where`` names it."""
+
+    code = "made_again"
+
+
+class RecipientSuppressed(Conflict):
+    """The recipient is on the brand's suppression list: nothing is made, released or sent for them."""
+
+    code = "recipient_suppressed"
+
+
 class BadCursor(InputError):
     """A cursor that this list never gave."""
 

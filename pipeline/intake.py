@@ -4,11 +4,13 @@ to workers.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError as DuplicateRow
+from sqlalchemy.orm import Session
 
 from core.blobs import blobs
 from core.canonical import digest_file
@@ -23,6 +25,7 @@ from pipeline.life import begin, move
 from pipeline.ownership import owned
 from pipeline.stages import script as steps_one_to_three
 from pipeline.states import State
+from pipeline.suppression import check_recipient
 from pipeline.tables import CampaignRow, ImportRow, PersonaRow, RenderRow
 from pipeline.uses import valid_authority
 from provenance.carried import carried_credential
@@ -52,6 +55,7 @@ def request_render(
         RenderLimitReached: the authority's renders are used up.
         RequestKeyReused: the key belongs to another request.
         CampaignHalted: the campaign was cancelled.
+        RecipientSuppressed: the recipient is on the brand's suppression list.
         Nothing was stored in each of these cases.
     """
     with reading() as session:
@@ -69,7 +73,7 @@ def request_render(
         origin="made",
         fields=fields,
     )
-    return _enter(row, campaign)
+    return enter_request(row, campaign)
 
 
 def import_video(
@@ -113,34 +117,53 @@ def import_video(
         fields={},
         script=script,
     )
-    return _enter(row, campaign, video, engine=made_with)
+    return enter_request(row, campaign, video, engine=made_with)
 
 
-def _enter(
-    row: RenderRow, campaign: CampaignRow, video: Path | None = None, *, engine: str = ""
+def enter_request(
+    row: RenderRow,
+    campaign: CampaignRow,
+    video: Path | None = None,
+    *,
+    engine: str = "",
+    came_with: Sequence[ImportRow] = (),
+    first: Callable[[Session], object] = lambda _session: None,
 ) -> RenderRow:
+    """Trust steps 1-3 over a new row, which is then stored; the render of an earlier request under its key where there
+    is one.
+
+    Args:
+        engine: what a ``video`` was made with, as who brings it says.
+        came_with: what is on record of an import whose video is stored already.
+        first: what has to hold too; done before all else in the transaction that stores the row.
+
+    Raises as :func:`request_render`, and what ``first`` raises. Nothing was stored then.
+    """
     if video is not None:
         row.source_sha256 = digest_file(video)
-    if (first := _asked_before(row)) is not None:
-        return first
+    if (before := asked_before(row)) is not None:
+        return before
     with reading() as session:
         persona = owned(session, PersonaRow, campaign.persona_id, campaign.brand_id)
         valid_authority(session, persona.authority_id, where=campaign.id)
         check_open(session, campaign.id)
-    came_with: list[ImportRow] = []
+        check_recipient(session, campaign, row.fields, where=campaign.id)
+    carried = list(came_with)
     if video is not None:  # not before: a video that is refused is not kept
         blobs().put_file(video, "source")
-        carried = carried_credential(video)
-        came_with.append(
-            ImportRow(render_id=row.id, brand_id=row.brand_id, engine=engine, credential=carried)
+        credential = carried_credential(video)
+        carried.append(
+            ImportRow(render_id=row.id, brand_id=row.brand_id, engine=engine, credential=credential)
         )
     outcome = steps_one_to_three.decide(row, campaign, persona)
     try:
         with transaction() as session:
+            first(session)
+            check_recipient(session, campaign, row.fields, where=campaign.id)
             # The authority again, in the transaction that acts on the answer.
             valid_authority(session, persona.authority_id, where=campaign.id)
             check_open(session, campaign.id)
-            begin(session, row, rows=came_with)
+            begin(session, row, rows=carried)
             outcome.record(session)
             facts = dict(outcome.facts)
             if outcome.reason:
@@ -154,13 +177,13 @@ def _enter(
                 facts=facts,
             )
     except DuplicateRow:
-        first = _asked_before(row)
-        if first is None:
+        before = asked_before(row)
+        if before is None:
             raise
-        return first
+        return before
 
 
-def _asked_before(row: RenderRow) -> RenderRow | None:
+def asked_before(row: RenderRow) -> RenderRow | None:
     """The render of an earlier request under the same key. Raises RequestKeyReused when it asked for something else."""
     if row.request_key is None:
         return None

@@ -21,6 +21,7 @@ from core.database import Base, now, take_turn
 from core.errors import Conflict
 from pipeline import metrics, outbox
 from pipeline.agreement import altered_of, check_agreement
+from pipeline.causes import with_cause
 from pipeline.errors import LeaseLost
 from pipeline.flags import lower_flags
 from pipeline.jobs import Outcome
@@ -53,7 +54,8 @@ def enter(session: Session, arrivals: Sequence[tuple[RenderRow, Outcome]]) -> No
         _fill(row)
         check_move(State.DRAFT, outcome.state, where=row.id)
         entries.append(Entry(_first_event(row), row.id, _first_facts(row), committed(row)))
-        for name, value in {**outcome.values, "reason": outcome.reason, "state": outcome.state}.items():
+        values = {**outcome.values, "reason": outcome.reason, "state": outcome.state}
+        for name, value in with_cause(values).items():
             setattr(row, name, value)
         way = _way(State.DRAFT, outcome.state, None)
         code = str(outcome.reason["code"]) if outcome.reason else None
@@ -156,7 +158,7 @@ def move_all(
                     "fence": RenderRow.fence + 1,
                     "changed_at": now(),
                     "state": end,
-                    **(values or {}),
+                    **with_cause(values or {}),
                 }
             )
             .execution_options(synchronize_session=False)
@@ -221,7 +223,7 @@ def _change(
     changed = session.scalars(
         update(RenderRow)
         .where(RenderRow.id == render_id, RenderRow.state == start, *mine)
-        .values(**{**FREE, **taken_away, "changed_at": now(), **values})
+        .values(**{**FREE, **taken_away, "changed_at": now(), **with_cause(values)})
         .returning(RenderRow)
         .execution_options(synchronize_session=False, populate_existing=True)
     ).one_or_none()

@@ -1,24 +1,24 @@
 """What the console, the API and the command line call: brands, campaigns, renders. Each function is one transaction.
 
-Requests for renders (pipeline/intake.py) and lists of them (pipeline/lists.py) can be had from here.
+Requests for renders (pipeline/intake.py), further tries (pipeline/again.py) and lists of them (pipeline/lists.py) can
+be had from here.
 """
 
 from __future__ import annotations
 
 from audit.ledger import Event, append
 from core.database import reading, transaction
-from core.errors import Conflict, InputError
+from core.errors import InputError
 from core.ids import new_id
 from core.tables import BrandRow
 from core.territories import FORM
 from generate.templates import check_template
+from pipeline.again import make_again, retry
 from pipeline.brands import create_brand
 from pipeline.campaign_spec import CampaignSpec, label_of
 from pipeline.intake import import_video, request_render
-from pipeline.life import move
 from pipeline.lists import find_render, list_campaigns, list_renders, page_of_campaigns
 from pipeline.ownership import owned
-from pipeline.states import State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "import_video",
     "list_campaigns",
     "list_renders",
+    "make_again",
     "page_of_campaigns",
     "request_render",
     "retry",
@@ -82,16 +83,6 @@ def campaign_row(brand: BrandRow, persona_id: str, spec: CampaignSpec) -> Campai
         gate_set="standard",
         release_on_approval=spec.release_on_approval,
     )
-
-
-def retry(render_id: str, *, brand_id: str) -> RenderRow:
-    """Send a failed render back to the stage that failed."""
-    with transaction() as session:
-        row = owned(session, RenderRow, render_id, brand_id)
-        if row.state != State.FAILED or not row.reason:
-            raise Conflict("only a failed render can be retried", where=render_id, next_step="reload it")
-        back = State(row.reason["retry"])
-        return move(session, row.id, back, start=State.FAILED, values={"reason": None})
 
 
 def get_render(render_id: str, *, brand_id: str) -> RenderRow:

@@ -30,6 +30,7 @@ from pipeline.approved import decided_by_people
 from pipeline.final_cut import lacks_final_cut
 from pipeline.grounds import grounds_of, subjects_of
 from pipeline.states import State
+from pipeline.suppression import suppressed
 from pipeline.tables import RenderRow
 from pipeline.uses import covered_by
 
@@ -120,12 +121,26 @@ def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
         return Standing("released", False, False, "file_missing", "the released file is not there")
     if not new_links:
         return Standing("released", serves=True, links=False)
+    return _for_links(session, render, authority)
+
+
+def _for_links(session: Session, render: RenderRow, authority: AuthorityStanding) -> Standing:
+    """Of what serves: whether new links may be made to it."""
     if held(session, subjects_of(session, render)):
         return Standing("released", True, False, LEGAL_HOLD, "a legal hold stands on it")
     if authority.effect is not Effect.NONE:
         return Standing("released", True, False, f"authority_{authority.state}", SENTENCES[authority.state])
     if authority.valid and (why := _outside(session, render, authority)):
         return Standing("released", True, False, "authority_scope", why)
+    campaign = grounds_of(session, render).campaign
+    if campaign is None or suppressed(session, campaign, [render.fields])[0]:
+        return Standing(
+            "released",
+            True,
+            False,
+            "recipient_suppressed",
+            "the recipient is on the brand's suppression list",
+        )
     return Standing("released", serves=True, links=True)
 
 

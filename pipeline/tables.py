@@ -106,6 +106,7 @@ class RenderRow(Base):
             "attempts": "how often a stage was tried; a wrong number delays or parks it",
             "waits": "as the attempts", "retry_at": "when a stage is tried again", "hinted_at": "when a hint was sent",
             "progress": "shown to people while a stage runs", "timings": "seconds, shown to people",
+            "cause": "the reason's code once more, for lists: what is done about one reads the reason",
         },
     )  # fmt: skip
 
@@ -141,6 +142,7 @@ class RenderRow(Base):
     gate_set_sha256: Mapped[str | None] = mapped_column(String(64))
     brief_sha256: Mapped[str | None] = mapped_column(String(64))
     reason: Mapped[dict[str, Any] | None] = mapped_column()
+    cause: Mapped[str] = mapped_column(String(60), default="", server_default="")  # pipeline/causes.py
 
     # The lease on the current stage; times are seconds of the database's clock.
     fence: Mapped[int] = mapped_column(Integer, default=0)
@@ -187,6 +189,17 @@ class RenderRow(Base):
             "ix_renders_campaign_recalled", "campaign_id", "changed_at", "id", **_where("state = 'recalled'")
         ),
         Index("ix_renders_waiting", "state", "lease_until"),
+        # What stopped in a campaign, by why; and what took a render's place.
+        Index(
+            "ix_renders_cause",
+            "campaign_id",
+            "state",
+            "cause",
+            "created_at",
+            "id",
+            **_where("state IN ('failed', 'blocked', 'rejected')"),
+        ),
+        Index("ix_renders_supersedes", "supersedes", "created_at", "id", **_where("supersedes IS NOT NULL")),
         # An intake that is sent twice makes one render.
         Index("uq_renders_request", "brand_id", "request_key", unique=True),
     )
@@ -378,4 +391,28 @@ class ReviewFlagRow(Base):
     __table_args__ = (
         Index("ix_review_flags_brand", "brand_id", "gate", "created_at", "render_id"),
         Index("ix_review_flags_campaign", "campaign_id", "gate", "created_at", "render_id"),
+    )
+
+
+class SuppressionRow(Base):
+    """A recipient to whom the brand sends nothing more, until ``removed_at``. See pipeline/suppression.py."""
+
+    __tablename__ = "suppressions"
+    __ledger__ = Covered(
+        committed=("id", "brand_id", "key_digest", "added_by", "removed_at", "created_at", "salt")
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
+    key_digest: Mapped[str] = mapped_column(
+        String(64), info={"personal": "a keyed digest of a recipient's address or number"}
+    )
+    added_by: Mapped[str] = mapped_column(String(80))
+    removed_at: Mapped[datetime | None] = mapped_column()
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
+
+    __table_args__ = (
+        # A key is on the list once; one that was taken off may come back.
+        Index("uq_suppressions_key", "brand_id", "key_digest", unique=True, **_where("removed_at IS NULL")),
     )

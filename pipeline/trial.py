@@ -20,7 +20,7 @@ from pipeline.jobs import Outcome
 from pipeline.recipients import Recipient
 from pipeline.stages.script import answer
 from pipeline.states import State
-from pipeline.suppression import refusal, suppressed
+from pipeline.suppression import suppressed, suppressed_error
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
 Kind = Literal["ready", "flagged", "blocked", "refused", "suppressed", "over", "known"]
@@ -104,15 +104,17 @@ class Trial:
         with reading() as session:
             authority = authority_standing(session, self.persona.authority_id).authority
             numbers = list(asked)
-            barred = suppressed(session, self.campaign.brand_id, [asked[number].fields for number in numbers])
+            barred = suppressed(session, self.campaign, [asked[number].fields for number in numbers])
             entered = known_keys(session, self.campaign.brand_id, asked.values())
             for place, number in enumerate(numbers):
                 row = asked[number]
                 if row.request_key in entered:
                     told[number] = RowVerdict(number, "known", fields=row.fields)
                     continue
-                if place in barred:
-                    told[number] = _refused(number, refusal(f"row {number}"), "suppressed", row.fields)
+                if barred[place]:
+                    told[number] = _refused(
+                        number, suppressed_error(f"row {number}"), "suppressed", row.fields
+                    )
                     continue
                 try:
                     outcome = answer(session, row, self.campaign, authority, self.brand)

@@ -27,6 +27,7 @@ from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.heads import Heads
 from review_ui.pages import (
     account,
+    again,
     appearances,
     authorities,
     begin,
@@ -39,11 +40,13 @@ from review_ui.pages import (
     holds,
     imports,
     keys,
+    links,
     notes,
     papers,
     people,
     personas,
     player,
+    progress,
     proposals,
     proxy,
     public,
@@ -54,7 +57,9 @@ from review_ui.pages import (
     reports,
     signin,
     styleguide,
+    suppressions,
     verify,
+    webhooks,
 )
 from review_ui.rates import retry_headers
 from review_ui.refusals import back_to, render_of, who
@@ -98,6 +103,7 @@ def make_app() -> FastAPI:
         brands,
         queue,
         console,
+        again,
         decisions,
         notes,
         player,
@@ -106,6 +112,10 @@ def make_app() -> FastAPI:
         campaigns,
         recipient_lists,
         imports,
+        progress,
+        links,
+        suppressions,
+        webhooks,
         authorities,
         proposals,
         personas,

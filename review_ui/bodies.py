@@ -47,6 +47,7 @@ BATCH = re.compile(r"/api/v1/campaigns/[^/]{1,100}/recipients")
 LIST_BYTES = 64_000_000  # a list of recipients: some hundred thousand of them
 LIST = re.compile(r"/campaigns/[^/]{1,100}/lists")
 LISTS_AT_ONCE = 4
+SUPPRESSED = "/suppressions/import"  # a list as long as a batch
 FORM_LIMITS: Any = {"max_files": 1, "max_fields": 80, "max_part_size": 64_000}
 """For the parser of forms: what an upload's other parts hold stays in memory."""
 
@@ -140,7 +141,7 @@ def _limit(path: str) -> int:
         return PROPOSAL_BYTES
     if path in UPLOADS:
         return get_settings().web.upload_max_bytes
-    return BATCH_BYTES if BATCH.fullmatch(path) else FORM_BYTES
+    return BATCH_BYTES if BATCH.fullmatch(path) or path == SUPPRESSED else FORM_BYTES
 
 
 class _Body:

@@ -31,6 +31,9 @@ from delivery.brand_page import set_words
 from delivery.holds import lift_hold, place_hold
 from delivery.links import list_links, make_link, revoke_link
 from delivery.reports import close, list_cases, report
+from delivery.tags import set_tags
+from delivery.webhooks import end, make_webhook, rotate
+from pipeline import suppression
 from pipeline.annotations import Ask, write_note
 from pipeline.capture.proposals import approve_proposal, refuse_proposal
 from pipeline.intake import import_video
@@ -86,6 +89,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         w.supersede(w.add_persona("consent"))
         pause(w.campaign().id, brand_id=w.brand_id, actor=w.operator, reason="A made-up reason.")
         _capture(w)
+        _sending(w, out.campaign_id)
         _people(w)
         _organisation(w)
         work()
@@ -102,6 +106,19 @@ def _capture(w: World) -> None:
     w.supersede(approval_mode="final_cut")
     w.persona_says(w.approved(), words="Made-up words.")
     w.supersede()
+
+
+def _sending(w: World, campaign_id: str) -> None:
+    """Who is not to be sent anything, what links carry, and who is told."""
+    suppression.add(["a@kit.example", "b@kit.example"], brand_id=w.brand_id, actor_id=w.operator)
+    suppression.remove(["a@kit.example"], brand_id=w.brand_id, actor_id=w.legal)
+    set_tags(campaign_id, {"utm_source": "mail"}, brand_id=w.brand_id, actor_id=w.operator)
+    for path in ("one", "other"):
+        hook, _ = make_webhook(
+            f"https://kit.example/{path}", ["render.failed"], brand_id=w.brand_id, actor_id=w.operator
+        )
+    rotate(hook.id, brand_id=w.brand_id, actor_id=w.operator)
+    end(hook.id, brand_id=w.brand_id, actor_id=w.operator)
 
 
 def _people(w: World) -> None:

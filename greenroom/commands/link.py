@@ -28,19 +28,25 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 def run_make(args: argparse.Namespace) -> Answer:
     from delivery.links import make_link
+    from delivery.tags import landing, tags_of_render
 
     who = actor(args, "release")
     token = make_link(args.render_id, brand_id=who.brand_id, made_by=who.id, hours=args.hours)
-    return Answer({"render": args.render_id, "link": f"/v/{token}"}, f"/v/{token}")
+    address = landing(token, tags_of_render(args.render_id))
+    return Answer({"render": args.render_id, "link": address}, address)
 
 
 def run_list(args: argparse.Namespace) -> Answer:
     from core.database import now
     from delivery.links import list_links, token_of
+    from delivery.tags import landing, tags_of_render
 
     who = actor(args, "release")
     rows = list_links(args.render_id, brand_id=who.brand_id)
-    moment = now()
+    moment, tags = now(), tags_of_render(args.render_id)
+
+    def address(row: Any) -> str:
+        return landing(token_of(row), tags)
 
     def state(row: Any) -> str:
         if row.revoked_at is not None:
@@ -50,7 +56,7 @@ def run_list(args: argparse.Namespace) -> Answer:
     document = [
         {
             "id": row.id,
-            "link": f"/v/{token_of(row)}",
+            "link": address(row),
             "state": state(row),
             "made_by": row.made_by,
             "created_at": row.created_at.isoformat(),
@@ -60,8 +66,7 @@ def run_list(args: argparse.Namespace) -> Answer:
         for row in rows
     ]
     lines = [
-        f"{row.id}  {state(row):<8} until {row.expires_at:%Y-%m-%d %H:%M} UTC  /v/{token_of(row)}"
-        for row in rows
+        f"{row.id}  {state(row):<8} until {row.expires_at:%Y-%m-%d %H:%M} UTC  {address(row)}" for row in rows
     ]
     return Answer(document, "\n".join(lines) or "no links")
 

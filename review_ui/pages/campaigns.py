@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from core.database import reading
-from core.errors import Forbidden, GreenroomError, InputError
-from pipeline.counts import counts_of_campaigns
+from core.errors import GreenroomError, InputError
+from delivery.tags import NAMES, tags_of
+from pipeline.causes import causes_of
 from pipeline.course import course_of, courses_of
+from pipeline.progress import progress_of
 from pipeline.recipient_lists import lists_of
 from pipeline.service import get_campaign, page_of_campaigns, request_render
 from pipeline.steering import cancel, pause, resume
 from pipeline.tables import CampaignRow
 from review_ui.accounts import require
+from review_ui.fields import sent_fields, typed
 from review_ui.pages.queue import VIEWS, numbers
+from review_ui.progress import look_of
 from review_ui.rendering import page
 from review_ui.security import Sent, Signed, Visitor
 
@@ -57,10 +60,17 @@ def index(request: Request, visitor: Signed, cursor: str = "") -> Response:
 
 
 @router.get("/campaigns/{campaign_id}")
-def one(request: Request, visitor: Signed, campaign_id: str) -> Response:
+def one(
+    request: Request,
+    visitor: Signed,
+    campaign_id: str,
+    retried: Annotated[int | None, Query(ge=0, le=1_000_000)] = None,
+    left: Annotated[str, Query(max_length=3)] = "",
+) -> Response:
+    """``retried``, ``left``: what came of the last form that tried a cause again."""
     require(visitor.account, "view")
     row = get_campaign(campaign_id, brand_id=visitor.account.brand_id)
-    return show(request, visitor, row)
+    return show(request, visitor, row, retried=retried, left=left == "yes")
 
 
 def show(
@@ -69,10 +79,16 @@ def show(
     row: CampaignRow,
     values: dict[str, str] | None = None,
     problem: GreenroomError | None = None,
+    *,
+    retried: int | None = None,
+    left: bool = False,
+    tags: Mapping[str, str] | None = None,
 ) -> Response:
-    """The page of one campaign; ``values``: what was typed into its form, ``problem``: what became of it."""
+    """The page of one campaign. ``values``, ``tags``: what was typed into a form that is refused for ``problem``."""
     with reading() as session:
-        counts = counts_of_campaigns(session, [row.id])[row.id]
+        stopped = causes_of(session, row.id)
+        found = progress_of(session, row)
+        linked = tags_of(session, row.id) if tags is None else tags
         course = course_of(session, row.id)
     return page(
         request,
@@ -82,11 +98,18 @@ def show(
         row=row,
         values=values or {},
         problem=problem,
-        numbers=numbers(counts),
+        numbers=numbers(found.counts),
+        progress=look_of(found),
         views={name: view.words for name, view in VIEWS.items()},
         course=course,
         lists=lists_of(row.id) if visitor.may("make") else [],
         list_states=LIST_STATES,
+        stopped=stopped,
+        retried=retried,
+        left=left,
+        tags=linked,
+        tags_typed=tags is not None,
+        tag_names=NAMES,
     )
 
 
@@ -134,32 +157,12 @@ def _steered(
 async def ask(request: Request, visitor: Signed, campaign_id: str) -> Response:
     """The fields of a form are the template's, so they are read here and checked by the campaign's schema."""
     require(visitor.account, "make")
-    form = await request.form(max_files=0, max_fields=60)
-    sent = {name: str(value) for name, value in form.items()}
-    if not secrets.compare_digest(sent.pop("csrf", "").encode(), visitor.csrf.encode()):
-        raise Forbidden(
-            "this form is out of date", next_step="reload the page and try again", code="stale_form"
-        )
+    sent = await sent_fields(request, visitor)
     row = get_campaign(campaign_id, brand_id=visitor.account.brand_id)
     try:
         render = request_render(
-            campaign_id, _typed(row.field_schema, sent), brand_id=row.brand_id, maker_id=visitor.account.id
+            campaign_id, typed(row.field_schema, sent), brand_id=row.brand_id, maker_id=visitor.account.id
         )
     except GreenroomError as problem:
         return show(request, visitor, row, sent, problem)  # what was typed stays in the form
     return RedirectResponse(f"/renders/{render.id}", status_code=303)
-
-
-def _typed(schema: dict[str, object], sent: dict[str, str]) -> dict[str, object]:
-    """Numbers as numbers: a form sends text. What is no number stays text, and the schema says so."""
-    properties = schema.get("properties", {})
-    typed: dict[str, object] = {}
-    for name, value in sent.items():
-        field = properties.get(name, {}) if isinstance(properties, dict) else {}
-        typed[name] = value
-        if field.get("type") in ("number", "integer"):
-            try:
-                typed[name] = int(value) if field["type"] == "integer" else float(value)
-            except ValueError:
-                continue
-    return typed

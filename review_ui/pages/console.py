@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
@@ -18,6 +18,7 @@ from core.settings import get_settings
 from delivery import links
 from delivery.asked import release_or_ask
 from delivery.recall import recall
+from delivery.tags import landing, tags_of_render
 from delivery.written import one_line_end
 from pipeline import shown
 from pipeline.annotations import CODES, MOST_WORDS, annotations_of
@@ -34,6 +35,7 @@ from review_ui.played import coverage, played_proxy, what_is_missing
 from review_ui.rendering import page
 from review_ui.roles import SENIOR
 from review_ui.security import Sent, Signed, Visitor
+from review_ui.tries import tries_of
 
 router = APIRouter()
 
@@ -57,7 +59,9 @@ def show(
     note: str = "",
     why: str = "",
     words: str = "",
+    sent: Mapping[str, str] | None = None,
 ) -> Response:
+    """``sent``: what was typed into the form for another try."""
     row = get_render(render_id, brand_id=visitor.account.brand_id)
     evidence = evidence_of(row, reader=visitor.account.id if visitor.may("review") else None)
     is_maker = row.maker_id == visitor.account.id
@@ -71,6 +75,7 @@ def show(
     played = coverage(visitor.account.id, row.sealed_sha256 or "") if decides else []
     by_proxy = decides and played_proxy(visitor.account.id, row.sealed_sha256 or "") is not None
     listed = links.list_links(row.id, brand_id=row.brand_id) if visitor.may("release") else []
+    tags = tags_of_render(row.id) if listed else {}
     return page(
         request,
         "render.html",
@@ -78,7 +83,7 @@ def show(
         visitor=visitor,
         row=row,
         evidence=evidence,
-        links=[(link, f"/v/{links.token_of(link)}") for link in listed],
+        links=[(link, landing(links.token_of(link), tags)) for link in listed],
         missing=what_is_missing(row.seconds, evidence.findings, played, proxy=by_proxy) if decides else None,
         holds=factors.has_factor(visitor.account) if decides else None,
         is_maker=is_maker,
@@ -93,6 +98,7 @@ def show(
         why=why,
         words=words,
         covered=get_settings().web.veil,
+        tries=tries_of(row, sent),
         now=now(),
     )
 
@@ -246,4 +252,9 @@ def revoke_link(request: Request, visitor: Sent, render_id: str, link_id: str) -
 @router.post("/renders/{render_id}/retry")
 def retry_it(request: Request, visitor: Sent, render_id: str) -> Response:
     require(visitor.account, "make")
-    return act_on(request, visitor, render_id, lambda: retry(render_id, brand_id=visitor.account.brand_id))
+    return act_on(
+        request,
+        visitor,
+        render_id,
+        lambda: retry(render_id, brand_id=visitor.account.brand_id, actor_id=visitor.account.id),
+    )

@@ -16,7 +16,9 @@ RESOURCES = {
     "checks": "Checks of a file",
     "campaigns": "Campaigns and recipients",
     "renders": "Renders, evidence, release and recall",
+    "sending": "Further tries, progress, and to whom nothing goes",
     "links": "Links",
+    "webhooks": "Webhooks",
     "events": "Events",
 }
 

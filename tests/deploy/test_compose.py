@@ -68,7 +68,7 @@ def test_only_io_is_told_where_the_claim_key_is_and_only_it_and_the_proxy_reach_
     ]
     for name in ("web-1", "web-2"):
         assert SERVICES[name]["environment"]["GREENROOM_PIPELINE_KINDS"] == "cpu", "it asks for releases"
-    assert {name for name, s in SERVICES.items() if "out" in s["networks"]} == {"io", "proxy"}
+    assert {name for name, s in SERVICES.items() if "out" in s["networks"]} == {"io", "proxy", "relay"}
     assert {name for name, s in SERVICES.items() if "ports" in s} == {"proxy"}
     assert COMPOSE["networks"]["inside"] == COMPOSE["networks"]["front"] == {"internal": True}
 

@@ -19,6 +19,7 @@ from core.blobs import blobs
 from core.database import now, reading, transaction
 from core.errors import Conflict, InputError, NotFound
 from delivery import orphans
+from pipeline import suppression
 from pipeline.course import CampaignHalted
 from pipeline.list_work import forget, on_list, sweep
 from pipeline.recipient_lists import (
@@ -192,12 +193,7 @@ def test_the_same_file_again_is_the_same_batch(world: World, campaign: str, send
 def test_a_recipient_on_the_suppression_list_is_never_made(
     world: World, campaign: str, send: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    def barred(_session: Any, brand_id: str, rows: Any) -> set[int]:
-        assert brand_id == world.brand_id
-        return {place for place, row in enumerate(rows) if row["first_name"] == "Ben"}
-
-    monkeypatch.setattr(pipeline.trial, "suppressed", barred)
-    monkeypatch.setattr(pipeline.batch, "suppressed", barred)
+    suppression.add(["Ben"], brand_id=world.brand_id, actor_id=world.operator)
     row = send(GOOD)
     work()
     assert now_is(world, row).trial["counts"]["suppressed"] == 1

@@ -101,6 +101,7 @@ def test_no_file_is_a_clear_error(client: TestClient):
 def test_the_api_describes_itself(client: TestClient):
     document = client.get("/api/openapi.json").json()
     paths = {"analyze_video", "verify", "renders", "campaigns/{campaign_id}/recipients", "events"}
+    paths |= {"renders/{render_id}/again", "suppressions", "webhooks", "webhooks/messages"}
     assert {f"/api/v1/{path}" for path in paths} < set(document["paths"])
     analysis = document["components"]["schemas"]["Analysis"]["properties"]
     assert {"deepfake_score", "quality_gate", "reason_codes", "sync", "provenance"} <= set(analysis)

@@ -12,8 +12,18 @@ from tests.sabotage.reading import READING
 from tests.sabotage.record import RECORD
 from tests.sabotage.releasing import RELEASING
 from tests.sabotage.reviewing import REVIEWING
+from tests.sabotage.sending import SENDING
 from tests.sabotage.words import Sabotage
 
 __all__ = ["SABOTAGES", "Sabotage"]
 
-SABOTAGES: tuple[Sabotage, ...] = (*MAKING, *ENTERING, *REVIEWING, *RELEASING, *DOORS, *RECORD, *READING)
+SABOTAGES: tuple[Sabotage, ...] = (
+    *MAKING,
+    *ENTERING,
+    *REVIEWING,
+    *RELEASING,
+    *DOORS,
+    *SENDING,
+    *RECORD,
+    *READING,
+)

@@ -8,6 +8,11 @@ from tests.sabotage.patching import Patch
 
 FILES = {
     "intake": "tests/pipeline/test_intake.py",
+    "again": "tests/pipeline/test_again.py",
+    "suppression": "tests/pipeline/test_suppression.py",
+    "to_whom": "tests/delivery/test_to_whom.py",
+    "webhooks": "tests/delivery/test_webhooks.py",
+    "outward": "tests/core/test_outward.py",
     "runner": "tests/pipeline/test_runner.py",
     "life": "tests/pipeline/test_life.py",
     "review": "tests/pipeline/test_review.py",

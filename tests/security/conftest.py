@@ -25,3 +25,9 @@ def client(home: Path) -> Iterator[TestClient]:
     """A stranger's browser."""
     with TestClient(make_app(), base_url=ORIGIN, follow_redirects=False) as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def _streams_end_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events that go on while somebody listens are one event here."""
+    monkeypatch.setattr("review_ui.live.LASTS", 0.0)

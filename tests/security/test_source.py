@@ -34,6 +34,7 @@ CONNECTS = {
     "core/weights.py": "the registry of weights, a file of this tree; what comes is held against its digest",
     "provenance/timestamp.py": "GREENROOM_TIMESTAMP_URL",
     "core/remote_signer.py": "the settings of keys: https, or this machine",
+    "core/outward.py": "a brand's webhooks: public addresses alone, checked and pinned (tests/core/test_outward.py)",
     "core/media/nurseries.py": "a pair of sockets with a nursery, which has no address",
     "core/media/nursery.py": "its end of that pair",
     "greenroom/commands/health.py": "GREENROOM_WEB_HOST and its port: this machine's own web process",
@@ -165,7 +166,8 @@ def test_what_is_loaded_is_data():
 
 
 def test_connections_are_opened_in_these_places_alone():
-    """A new one is a decision: where does the address come from? Never from a request, a file or a field."""
+    """A new one is a decision: where does the address come from? Never from a file or a field; of a
+    request only where core/outward.py stands between."""
     found = {
         str(path.relative_to(ROOT))
         for path in modules()
