@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -241,10 +241,10 @@ def _seen(
     )
 
 
-def _timeline(request: Request, visitor: Visitor, seen: Seen, **more: object) -> Response:
+def _timeline(request: Request, visitor: Visitor, seen: Seen, **more: Any) -> Response:
     looks(visitor, f"timeline_{seen.kind}", seen.subject)
     entries = [*seen.timeline.entries, *seen.looks]
-    usual: dict[str, object] = {
+    usual: dict[str, Any] = {
         "persona": None,
         "campaign": None,
         "render": None,

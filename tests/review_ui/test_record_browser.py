@@ -29,6 +29,8 @@ pytestmark = pytest.mark.browser
 AXE = Path(__file__).parent.parent / "vendor/axe-core/axe.min.js"
 PICTURES = os.environ.get("GREENROOM_TEST_PICTURES", "")  # a folder: keep a picture of each page there
 WIDTHS = (320, 390, 1440)
+TOO_WIDE = """(width) => [...document.querySelectorAll("main *")]
+  .filter((each) => each.getBoundingClientRect().right > width).map((each) => each.outerHTML.slice(0, 120))"""
 
 
 @pytest.fixture
@@ -97,7 +99,7 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, (where, width, wide)
+            assert wide <= width, (where, width, page.evaluate(TOO_WIDE, width))
             if PICTURES:
                 name = where.strip("/").replace("/", "-").replace("?kind=", "-")[:40]
                 page.screenshot(path=f"{PICTURES}/{name}-{width}.png", full_page=True)
