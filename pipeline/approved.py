@@ -43,10 +43,10 @@ def decided_by_people(session: Session, render: RenderRow, released_by: int, sta
     )
 
 
-def _final_cut(session: Session, named: Any, over_this: tuple[Any, ...]) -> bool:
-    if named is None:
+def _final_cut(session: Session, decision_id: Any, over_this: tuple[Any, ...]) -> bool:
+    if decision_id is None:
         return True
-    row = session.get(PersonaDecisionRow, named)
+    row = session.get(PersonaDecisionRow, decision_id)
     if row is None:
         return False
     said = persona_decisions.verified(row)

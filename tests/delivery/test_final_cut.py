@@ -3,6 +3,7 @@ person who appears, over this very file."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from audit.errors import AlreadyDecided
 from audit.events import Event
 from audit.ledger import append
 from audit.tables import PersonaDecisionRow
+from core.canonical import canonical_json
 from core.database import reading, transaction
 from core.errors import Conflict, GreenroomError, IntegrityError, NotFound
 from delivery.links import make_link
@@ -137,15 +139,15 @@ def test_another_persona_and_another_brand_see_no_such_video(w: World, asked: Re
 
 
 def _copied(w: World, asked: RenderRow) -> None:
-    """The owner of the database gives a yes to another video, with an entry that says so. He has no key."""
-    other = w.approved()
-    w.persona_says(other)
+    """The owner of the database turns a yes to another video into one to this, with an entry that says so. He has no
+    key."""
+    w.persona_says(w.approved())
     with transaction() as session:
         known = session.query(PersonaDecisionRow).one()
+        changes = {"id": "pdn_forged", "render_id": asked.id, "sealed_sha256": asked.sealed_sha256}
+        said = json.loads(known.document) | changes | {"essence": asked.essence}
         values = {column.name: getattr(known, column.name) for column in PersonaDecisionRow.__table__.columns}
-        forged = PersonaDecisionRow(
-            **values | {"id": "pdn_forged", "render_id": asked.id, "sealed_sha256": asked.sealed_sha256}
-        )
+        forged = PersonaDecisionRow(**values | changes | {"document": canonical_json(said).decode()})
         facts = {"decision_id": forged.id, "sealed_sha256": asked.sealed_sha256, "persona_id": w.persona.id}
         append(session, Event.PERSONA_DECIDED, asked.id, facts, rows=[forged])
 

@@ -32,7 +32,7 @@ DOORS: tuple[Sabotage, ...] = (
         " or not decided_by_people(session, render, released_by, stated)", "",
         "owner:a_recalled_video_does_not_come_back_under_another_id",
         "owner:a_release_entry_that_names_no_decision_of_people_serves_nothing"),
-    off("13", "the yes of the person behind a release", "pipeline/approved.py", "if named is None:", "if True:",
+    off("13", "the yes of the person behind a release", "pipeline/approved.py", "if decision_id is None:", "if True:",
         "final_cut:what_is_served_stands_on_the_yes_that_its_release_names"),
     off("13", "a version that asks the person who appears", STANDING,
         "if not blocking and (why := lacks_final_cut(session, render, authority.authority)):", "if False:",
