@@ -77,7 +77,7 @@ def videos_of(campaign: CampaignRow, *, cursor: str = "") -> tuple[Page[Video], 
         Video(row.id, row.created_at, row.changed_at, _taken_back(row), links.get(row.id, 0))
         for row in found.page.rows
     ]
-    return Page(videos, found.page.next, found.page.previous), found.total
+    return Page(videos, found.page.next, found.page.previous), found.total or 0
 
 
 def _taken_back(row: RenderRow) -> str:

@@ -174,7 +174,7 @@ def _viewed(visitor: Visitor, render_id: str) -> RenderRow:
 
 
 def act_on(
-    request: Request, visitor: Visitor, render_id: str, act: Callable[[], object], **typed: str
+    request: Request, visitor: Visitor, render_id: str, act: Callable[[], object], **typed: Any
 ) -> Response:
     """Do it and show the page; where it is refused the page says why, and keeps what was typed (a ``note`` of a
     decision, ``why`` of a recall, ``words`` on the video). A script is answered with the

@@ -49,7 +49,7 @@ def _partial(name: str, table: str, columns: list[str], where: str) -> None:
     op.create_index(name, table, columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
 
 
-def _invitations(moment: sa.types.TypeEngine) -> None:
+def _invitations(moment: core.database.UtcDateTime) -> None:
     """Which brands each invitation opens, by brand: what its JSON says, where an index can find it."""
     opens = op.create_table(
         "invitation_brands",
