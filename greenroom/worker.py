@@ -28,7 +28,7 @@ from delivery.tasks import on_approved
 from delivery.withdrawal import on_authority_changed
 from greenroom.priority import step_back
 from greenroom.status import Status
-from pipeline import list_work, outbox, steering
+from pipeline import list_work, outbox, recipient_lists, steering
 from pipeline.celery_app import make_app
 from pipeline.leases import owner_name
 from pipeline.runner import advance
@@ -64,7 +64,7 @@ HANDLERS: dict[str, Callable[[dict[str, Any]], object]] = {
     outbox.RECALLED: lambda _payload: None,  # doors ask the predicate; channels of others will listen here
     AUTHORITY_CHANGED: on_authority_changed,
     steering.CANCELLED: steering.on_cancelled,
-    list_work.TOPIC: lambda payload: list_work.on_list(str(payload["list_id"]), shift),
+    recipient_lists.TOPIC: lambda payload: list_work.on_list(str(payload["list_id"]), shift),
 }
 
 
