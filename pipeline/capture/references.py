@@ -289,7 +289,9 @@ def _claim(onboarding_id: str) -> _Taken | None:
             .returning(OnboardingRow.reference_sha256, OnboardingRow.fence, OnboardingRow.attempts)
             .execution_options(synchronize_session=False)
         ).one_or_none()
-    return _Taken(onboarding_id, row[0] or "", row[1], row[2]) if row is not None else None
+    if row is None or row.reference_sha256 is None:
+        return None
+    return _Taken(onboarding_id, row.reference_sha256, row.fence, row.attempts)
 
 
 def _passed(taken: _Taken) -> dict[str, Any]:

@@ -267,7 +267,7 @@ def test_a_personas_account_names_its_persona(
     _, token = invite(by=admin, role="persona", brand_ids=["brd_1"], persona_id="per_1")
     form = {"email": "per@brand.example", "password": PASSWORD, "again": PASSWORD}
     answer = client.post(f"/invitation/{token}", data=form)
-    assert answer.headers["location"] == "/account" and client.get("/account").status_code == 200
+    assert answer.headers["location"] == "/me" and client.get("/account").status_code == 200
     account = next(row for row in list_accounts() if row.email == "per@brand.example")
     assert persona_of(account) == "per_1" and persona_of(admin) is None
     assert client.get("/").status_code == 403
