@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, union_all
+from sqlalchemy import ColumnElement, func, literal_column, select, union_all
 from sqlalchemy.orm import Session
 
 from core.database import now
@@ -115,7 +115,7 @@ def choices(session: Session, brand_id: str, states: Collection[State]) -> Choic
     campaigns = (
         select(of.c.campaign_id).group_by(of.c.campaign_id).having(number != 0).limit(MOST_CHOICES).subquery()
     )
-    query: Select[Any] = (
+    query = (
         select(
             CampaignRow.risk_class,
             CampaignRow.persona_id,
@@ -138,7 +138,9 @@ def choices(session: Session, brand_id: str, states: Collection[State]) -> Choic
 
 def _numbers(brand_id: str, states: Collection[State]) -> tuple[Any, Any]:
     """(rows of campaign_id, state and number; their sum): what was folded, and the changes since."""
-    some = literal_column("render_counts.number <> 0")  # word for word what the partial index holds
+    some: ColumnElement[bool] = literal_column(
+        "render_counts.number <> 0"
+    )  # word for word what the partial index holds
     folded = select(Count.campaign_id, Count.state, Count.number).where(
         Count.brand_id == brand_id, Count.state.in_(states), Count.campaign_id != WHOLE_BRAND, some
     )
