@@ -162,13 +162,13 @@ def test_the_formats_are_shown_in_full():
 
 def test_the_matrix_of_roles_is_the_one_that_holds():
     text = (ROOT / "docs/accounts.md").read_text(encoding="utf-8")
-    columns = ("view", "make", "review", "settle", "release", "audit", "administer")
+    columns = ("view", "make", "review", "settle", "release", "audit", "papers", "administer")
     shown = {
         cells[1].strip(" `"): {
             right for right, cell in zip(columns, cells[2:], strict=False) if "yes" in cell
         }
         for line in text.splitlines()
-        if len(cells := line.split("|")) == 10 and cells[1].strip().startswith("`")
+        if len(cells := line.split("|")) == 11 and cells[1].strip().startswith("`")
     }
     assert shown == {role: set(rights) - {"appear"} for role, rights in RIGHTS.items()}
 

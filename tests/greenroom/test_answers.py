@@ -595,7 +595,7 @@ TESTED = {
     "pki rotate", "pki check", "user list", "user add", "user role", "user password", "user disable", "user enable",
     "user forget-factors", "user brand", "user leave-brand", "user invite", "user invitations", "user uninvite",
     "key make", "key list", "key revoke", "brand list", "brand add", "models list", "models pull", "models verify",
-    "demo", "up", "migrate", "health",
+    "demo", "up", "migrate", "health", "hold place", "hold lift", "hold list",
 }  # fmt: skip
 
 
