@@ -21,7 +21,9 @@ def recall(render_id: str, *, brand_id: str, actor_id: str, reason: str) -> None
         Conflict: it is neither; InputError: no reason, or one that is too long. Nothing was changed.
     """
     if not reason.strip():
-        raise InputError("a recall needs a reason", where="reason", next_step="say why", code="reason_missing")
+        raise InputError(
+            "a recall needs a reason", where="reason", next_step="say why", code="reason_missing"
+        )
     if len(reason.strip()) > MOST_WORDS:
         raise InputError(
             f"a reason has at most {MOST_WORDS:,} characters", where="reason", next_step="shorten it"

@@ -27,7 +27,9 @@ def upgrade() -> None:
         sa.Column("created_at", moment, nullable=False),
         sa.Column("seal", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_api_keys_brand_id_brands")),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_api_keys_account_id_accounts")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_api_keys_account_id_accounts")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("token_hmac", name=op.f("uq_api_keys_token_hmac")),
     )
@@ -60,7 +62,9 @@ def upgrade() -> None:
         sa.Column("expires_at", moment, nullable=False),
         sa.Column("created_at", moment, nullable=False),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_api_jobs_brand_id_brands")),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_api_jobs_account_id_accounts")),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["accounts.id"], name=op.f("fk_api_jobs_account_id_accounts")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_jobs")),
     )
     op.create_index(op.f("ix_api_jobs_account_id"), "api_jobs", ["account_id"])
