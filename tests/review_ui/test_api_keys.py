@@ -98,9 +98,14 @@ def its_maker_left_the_brand(row: ApiKeyRow, admin: AccountRow) -> None:
     memberships.leave(admin.id, row.brand_id)
 
 
+def its_maker_was_changed_by_hand(_row: ApiKeyRow, admin: AccountRow) -> None:
+    with transaction() as session:
+        session.get_one(AccountRow, admin.id).email = "other@brand.example"
+
+
 ENDS = [
     revoked, over, prolonged_by_hand, widened_by_hand, its_maker_is_disabled, its_maker_came_back,
-    its_maker_left_the_brand,
+    its_maker_left_the_brand, its_maker_was_changed_by_hand,
 ]  # fmt: skip
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from core.database import reading
+from core.database import reading, transaction
+from core.tables import BrandRow
 from pipeline.states import State
 from pipeline.tables import RenderRow
+from review_ui.memberships import join_brand, work_at
 from tests.kit.world import ASHA, FIELDS, TEMPLATE, World
 from tests.review_ui.api.conftest import Program
 
@@ -146,3 +148,23 @@ def test_what_happened_is_followed_without_a_gap_and_without_a_repeat(world: Wor
     world.ledger()
     (recalled,) = api.get("/events", cursor=cursor).json()["events"]
     assert recalled["event"] == "render:asset:recalled"
+
+
+def test_a_link_is_taken_back_under_its_own_render_alone(world: World, api: Program):
+    out, other = world.released(), world.released()
+    link = api.post(f"/renders/{out.id}/links", {}).json()
+    assert api.post(f"/renders/{other.id}/links/{link['link']}/revoke").status_code == 404
+    assert api.get(f"/renders/{out.id}/links").json()["links"][0]["revoked_at"] is None
+
+
+def test_another_brands_events_are_not_told(world: World, program: Callable[..., Program]):
+    world.released()
+    world.ledger()
+    api = program()
+    assert api.get("/events").json()["events"]
+    with transaction() as session:
+        session.add(BrandRow(id="brd_2", name="Another"))
+    join_brand(world.operator, "brd_2")
+    work_at(world.operator, "brd_2")
+    elsewhere = program().get("/events").json()
+    assert elsewhere["events"] == [] and elsewhere["next"]
