@@ -40,15 +40,20 @@ def document(found: Progress) -> dict[str, Any]:
 
 def words(found: Progress) -> dict[str, str]:
     """Sentences by the place that they have on the page; "" where there is nothing to say."""
-    stopped = sum(found.counts.get(state, 0) for state in STOPPED)
     return {
-        "done": f"{found.done:,} of {found.total:,} done"
-        + (f", {stopped:,} of them stopped" if stopped else ""),
+        "done": _done(found),
         "stages": _listed(found.stages),
         "place": _place(found),
         "left": f"About {duration(found.seconds_left)} left." if found.seconds_left is not None else "",
         **{f"view-{name}": f"{number:,}" for name, number in numbers(found.counts).items()},
     }
+
+
+def _done(found: Progress) -> str:
+    if not found.total:
+        return "Nothing was asked for yet."
+    stopped = sum(found.counts.get(state, 0) for state in STOPPED)
+    return f"{found.done:,} of {found.total:,} done" + (f", {stopped:,} of them stopped" if stopped else "")
 
 
 def _listed(stages: dict[str, int]) -> str:

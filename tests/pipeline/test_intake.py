@@ -331,7 +331,7 @@ def test_keys_of_two_brands_do_not_meet(world: World):
         request_key="order-1",
         fields=ASHA,
     )
-    assert intake._asked_before(row) is None
+    assert intake.asked_before(row) is None
 
 
 def test_a_video_that_is_refused_is_not_kept(world: World, tmp_path: Path):
