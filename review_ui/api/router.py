@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from review_ui.api import campaigns, checks, events, jobs, links, renders
+from review_ui.api import campaigns, checks, events, jobs, links, renders, sending, webhooks
 
-RESOURCES = tuple(resource.router for resource in (checks, jobs, campaigns, renders, links, events))
+RESOURCES = tuple(
+    resource.router for resource in (checks, jobs, campaigns, renders, sending, links, webhooks, events)
+)

@@ -194,7 +194,7 @@ def _show(
         kept=kept,
         name=name,
         names=names_of([row.proposed_by, row.decided_by or ""], brand_id=brand_id),
-        own=row.proposed_by == visitor.account.id,
+        by_oneself=row.proposed_by == visitor.account.id,
         problem=problem,
         typed=words,
         form=authority_form,

@@ -15,6 +15,7 @@ from audit.models import Factor
 from core.gates import load_gate_set
 from core.models import Finding, GateDecision, GateResult, Span, Verdict
 from pipeline.annotations import CODES
+from pipeline.causes import STOPPED
 from pipeline.lists import RenderList
 from pipeline.paging import Page
 from pipeline.review import RULES, rule_for
@@ -30,6 +31,7 @@ from review_ui.played import what_is_missing
 from review_ui.rendering import page
 from review_ui.roles import RIGHTS
 from review_ui.security import Visitor
+from review_ui.tries import Tries
 
 SHA = "ab" * 32
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -130,6 +132,7 @@ def render_html(render: Any, evidence: Evidence, **values: Any) -> str:
         "covered": False,
         "now": NOW,
     }
+    usual["tries"] = Tries(None, None, may=render.state in STOPPED, values=render.fields)
     return html("render.html", row=render, evidence=evidence, **(usual | values))
 
 
@@ -327,3 +330,16 @@ def test_the_public_answer_says_who_took_a_video_back(verdict: Any, words: str) 
     report = VerifyReport(verdict, "It is.", False, verdict, {}, {}, {}, ()).as_dict()
     text = answered(report)
     assert words in text and 'class="verdict bad"' in text
+
+
+@pytest.mark.parametrize("origin", ["made", "import"])
+def test_a_video_that_stopped_names_its_other_tries(origin: str) -> None:
+    """Where it can be made again, and where another one took its place."""
+    stopped = row(state="blocked", origin=origin)
+    other = row(id="rnd_other", state="scripted")
+    schema = {"properties": {"first_name": {"type": "string"}}} if origin == "made" else {}
+    evidence = evidence_for(stopped, [], [])
+    free = render_html(stopped, evidence, tries=Tries(other, None, may=True, schema=schema))
+    assert "Make again as it was" in free and "/renders/rnd_other" in free and "Edit and make again" in free
+    taken = render_html(stopped, evidence, tries=Tries(None, other, may=False))
+    assert "Make again as it was" not in taken and "/renders/rnd_other" in taken
