@@ -16,13 +16,26 @@ WORDS: dict[Event, str] = {
     Event.AUTHORITY_SUPERSEDED: "a newer version took its place",
     Event.AUTHORITY_STATUS_CHANGED: "the authority was {status}; for videos that are out: {effect}",
     Event.AUTHORITY_RENDER_COUNTED: "a video was counted against the allowance, number {ordinal}",
+    Event.AUTHORITY_PROPOSED: "an authority was stated, and waits for legal: {kind}",
+    Event.PROPOSAL_DECIDED: "legal decided over a stated authority: {verdict}",
+    Event.DOCUMENT_KEPT: "a signed document was kept",
+    Event.DOCUMENT_OPENED: "a signed document was opened",
+    Event.DOCUMENT_DELETED: "a signed document was deleted: {reason_code}",
     Event.ORGANISATION_NAMED: "the organisation was named",
     Event.BRAND_CREATED: "the brand was made",
     Event.BRAND_CHANGED: "the brand's {kind} changed",
     Event.PERSONA_CREATED: "the person was added",
     Event.REFERENCE_ENROLLED: "the reference clip was enrolled",
+    Event.REFERENCE_RECEIVED: "a reference clip came in",
+    Event.REFERENCE_EXAMINED: "the reference clip was examined: {verdict}",
+    Event.REFERENCE_DELETED: "the reference clip was deleted",
     Event.CAMPAIGN_CREATED: "the campaign was made, for {territory} by {channel}",
     Event.CAMPAIGN_CHANGED: "the campaign changed",
+    Event.CAMPAIGN_STARTED: "a list of recipients was started, for {renders} videos",
+    Event.CAMPAIGN_PAUSED: "the campaign was paused",
+    Event.CAMPAIGN_RESUMED: "the campaign went on",
+    Event.CAMPAIGN_CANCELLED: "the campaign was cancelled",
+    Event.CAMPAIGN_TAGGED: "the tags of its links were set",
     Event.PACK_PUBLISHED: "a rule pack was published",
     Event.GATE_SET_PUBLISHED: "a gate set was published",
     Event.RENDER_CREATED: "the video was asked for",
@@ -38,6 +51,9 @@ WORDS: dict[Event, str] = {
     Event.ASSET_VERIFIED: "an independent reader verified it",
     Event.REVIEW_OPENED: "it came into review",
     Event.APPROVAL_RECORDED: "a reviewer decided: {verdict} ({manner})",
+    Event.PROXY_MADE: "a proxy was made, for browsers that cannot play it",
+    Event.NOTE_WRITTEN: "a reviewer wrote a note",
+    Event.PERSONA_DECIDED: "the person who appears decided: {verdict}",
     Event.REVIEW_ESCALATED: "a reviewer handed it on",
     Event.RENDER_APPROVED: "it was approved",
     Event.RENDER_REJECTED: "it was rejected",
@@ -54,12 +70,19 @@ WORDS: dict[Event, str] = {
     Event.LINK_MADE: "a link to it was made",
     Event.LINK_REVOKED: "a link to it was taken back",
     Event.ASSET_DELIVERED: "it was delivered",
+    Event.LINKS_EXPORTED: "its links were exported",
+    Event.SUPPRESSION_ADDED: "recipients were put on the suppression list",
+    Event.SUPPRESSION_REMOVED: "recipients were taken off the suppression list",
+    Event.WEBHOOK_ADDED: "a webhook was added",
+    Event.WEBHOOK_CHANGED: "a webhook changed: {kind}",
     Event.REPORT_OPENED: "somebody reported it: {kind}",
     Event.REPORT_CLOSED: "a report about it was closed: {outcome}",
     Event.USER_CREATED: "an account was made: {role}",
     Event.USER_CHANGED: "an account changed: {kind}",
     Event.INVITATION_MADE: "somebody was invited: {role}",
     Event.INVITATION_ENDED: "an invitation ended: {kind}",
+    Event.API_KEY_MADE: "an API key was made",
+    Event.API_KEY_ENDED: "an API key ended: {kind}",
     Event.KEY_CREATED: "a signing key was made: {kind}",
     Event.KEY_ROTATED: "a signing key was replaced: {kind}",
     Event.EVIDENCE_EXPORTED: "an evidence pack was exported",
@@ -78,11 +101,8 @@ _WHO = ("actor", "reviewer_id", "maker_id")
 
 def said(event: str, facts: Mapping[str, Any]) -> str:
     """One sentence, without a full stop. An event that this version does not know is named as it is written."""
-    try:
-        words = WORDS[Event(event)]
-    except ValueError:
-        return event
-    return words.format_map(_Stated(facts))
+    words = WORDS.get(event)  # type: ignore[call-overload] - an event is its own word
+    return event if words is None else words.format_map(_Stated(facts))
 
 
 def actor_of(facts: Mapping[str, Any]) -> str:
