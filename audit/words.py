@@ -101,7 +101,7 @@ _WHO = ("actor", "reviewer_id", "maker_id")
 
 def said(event: str, facts: Mapping[str, Any]) -> str:
     """One sentence, without a full stop. An event that this version does not know is named as it is written."""
-    words = WORDS.get(event)  # type: ignore[call-overload] - an event is its own word
+    words = {name.value: sentence for name, sentence in WORDS.items()}.get(event)
     return event if words is None else words.format_map(_Stated(facts))
 
 
