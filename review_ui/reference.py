@@ -220,7 +220,7 @@ def _sample(path: str, method: str, kind: str, schema: Schema, site: str, *, clo
     address = re.sub(r"\{(\w+)_id\}", lambda found: f"{_PREFIXES.get(found[1], 'id')}_YOURS", site + path)
     words = ["curl"]
     if closed:
-        words += ["-H", '"Authorization: Bearer $GREENROOM_KEY"']
+        words += ["-H", '"Authorization: Bearer $API_KEY"']
     if kind == "multipart/form-data":
         words += ["-F", "file=@video.mp4"]
     elif kind == "application/json":

@@ -83,7 +83,7 @@ def test_every_call_of_the_page_works_in_its_order(world: World, checked: None):
             filled = [
                 re.sub(r"(per|cmp|rnd|job)_YOURS", lambda found: ids[found[1]], word)
                 .replace("$SITE", f"{SITE}/api/v1")
-                .replace("$GREENROOM_KEY", token)
+                .replace("$API_KEY", token)
                 for word in words
             ]
             if words[-1].endswith("/release"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -26,3 +28,9 @@ def new_page(browser: Browser, *, width: int = 1440, height: int = 900, **more: 
     page = browser.new_context(viewport={"width": width, "height": height}, **more).new_page()
     page.set_default_timeout(PATIENCE)
     return page
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """Keep a picture of the page in the folder that ``PICTURES`` names, where it names one: for somebody to look at."""
+    if folder := os.environ.get("PICTURES"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

@@ -5,7 +5,6 @@ both themes, at every width, with nothing for axe to find."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from core.database import reading
 from pipeline.lists import list_campaigns
 from pipeline.recipient_lists import lists_of
 from review_ui.tables import AccountRow
-from tests.kit.browser import chromium
+from tests.kit.browser import chromium, keep_picture
 from tests.kit.browser import new_page as a_page
 from tests.kit.workers import work
 from tests.kit.world import PASSWORD, World
@@ -31,7 +30,6 @@ CLAIM = "Hello {{ first_name }}. This tea is guaranteed to cure any cold for $20
 CSV = (
     "first_name,remark\n" + "Asha,Thank you.\n" * 40 + "Ben,This tea is guaranteed to cure any cold.\nCara\n"
 )
-PICTURES = os.environ.get("GREENROOM_TEST_PICTURES", "")
 
 
 @pytest.fixture
@@ -71,11 +69,6 @@ def operator(browser: Browser, home: World, address: str) -> Iterator[Callable[.
     assert complaints == []
 
 
-def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
-
-
 def test_a_campaign_is_written_by_keyboard_with_the_rules_answering_while_one_types(
     operator: Callable[..., Page], home: World
 ):
@@ -104,7 +97,7 @@ def test_a_campaign_is_written_by_keyboard_with_the_rules_answering_while_one_ty
     expect(look).to_contain_text("Hello Zoë.")
     expect(look).to_contain_text("twenty dollars")
     expect(look).to_contain_text("Change: ")
-    picture(page, "editor-blocked")
+    keep_picture(page, "editor-blocked")
     text = page.get_by_label("What is said")
     text.focus()
     page.keyboard.press("Control+A")
@@ -143,7 +136,7 @@ def test_a_list_is_tried_while_one_waits_and_started(
     with page.expect_download() as file:
         page.get_by_role("link", name="Every row's verdict").click()
     assert file.value.suggested_filename.endswith(".csv")
-    picture(page, "list-tried")
+    keep_picture(page, "list-tried")
     page.get_by_role("button", name="Start: make 40 videos").press("Enter")
     expect(page.locator("#state").get_by_role("status")).to_contain_text("Entering each row")
     work("recipients.list")
@@ -179,7 +172,7 @@ def test_nothing_is_found_by_axe_scrolls_sideways_or_weighs_much(
         for summary in page.locator("main summary").all():
             summary.click()
         assert nothing_found(page) == [], (where, scheme)
-        picture(page, f"{where}-{scheme}-{width}")
+        keep_picture(page, f"{where}-{scheme}-{width}")
 
     page.goto(f"{address}/campaigns/new")
     page.get_by_label("What is said").fill(CLAIM + " {{ " + "x" * 40 + " }}")

@@ -3,7 +3,6 @@ appears decides and withdraws with the keyboard alone; several videos come in to
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from pipeline.tables import RenderRow
 from review_ui.sessions import sign_in
 from review_ui.tables import AccountRow
 from tests.kit import media
-from tests.kit.browser import chromium
+from tests.kit.browser import chromium, keep_picture
 from tests.kit.browser import new_page as a_page
 from tests.kit.onboarding import examined, proposed
 from tests.kit.world import PASSWORD, World
@@ -30,9 +29,6 @@ from tests.review_ui.test_public_browser import nothing_found
 # ruff: noqa: F811 - the fixtures of another file are asked for by their names
 
 pytestmark = pytest.mark.browser
-
-PICTURES = os.environ.get("GREENROOM_TEST_PICTURES", "")
-"""Where pictures of the pages are kept, for somebody to look at."""
 
 
 @pytest.fixture
@@ -88,9 +84,8 @@ def test_nothing_is_found_by_axe_and_nothing_scrolls_sideways(
             for summary in page.locator("summary").all():
                 summary.click()
             assert nothing_found(page) == [], path
-            if PICTURES:
-                name = path.strip("/").replace("/", "-").partition("?")[0]
-                page.screenshot(path=f"{PICTURES}/{name}-{width}.png", full_page=True)
+            name = path.strip("/").replace("/", "-").partition("?")[0]
+            keep_picture(page, f"{name}-{width}")
 
     clean(
         as_account(home.operator, width=width, color_scheme=scheme),

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from core.database import reading
 from delivery.holds import place_hold
 from pipeline.tables import RenderRow
 from review_ui.tables import AccountRow
-from tests.kit.browser import chromium, new_page
+from tests.kit.browser import chromium, keep_picture, new_page
 from tests.kit.workers import last_entry
 from tests.kit.world import PASSWORD, World
 from tests.kit.world import world as open_world
@@ -27,7 +26,6 @@ from tests.review_ui.test_passkeys_browser import address  # noqa: F401
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parent.parent / "vendor/axe-core/axe.min.js"
-PICTURES = os.environ.get("GREENROOM_TEST_PICTURES", "")  # a folder: keep a picture of each page there
 WIDTHS = (320, 390, 1440)
 TOO_WIDE = """(width) => [...document.querySelectorAll("main *")]
   .filter((each) => each.getBoundingClientRect().right > width).map((each) => each.outerHTML.slice(0, 120))"""
@@ -100,9 +98,8 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
             page.set_viewport_size({"width": width, "height": 900})
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, (where, width, page.evaluate(TOO_WIDE, width))
-            if PICTURES:
-                name = where.strip("/").replace("/", "-").replace("?kind=", "-")[:40]
-                page.screenshot(path=f"{PICTURES}/{name}-{width}.png", full_page=True)
+            name = where.strip("/").replace("/", "-").replace("?kind=", "-")[:40]
+            keep_picture(page, f"{name}-{width}")
 
 
 def test_a_video_is_found_held_and_its_proof_taken_by_keyboard_alone(page: Page, out: RenderRow):
