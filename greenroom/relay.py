@@ -12,9 +12,9 @@ from typing import Any
 
 from audit.authorities import AUTHORITY_CHANGED
 from core.settings import get_settings
+from delivery import webhook_messages
 from delivery.holds import HOLD_LIFTED, lifted_message, waiting_for_a_lift
 from delivery.orphans import sweep_orphans
-from delivery.webhook_messages import prune
 from delivery.withdrawal import expire, unsettled
 from greenroom.loop import PASS_SECONDS, run_loop
 from greenroom.status import Status
@@ -92,7 +92,7 @@ def sweep(sending: outbox.Send, status: Status) -> None:
         fold,
         outbox.prune,
         assignment.forget_over,
-        prune,
+        webhook_messages.prune,
         orphans,
     )
     for part in parts:

@@ -40,13 +40,21 @@ MAY: dict[str, set[str]] = {
     "pipeline/outbox.py": {"update"},
     "pipeline/shift.py": {"update", "unpacked"},  # frees a lease: leases.FREE names its columns
     "pipeline/steering.py": {"update"},  # when a message was sent
+    "pipeline/again.py": {"update"},  # by which cause lists find it
+    "pipeline/capture/references.py": {"assigns"},  # where a reference clip is
+    "delivery/register.py": {"dictionary"},  # what the register says
+    "delivery/webhook_messages.py": {"assigns"},  # where a message is
     "delivery/withdrawal.py": {"update"},
+    "review_ui/api/jobs.py": {"assigns"},  # where a job is
+    "review_ui/pages/console.py": {"dictionary"},  # what a script is answered
     "greenroom/backup/load.py": {
         "unguards"
     },  # an empty database gets its rows back, released ones among them
     "greenroom/demo/report.py": {"dictionary"},  # what the demonstration prints
     "greenroom/migrations/versions/0002_what_the_doors_read.py": {"sql", "vouches"},
     "greenroom/migrations/versions/0003_many_machines.py": {"sql"},
+    "greenroom/migrations/versions/0008_sending.py": {"sql"},  # causes
+    "greenroom/migrations/versions/0012_review.py": {"sql"},  # flags of a list
 }
 
 
