@@ -166,6 +166,14 @@ def find_proposal(session: Session, proposal_id: str, *, brand_id: str) -> Propo
     return row
 
 
+def proposal_behind(session: Session, authority_id: str, *, brand_id: str) -> ProposalRow | None:
+    """The proposal that became this authority; None where it came in by a file."""
+    query = select(ProposalRow).where(
+        ProposalRow.authority_id == authority_id, ProposalRow.brand_id == brand_id
+    )
+    return session.scalars(query.limit(1)).first()
+
+
 def waiting_proposals(session: Session, *, brand_id: str, limit: int = 50) -> Sequence[ProposalRow]:
     """What waits for legal at a brand, oldest first."""
     query = select(ProposalRow).where(ProposalRow.brand_id == brand_id, ProposalRow.verdict.is_(None))

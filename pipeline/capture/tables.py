@@ -127,4 +127,5 @@ class ProposalRow(Base):
         # The proposals of a brand: those that wait first, each kind by its age.
         Index("ix_authority_proposals_brand", "brand_id", "verdict", "created_at", "id"),
         Index("ix_authority_proposals_onboarding", "onboarding_id"),
+        Index("ix_authority_proposals_authority", "authority_id"),
     )

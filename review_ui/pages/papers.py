@@ -19,6 +19,7 @@ from core.database import reading
 from core.errors import Conflict
 from core.tables import BrandRow
 from delivery.register import as_csv, as_json, rows
+from pipeline.capture.proposals import proposal_behind
 from pipeline.tables import PersonaRow
 from pipeline.timeline import entry_of
 from review_ui.accounts import require
@@ -42,6 +43,7 @@ def authority(request: Request, visitor: Signed, authority_id: str) -> Response:
         standing = standing_in_brand(session, authority_id, brand_id=brand_id)
         receipt = authority_receipt(session, authority_id)
         persona = session.get(PersonaRow, receipt["document"]["persona_id"])
+        proposal = proposal_behind(session, authority_id, brand_id=brand_id)
     looks(visitor, "authority", authority_id)
     return page(
         request,
@@ -51,6 +53,7 @@ def authority(request: Request, visitor: Signed, authority_id: str) -> Response:
         key_id=receipt["signature"]["key_id"],
         standing=standing,
         persona=persona if persona is not None and persona.brand_id == brand_id else None,
+        proposal=proposal,
     )
 
 

@@ -19,6 +19,7 @@ from audit.ledger.tiles import LedgerFiles
 from audit.tables import HoldRow, LedgerEntryRow
 from core.database import reading
 from core.errors import DatabaseBusy
+from pipeline.capture.proposals import approve_proposal
 from pipeline.search import KINDS
 from pipeline.service import create_brand
 from pipeline.tables import RenderRow
@@ -27,6 +28,7 @@ from review_ui.app import make_app
 from review_ui.security import COOKIE
 from review_ui.sessions import sign_in, signed_in
 from review_ui.tables import AccountRow
+from tests.kit.onboarding import examined, proposed
 from tests.kit.workers import last_entry
 from tests.kit.world import PASSWORD, World
 from tests.review_ui.authenticator import ORIGIN
@@ -210,6 +212,17 @@ def test_a_consent_is_shown_word_for_word_and_downloaded_as_it_was_signed(world:
     receipt = legal.get(f"/record/authorities/{authority.id}/signed.json").json()
     assert verify_authority_receipt(receipt) == authority.document
     assert looks()[-1] == ("exported", "authority", authority.id)
+
+
+def test_a_consent_that_was_stated_in_a_form_leads_to_it_and_to_its_signed_document(
+    world: World, legal: Person
+):
+    row = proposed(world, examined(world))
+    made = approve_proposal(row.id, brand_id=world.brand_id, actor_id=world.legal)
+    text = legal.get(f"/record/authorities/{made.id}").text
+    assert f"/authorities/proposals/{row.id}" in text and "with a signed document" in text
+    legal.get(f"/authorities/proposals/{row.id}")
+    assert "stated in a form" not in legal.get(f"/record/authorities/{world.authority.id}").text
 
 
 def test_an_earlier_version_says_that_it_is_one(world: World, legal: Person):

@@ -113,6 +113,7 @@ def upgrade() -> None:
         "ix_authority_proposals_brand", "authority_proposals", ["brand_id", "verdict", "created_at", "id"]
     )
     op.create_index("ix_authority_proposals_onboarding", "authority_proposals", ["onboarding_id"])
+    op.create_index("ix_authority_proposals_authority", "authority_proposals", ["authority_id"])
     op.create_table(
         "imports",
         sa.Column("render_id", sa.String(length=40), nullable=False),
