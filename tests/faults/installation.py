@@ -6,12 +6,11 @@ import http.client
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from review_ui.sessions import open_session, signed_in
 from review_ui.tables import AccountRow
 from tests.faults import points
 from tests.faults.faulty_store import FaultyStore, faulty_store
+from tests.greenroom.processes import nobody_writes
 from tests.kit.home import Signer
 from tests.kit.world import ASHA, World
 from tests.kit.world import world as open_world
@@ -193,21 +193,10 @@ class Installation:
         """SIGSTOP, between two transactions: on SQLite nobody could write while a process stands still in one."""
         while True:
             self.signal(name, signal.SIGSTOP)
-            if self.servers is not None or self._nobody_writes():
+            if self.servers is not None or nobody_writes(self.home / "greenroom.db"):
                 return
             self.signal(name, signal.SIGCONT)
             time.sleep(0.05)
-
-    def _nobody_writes(self) -> bool:
-        with closing(
-            sqlite3.connect(self.home / "greenroom.db", timeout=1, isolation_level=None)
-        ) as database:
-            try:
-                database.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                return False
-            database.execute("ROLLBACK")
-            return True
 
     def stop(self, *names: str) -> None:
         """kill -9, where they run; they are not started again."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,27 @@ def until(
         assert child is None or child.poll() is None, f"the process ended with {child.returncode}"  # type: ignore[union-attr]
         time.sleep(0.05)
     return answer
+
+
+def pause(child: subprocess.Popen[bytes], database: Path) -> None:
+    """SIGSTOP, between two transactions: on SQLite nobody could write while a process stands still in one."""
+    while True:
+        os.kill(child.pid, signal.SIGSTOP)
+        if nobody_writes(database):
+            return
+        os.kill(child.pid, signal.SIGCONT)
+        time.sleep(0.05)
+
+
+def nobody_writes(database: Path) -> bool:
+    """Whether the write lock of a SQLite file can be had."""
+    with closing(sqlite3.connect(database, timeout=1, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+        return True
 
 
 def drain(child: subprocess.Popen[bytes], seconds: float = 30.0) -> float:

@@ -464,8 +464,10 @@ def test_authorities_in_every_status(run: Callable[..., Any], home: Path) -> Non
 
 
 def test_links_in_every_state(run: Callable[..., Any]) -> None:
-    assert run("link make rnd_1 --hours 2", {"delivery.links.make_link": "token"})[1]["link"] == "/v/token"
-    assert run("link list rnd_1", {"delivery.links.list_links": []})[:2] == ("no links\n", [])
+    tagged = {"delivery.tags.tags_of_render": {"utm_source": "mail"}}
+    made = run("link make rnd_1 --hours 2", {**tagged, "delivery.links.make_link": "token"})[1]
+    assert made["link"] == "/v/token?utm_source=mail"
+    assert run("link list rnd_1", {**tagged, "delivery.links.list_links": []})[:2] == ("no links\n", [])
     moment = now()
     rows = [
         SimpleNamespace(
@@ -473,7 +475,7 @@ def test_links_in_every_state(run: Callable[..., Any]) -> None:
         )
         for expires, revoked in product((moment + timedelta(1), moment - timedelta(1)), (None, moment))
     ]
-    replaced = {"delivery.links.list_links": rows, "delivery.links.token_of": "token"}
+    replaced = {**tagged, "delivery.links.list_links": rows, "delivery.links.token_of": "token"}
     text, told, _ = run("link list rnd_1", replaced)
     assert [one["state"] for one in told] == ["open", "revoked", "ended", "revoked"]
     assert len(text.splitlines()) == len(rows)

@@ -17,7 +17,7 @@ from core.tables import OutboxRow
 from greenroom.relay import Relay
 from greenroom.status import Status, health_of
 from pipeline.states import State
-from tests.greenroom.processes import drain, running, until
+from tests.greenroom.processes import drain, pause, running, until
 from tests.kit.world import World
 from tests.servers.rabbitmq import rabbitmq_server
 from tests.servers.redis import Redis
@@ -90,7 +90,7 @@ def test_redis_goes_and_comes_back_empty(world: World, redis: Redis, monkeypatch
         until(ended(world, second.id, step), worker, 30)
         assert unsent() == 0 and health_of("relay").code == "ok" and health_of("worker").ready
 
-        os.kill(worker.pid, signal.SIGSTOP)
+        pause(worker, world.home / "greenroom.db")
         third = world.render()
         step()
         assert unsent() == 0

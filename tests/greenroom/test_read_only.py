@@ -85,6 +85,8 @@ READS = {
     "authority show": "{authority}",
     "campaign list": "",
     "health": "relay",
+    "hold list": "",
+    "key list": "",
     "ledger verify": "",
     "ledger witness": "",
     "ledger prove": "led_absent",
@@ -111,7 +113,7 @@ WRITES = (
     "demo|init|up|brand add|user brand|user leave-brand|user invite|user uninvite|"
     "render|import|release|recall|review approve|review reject|link make|link revoke|watermark embed|"
     "persona add|authority suspend|authority resume|authority revoke|authority supersede|campaign create|"
-    "campaign submit|campaign pause|campaign resume|campaign cancel|"
+    "hold place|hold lift|key make|key revoke|campaign submit|campaign pause|campaign resume|campaign cancel|"
     "pki init|pki rotate|user add|user role|user password|user disable|user enable|user forget-factors|models pull"
 )
 

@@ -15,6 +15,7 @@ from core.blobs import blobs
 from core.canonical import digest_bytes
 from core.database import now, reading
 from core.errors import Conflict, Forbidden, GreenroomError, InputError, IntegrityError, NotFound
+from core.settings import get_settings
 from pipeline.capture.documents import delete_over, open_document, read_document
 from pipeline.capture.proposals import (
     SIGNED_DOCUMENT,
@@ -143,7 +144,10 @@ def test_the_words_of_the_notice_are_what_the_consent_names(world: World):
 
 
 def _stated_more(world: World, row: ProposalRow) -> None:
-    world.as_database_owner("UPDATE authority_proposals SET content = replace(content, '1000000', '9000000')")
+    text, back = ("content::text", "::json") if get_settings().shared_database else ("content", "")
+    world.as_database_owner(
+        f"UPDATE authority_proposals SET content = replace({text}, '1000000', '9000000'){back}"
+    )
 
 
 def _by_somebody_else(world: World, row: ProposalRow) -> None:
