@@ -34,10 +34,11 @@ router = APIRouter(prefix=V1, tags=["renders"])
 
 
 class RenderItem(BaseModel):
-    """One render: where it stands, and nothing about the recipient."""
+    """One render: where it stands, and nothing about the recipient. `supersedes`: the render whose place it took."""
 
     render: str
     campaign: str
+    supersedes: str | None
     state: State
     verdict: str | None
     reason: str | None
@@ -231,6 +232,7 @@ def item_of(row: RenderRow) -> RenderItem:
     return RenderItem(
         render=row.id,
         campaign=row.campaign_id,
+        supersedes=row.supersedes,
         state=State(row.state),
         verdict=row.verdict,
         reason=(row.reason or {}).get("code"),
