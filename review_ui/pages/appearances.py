@@ -67,7 +67,10 @@ class Me:
 @router.get("/me")
 def index(request: Request, visitor: Signed, cursor: str = "", done: Done = "") -> Response:
     """What was made of me, and what waits for me."""
-    persona_id = _persona_id(visitor)
+    require(visitor.account, "appear")
+    persona_id = persona_of(visitor.account)
+    if persona_id is None:
+        return page(request, "appearances_none.html", visitor=visitor)
     with reading() as session:
         me = _me(session, visitor, persona_id)
         waiting = waiting_for(session, persona_id, limit=SHOWN_WAITING) if me.decides else []
@@ -281,7 +284,10 @@ def _decide(
 def _show_withdrawal(
     request: Request, visitor: Visitor, problem: GreenroomError | None = None, words: str = ""
 ) -> Response:
-    persona_id = _persona_id(visitor)
+    require(visitor.account, "appear")
+    persona_id = persona_of(visitor.account)
+    if persona_id is None:
+        return page(request, "appearances_none.html", visitor=visitor)
     with reading() as session:
         me = _me(session, visitor, persona_id)
         follows = ""

@@ -186,9 +186,7 @@ def act_on(
     except GreenroomError as problem:
         if by_script:
             raise
-        return show(
-            request, visitor, render_id, problem, note=typed.get("note", ""), why=typed.get("why", "")
-        )
+        return show(request, visitor, render_id, problem, **typed)
     if by_script:
         return JSONResponse({"state": get_render(render_id, brand_id=visitor.account.brand_id).state})
     return RedirectResponse(f"/renders/{render_id}", status_code=303)

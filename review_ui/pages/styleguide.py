@@ -34,6 +34,7 @@ COLOURS = {
 ELEMENTS = {
     "evidence-player": "a video with its controls, boxes over the picture and lanes on one time axis",
     "decision-manner": "how a decision made now is recorded, as the player counts",
+    "campaign-editor": "a campaign's text, with what the rules say of it while one types",
     "verify-form": "an upload to the verifier with its progress",
 }
 

@@ -109,7 +109,9 @@ def test_one_campaign_alone(web: TestClient, ids: list[str], make_render: MakeRe
     listed = web.get("/campaigns").text
     assert f'href="/?view=review&amp;campaign=cmp_1">{MANY}<' in listed
     assert 'href="/?view=review&amp;campaign=cmp_2">1<' in listed
-    assert f'To review <span class="count">{MANY}<' in web.get("/campaigns/cmp_1").text
+    assert (
+        f'To review <span class="count" data-told="view-review">{MANY}<' in web.get("/campaigns/cmp_1").text
+    )
     assert web.get("/?campaign=cmp_none").status_code == 404
 
 

@@ -112,9 +112,9 @@ DOORS: tuple[Sabotage, ...] = (
     off("13", "a new link asks the predicate", LINKS, "if not standing.links:", "if False:",
         "links:what_is_not_out_gets_no_link", "withdrawal:a_suspension_stops_new_links_alone"),
     off("13", "another brand revokes nothing", LINKS,
-        "if row is None or row.brand_id != brand_id:", "if row is None:",
+        "if row is None or row.brand_id != brand_id or render_id not in", "if row is None or render_id not in",
         "links:another_brand_sees_makes_and_revokes_nothing"),
-    off("13", "a lifetime has an end", LINKS, "if not 0 < lifetime <= _LONGEST_HOURS:", "if False:",
+    off("13", "a lifetime has an end", LINKS, "if not 0 < lifetime <= LONGEST_HOURS:", "if False:",
         "links:a_lifetime_that_makes_no_sense_is_refused"),
     # taking back
     off("13", "only what is approved or released is taken back", "delivery/recall.py",

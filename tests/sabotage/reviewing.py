@@ -27,7 +27,7 @@ REVIEWING: tuple[Sabotage, ...] = (
     off("11", "high risk is seen", REVIEW, "if manner not in rule.manners:", "if False:",
         "review:high_risk_is_seen"),
     off("11", "an unknown risk class asks for the most", REVIEW,
-        'campaign is not None else "", STRICTEST)', 'campaign is not None else "", RULES["standard"])',
+        'RULES.get(risk, STRICTEST)', 'RULES.get(risk, RULES["standard"])',
         "review:an_unknown_class_asks_for_the_most",
         "release:release_refuses_an_unknown_risk_class_with_one_approval"),
     off("11", "seen is what the player reported", "pipeline/seen.py", "if missing:", "if False:",

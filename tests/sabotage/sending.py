@@ -23,7 +23,7 @@ SENDING = (
         "check_recipient(session, campaign, row.fields, where=campaign.id)\n            #", "pass\n            #",
         "suppression:somebody_who_comes_on_the_list_meanwhile_gets_no_video"),
     off("1", "no row of a batch for somebody on the list", "pipeline/batch.py",
-        "                    if is_left_out:", "                    if False:",
+        "                    if is_barred:", "                    if False:",
         "suppression:of_a_batch_the_row_is_left_out_and_named_by_its_number"),
     off("12", "no release to somebody on the list", "delivery/release.py",
         "            check_to_whom(session, render)", "            pass",
