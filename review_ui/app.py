@@ -122,7 +122,8 @@ def make_app() -> FastAPI:
         appearances,
     )
     legal = (record, holds, papers, reports)
-    for module in (*staff, *legal, styleguide, brand_page, verify, public, reference, metrics):
+    # First what strangers open: routes are tried in this order, and there are two hundred.
+    for module in (public, verify, *staff, *legal, styleguide, brand_page, reference, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
