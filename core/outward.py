@@ -19,6 +19,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from core.errors import GreenroomError, InputError
+from core.public_internet import IpAddress, is_public, parsed
 from core.settings import get_settings
 
 LONGEST_ADDRESS = 1_000
@@ -30,11 +31,7 @@ _FIRST_FREE_PORT = 1024
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |\r|\Z)")
 _RETRY_AFTER = re.compile(rb"(?im)^retry-after:[ \t]*([0-9]{1,6})[ \t]*\r?$")
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_EMBEDDING = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-"""IPv6 networks whose last four bytes are an IPv4 address behind a translator."""
 
 
 class AddressRefused(InputError):
@@ -98,7 +95,7 @@ def target_of(address: str) -> Target:
     port = port or (443 if secure else 80)
     if port < _FIRST_FREE_PORT and port != (443 if secure else 80):
         raise _refused("this port belongs to another service")
-    numbers = _numbers(host)
+    numbers = parsed(host)
     if numbers is None and not re.fullmatch(r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*", host):
         raise _refused("this is no name of a host")
     if numbers is not None and not _may_reach(numbers):
@@ -163,7 +160,7 @@ def _resolved(target: Target) -> list[IpAddress]:
         )
     except (socket.gaierror, UnicodeError) as error:
         raise NoAnswer("there is no host of this name", where=target.host, code="unknown_host") from error
-    addresses = list(dict.fromkeys(_numbers(str(place[0])) for *_, place in found))
+    addresses = list(dict.fromkeys(parsed(str(place[0])) for *_, place in found))
     known = [each for each in addresses if each is not None]
     if not known or len(known) != len(addresses) or not all(_may_reach(each) for each in known):
         raise _refused("this name leads to an address that is not on the public internet")
@@ -172,34 +169,9 @@ def _resolved(target: Target) -> list[IpAddress]:
     return known[:2]
 
 
-def _numbers(host: str) -> IpAddress | None:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return None
-
-
 def _may_reach(address: IpAddress) -> bool:
-    """A public address, or one of a network that the house names; what is embedded in it as well."""
-    if _ours(address):
-        return True
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if any(address in network for network in _EMBEDDING):
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if any(each is not None and not _public(each) for each in inner):
-            return False
-        if address.ipv4_mapped is not None:
-            return _public(address.ipv4_mapped)
-        if address.is_site_local:
-            return False
-    return _public(address)
-
-
-def _public(address: IpAddress) -> bool:
-    return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_private or address.is_unspecified
-    )
+    """A public address, or one of a network that the house names."""
+    return _ours(address) or is_public(address)
 
 
 def _ours(address: IpAddress) -> bool:

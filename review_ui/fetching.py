@@ -9,7 +9,6 @@ elsewhere: no redirect is followed, no proxy is asked. Size and time are bounded
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -19,17 +18,13 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from core.errors import InputError
+from core.public_internet import is_public, parsed
 
 PORT = 443
 SECONDS = 120.0  # for all of it
 _STILL_SECONDS = 15.0  # that nothing may come
 _BLOCK = 1 << 16
 LONGEST_URL = 2_000
-
-# Parts of IPv6 behind which an IPv4 address stands that a gateway on the way may reach (RFC 6052, 8215, 3056, 4380).
-_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class NotFetched(InputError):
@@ -52,7 +47,7 @@ def checked(url: str) -> SplitResult:
         raise _refused("a video is fetched over https alone, from the usual port")
     if "@" in parts.netloc:
         raise _refused("an address with a name and password in it is not fetched")
-    if "." not in host or _as_address(host) is not None:
+    if "." not in host or parsed(host) is not None:
         raise _refused("a video is fetched from a host that has a name")
     return parts
 
@@ -98,43 +93,10 @@ def addresses_of(host: str) -> list[str]:
     except (OSError, UnicodeError) as error:
         raise _refused("there is no such host") from error
     addresses = [str(place[0]) for *_, place in found]
-    if not addresses or not all(is_public(address) for address in addresses):
+    known = [parsed(address) for address in addresses]
+    if not known or not all(each is not None and is_public(each) for each in known):
         raise _refused("this host is not on the public internet")
     return addresses
-
-
-def is_public(address: str) -> bool:
-    """Whether this is an address of the public internet, and stands for no other one that is not."""
-    found = _as_address(address)
-    if found is None:
-        return False
-    meant = _meant(found)
-    return all(
-        one.is_global and not (one.is_multicast or one.is_reserved or _of_a_site(one)) for one in meant
-    )
-
-
-def _of_a_site(address: Address) -> bool:
-    return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
-
-
-def _meant(address: Address) -> list[Address]:
-    """The address, and those of IPv4 that it carries."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return [address]
-    if address.ipv4_mapped is not None:
-        return [address.ipv4_mapped]
-    inner: list[Address | None] = [address.sixtofour, *(address.teredo or ())]
-    if any(address in network for network in _NAT64):
-        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-    return [address, *(one for one in inner if one is not None)]
-
-
-def _as_address(text: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
 
 
 class _Pinned(http.client.HTTPSConnection):

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
 
-from core.errors import Forbidden
-from review_ui.security import Visitor
+from review_ui.security import Visitor, check_token
 
 
 async def sent_fields(request: Request, visitor: Visitor) -> dict[str, str]:
     """What a form of such fields sends, its token aside. Raises Forbidden unless it was served to this sign-in."""
     form = await request.form(max_files=0, max_fields=60)
     sent = {name: str(value) for name, value in form.items()}
-    if not secrets.compare_digest(sent.pop("csrf", "").encode(), visitor.csrf.encode()):
-        raise Forbidden(
-            "this form is out of date", next_step="reload the page and try again", code="stale_form"
-        )
+    check_token(visitor, sent.pop("csrf", ""))
     return sent
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from core.database import reading
-from core.errors import Forbidden, GreenroomError, InputError
+from core.errors import GreenroomError, InputError
 from core.labels import names as label_profiles
 from core.tables import BrandRow
 from generate.aloud import preview
@@ -35,7 +34,7 @@ from review_ui.field_forms import (
     schema_of,
 )
 from review_ui.rendering import fragment, page
-from review_ui.security import Signed, Visitor, check_brand
+from review_ui.security import Signed, Visitor, check_brand, check_token
 
 router = APIRouter(prefix="/campaigns")
 
@@ -50,10 +49,7 @@ async def _sent(request: Request, visitor: Signed) -> tuple[Visitor, Sent]:
     require(visitor.account, "make")
     form = await request.form(max_files=0, max_fields=_FIELDS_OF_THE_FORM)
     sent = {name: str(value) for name, value in form.items()}
-    if not secrets.compare_digest(sent.pop("csrf", "").encode(), visitor.csrf.encode()):
-        raise Forbidden(
-            "this form is out of date", next_step="reload the page and try again", code="stale_form"
-        )
+    check_token(visitor, sent.pop("csrf", ""))
     return visitor, sent
 
 

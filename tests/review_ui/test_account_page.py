@@ -132,7 +132,7 @@ def test_the_password_is_typed_twice_and_changed(client: TestClient, account: Ac
     assert differ.status_code == 422 and "passwords differ" in differ.text
     form = {"csrf": csrf, "password": "a new long password", "again": "a new long password"}
     assert client.post("/account/password", data=form).status_code == 303
-    assert client.get("/account").status_code == 200  # this session stays
+    assert client.get("/account").status_code == 200  # this sign-in stays
     entered = client.post("/sign-in", data={"email": account.email, "password": "a new long password"})
     assert entered.status_code == 303
 
