@@ -146,6 +146,11 @@ def test_a_withdrawal_shows_its_effect_before_it_is_confirmed(web: TestClient, w
 
 
 def test_an_account_that_was_taken_out_sees_nothing(web: TestClient, world: World):
+    render = world.released()
     enter(web, world.persona_account())
+    assert world.persona.name in says(web, "/me")
     world.as_database_owner("UPDATE memberships SET persona_id = NULL")
-    assert web.get("/me").status_code == 404
+    for room in ("/me", "/me/withdraw"):
+        seen = says(web, room)
+        assert world.persona.name not in seen and "This account belongs to no persona" in seen
+    assert web.get(f"/me/renders/{render.id}").status_code == 404
