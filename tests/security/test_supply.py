@@ -12,24 +12,18 @@ import pytest
 
 from core.weights import registry
 from supply import bom, licences
-from supply.bom import BOM, LOCK
+from supply.bom import BOM
 from supply.installed import everything, runtime
 
 ROOT = Path(__file__).resolve().parents[2]
 
-LINE = re.compile(r"([a-z0-9._-]+)==(\S+) --hash=sha256:([0-9a-f]{64})")
 # An operator who passes binaries on has duties under these; THIRD_PARTY.md names each such package.
 COPYLEFT = re.compile(r"GPL|Mozilla|MPL|EUPL|CDDL|EPL", re.IGNORECASE)
 
 
 def locked() -> dict[str, str]:
     """Package and version of every line."""
-    lines = [
-        line for line in LOCK.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
-    ]
-    found = [LINE.fullmatch(line) for line in lines]
-    assert all(found), [line for line, match in zip(lines, found, strict=True) if not match]
-    return {match[1]: match[2] for match in found if match}
+    return {name: version for name, version, _ in bom.locked()}
 
 
 def flat(listed: dict[str, dict[str, list[str]]]) -> Iterator[tuple[str, str, str]]:
