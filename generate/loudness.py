@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter1d
-from scipy.signal import resample_poly
 
 from core.heartbeat import beat
 
@@ -31,7 +30,7 @@ def true_peak_db(samples: NDArray[np.float32]) -> float:
     """dBTP, measured on 4x oversampled sound; -inf for silence."""
     if not np.any(samples):
         return float("-inf")
-    return float(20 * np.log10(np.abs(resample_poly(samples, _OVERSAMPLE, 1)).max()))
+    return float(20 * np.log10(np.abs(_finer(samples)).max()))
 
 
 def normalise(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
@@ -51,10 +50,17 @@ def normalise(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     return _limit(loud, rate)
 
 
+def _finer(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    from scipy.signal import resample_poly  # a second to import: on the first use
+
+    finer: NDArray[np.float32] = resample_poly(samples, _OVERSAMPLE, 1)
+    return finer
+
+
 def _limit(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     beat()
     ceiling = 10 ** ((PEAK_DBTP - 0.1) / 20)
-    fine = np.abs(resample_poly(samples, _OVERSAMPLE, 1))[: len(samples) * _OVERSAMPLE]
+    fine = np.abs(_finer(samples))[: len(samples) * _OVERSAMPLE]
     peaks = fine.reshape(-1, _OVERSAMPLE).max(axis=1)
     if peaks.max() <= ceiling:
         return samples
