@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from audit import keys
@@ -147,14 +147,17 @@ _RECORDS: dict[str, str] = {}
 """Record by authority, as this process has read it: a version's record never changes, and its document signs it."""
 
 
+_VERSIONS = (
+    select(AuthorityRow, AuthorityStatusRow)
+    .outerjoin(AuthorityStatusRow, AuthorityStatusRow.authority_id == AuthorityRow.id)
+    .where(AuthorityRow.record_id == bindparam("record_id"))
+    .order_by(AuthorityRow.version, AuthorityStatusRow.ordinal)
+)
+
+
 def _versions(session: Session, record_id: str) -> list[tuple[AuthorityRow, list[AuthorityStatusRow]]]:
     """Every version of a record, oldest first, each with its statuses in their order."""
-    rows = session.execute(
-        select(AuthorityRow, AuthorityStatusRow)
-        .outerjoin(AuthorityStatusRow, AuthorityStatusRow.authority_id == AuthorityRow.id)
-        .where(AuthorityRow.record_id == record_id)
-        .order_by(AuthorityRow.version, AuthorityStatusRow.ordinal)
-    )
+    rows = session.execute(_VERSIONS, {"record_id": record_id})
     versions: dict[AuthorityRow, list[AuthorityStatusRow]] = {}
     for version, status in rows:
         versions.setdefault(version, []).extend([status] if status is not None else [])
@@ -164,16 +167,17 @@ def _versions(session: Session, record_id: str) -> list[tuple[AuthorityRow, list
 
 
 _CHANGES = (Event.AUTHORITY_STATUS_CHANGED.value, Event.AUTHORITY_SUPERSEDED.value)
+_SAID = select(LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.event, LedgerEntryRow.facts).where(
+    LedgerEntryRow.subject.in_(bindparam("subjects", expanding=True)),
+    LedgerEntryRow.event.in_([*_CHANGES, *KEY_EVENTS]),
+)
 
 
 def _said(session: Session, authority_ids: Sequence[str], key_ids: set[str]) -> Sequence[Entry]:
     """What the ledger says of the versions of a record and of the keys that signed them, in one query."""
     # One list of subjects, which an index leads to, and sorted here: told to sort, a planner may walk the whole ledger.
     subjects = [*authority_ids, *key_subjects(keys.AUTHORITIES, key_ids)]
-    query = select(
-        LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.event, LedgerEntryRow.facts
-    ).where(LedgerEntryRow.subject.in_(subjects), LedgerEntryRow.event.in_([*_CHANGES, *KEY_EVENTS]))
-    return sorted(session.execute(query).all(), key=lambda entry: entry.id)
+    return sorted(session.execute(_SAID, {"subjects": subjects}).all(), key=lambda entry: entry.id)
 
 
 def _recalls(said: Sequence[Entry], authorities: Sequence[Authority]) -> tuple[int, ...]:

@@ -283,8 +283,9 @@ def blobs() -> BlobStore:
     url = settings.effective_blob_url
     if url == "null://":
         return NullBlobs()
-    # Its connections serve every caller; another environment of the client's is another store.
-    client = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+    # Its connections serve every caller; another environment of the client's is another store. Files have no client.
+    named = () if url.startswith("file:") else os.environ.items()
+    client = tuple(sorted((name, value) for name, value in named if name.startswith("AWS_")))
     return _store_of(
         url, settings.home / "cache" / "blobs", settings.blob_cache_bytes, settings.blob_seconds, client
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from audit import persona_decisions
@@ -16,6 +16,9 @@ from audit.approvals import verified
 from audit.events import Event
 from audit.tables import ApprovalRow, LedgerEntryRow, PersonaDecisionRow
 from pipeline.tables import RenderRow
+
+
+_NAMED = select(ApprovalRow).where(ApprovalRow.id.in_(bindparam("named", expanding=True)))
 
 
 def decided_by_people(session: Session, render: RenderRow, released_by: int, stated: dict[str, Any]) -> bool:
@@ -30,7 +33,7 @@ def decided_by_people(session: Session, render: RenderRow, released_by: int, sta
         marker = select(func.min(LedgerEntryRow.id)).where(LedgerEntryRow.event == Event.ROWS_ADOPTED.value)
         adopted = session.scalar(marker)
         return adopted is not None and released_by < adopted
-    rows = session.scalars(select(ApprovalRow).where(ApprovalRow.id.in_(named))).all()
+    rows = session.scalars(_NAMED, {"named": named}).all()
     decisions = [verified(row) for row in rows]
     over_this = (render.id, render.sealed_sha256, render.essence, "approve")
     return (

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
 _READ = "greenroom_grounds"
+_BOTH = (
+    select(CampaignRow, PersonaRow)
+    .outerjoin(PersonaRow, PersonaRow.id == CampaignRow.persona_id)
+    .where(CampaignRow.id == bindparam("campaign_id"))
+)
 
 
 class Grounds(NamedTuple):
@@ -23,12 +28,7 @@ def grounds_of(session: Session, render: RenderRow) -> Grounds:
     """Campaign and persona of a render: one statement, once in a transaction."""
     read: dict[str, Grounds] = session.info.setdefault(_READ, {})
     if render.campaign_id not in read:
-        both = (
-            select(CampaignRow, PersonaRow)
-            .outerjoin(PersonaRow, PersonaRow.id == CampaignRow.persona_id)
-            .where(CampaignRow.id == render.campaign_id)
-        )
-        found = session.execute(both).one_or_none()
+        found = session.execute(_BOTH, {"campaign_id": render.campaign_id}).one_or_none()
         read[render.campaign_id] = Grounds(*found) if found is not None else Grounds(None, None)
     return read[render.campaign_id]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from audit import restored
@@ -50,6 +50,7 @@ class Standing:
         links: new links may be made and new sends may leave.
         code, sentence: why not, for the first of the two that is refused; "" where both are allowed.
         away: the error of what did not answer. Nothing is served meanwhile, and nobody may say that it is gone.
+        revoked_links: of a video that serves, the ids of the links that the ledger says were taken back.
     """
 
     release: Release
@@ -58,6 +59,7 @@ class Standing:
     code: str = ""
     sentence: str = ""
     away: GreenroomError | None = None
+    revoked_links: frozenset[str] = frozenset()
 
 
 def standing_of(
@@ -120,7 +122,7 @@ def _standing(  # noqa: PLR0911 - a list of conditions, each with its answer
     if not there:
         return Standing("released", False, False, "file_missing", "the released file is not there")
     if not new_links:
-        return Standing("released", serves=True, links=False)
+        return Standing("released", serves=True, links=False, revoked_links=said.revoked_links)
     return _for_links(session, render, authority)
 
 
@@ -151,12 +153,25 @@ def _refused(release: Any, code: str, sentence: str) -> Standing:
 @dataclass(frozen=True)
 class _Said:
     """What the ledger says of one render: what released this very file and what that states, what took it back (once
-    stays so), and whether a restore holds everything."""
+    stays so), whether a restore holds everything, and which links were taken back singly."""
 
     released_by: int | None
     stated: dict[str, Any]
     taken_back: Release | None
     held: bool
+    revoked_links: frozenset[str]
+
+
+_ENTRIES = (
+    select(LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.event, LedgerEntryRow.facts)
+    .where(
+        LedgerEntryRow.subject.in_(bindparam("subjects", expanding=True)),
+        LedgerEntryRow.event.in_(
+            [Event.ASSET_RELEASED.value, Event.LINK_REVOKED.value, *_TAKEN_BACK, *restored.EVENTS]
+        ),
+    )
+    .order_by(LedgerEntryRow.id)
+)
 
 
 def _ledger_says(session: Session, render: RenderRow) -> _Said:
@@ -165,22 +180,20 @@ def _ledger_says(session: Session, render: RenderRow) -> _Said:
     stated: dict[str, Any] = {}
     taken_back: Any = None
     held = False
-    entries = session.execute(
-        select(LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.event, LedgerEntryRow.facts)
-        .where(
-            LedgerEntryRow.subject.in_([render.id, restored.SUBJECT]),
-            LedgerEntryRow.event.in_([Event.ASSET_RELEASED.value, *_TAKEN_BACK, *restored.EVENTS]),
-        )
-        .order_by(LedgerEntryRow.id)
-    )
-    for entry_id, subject, event, facts in entries:
+    revoked: set[str] = set()
+    for entry_id, subject, event, facts in session.execute(
+        _ENTRIES, {"subjects": [render.id, restored.SUBJECT]}
+    ):
         if subject == restored.SUBJECT:
             held = restored.holds(event, facts)
+            continue
+        if event == Event.LINK_REVOKED.value:
+            revoked.add(str(facts.get("link_id")))
             continue
         taken_back = taken_back or _TAKEN_BACK.get(event)
         if event == Event.ASSET_RELEASED.value and facts.get("published_sha256") == render.published_sha256:
             released_by, stated = entry_id, facts
-    return _Said(released_by, stated, taken_back, held)
+    return _Said(released_by, stated, taken_back, held, frozenset(revoked))
 
 
 def _is_there(session: Session, render: RenderRow) -> bool:
