@@ -151,15 +151,15 @@ def behind(session: Session, token: str) -> tuple[LinkRow, RenderRow]:
     row, render, _asset = found if found is not None else (None, None, None)
     if row is None or render is None or row.brand_id != render.brand_id or _signed(row) != content:
         raise _gone()
-    if row.expires_at <= now() or row.revoked_at is not None:
+    if row.expires_at <= now():
         raise _gone()
     standing = standing_of(session, render, new_links=False)
+    if row.revoked_at is not None or row.id in standing.revoked_links:
+        raise _gone()
     if standing.away is not None:
         raise standing.away
     if not standing.serves:
         raise _taken_back(standing) if standing.release in ("recalled", "withdrawn") else _gone()
-    if row.id in standing.revoked_links:  # whatever its row says
-        raise _gone()
     return row, render
 
 

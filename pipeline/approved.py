@@ -17,7 +17,6 @@ from audit.events import Event
 from audit.tables import ApprovalRow, LedgerEntryRow, PersonaDecisionRow
 from pipeline.tables import RenderRow
 
-
 _NAMED = select(ApprovalRow).where(ApprovalRow.id.in_(bindparam("named", expanding=True)))
 
 
