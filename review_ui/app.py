@@ -92,6 +92,9 @@ def make_app() -> FastAPI:
     app.add_middleware(Walls, answer=_on_error)
     app.add_middleware(Access)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    # Routes are tried in this order, and there are two hundred: first what strangers open.
+    for module in (public, verify):
+        app.include_router(module.router, include_in_schema=False)
     for resource in RESOURCES:
         app.include_router(resource)
     staff = (
@@ -122,8 +125,7 @@ def make_app() -> FastAPI:
         appearances,
     )
     legal = (record, holds, papers, reports)
-    # First what strangers open: routes are tried in this order, and there are two hundred.
-    for module in (public, verify, *staff, *legal, styleguide, brand_page, reference, metrics):
+    for module in (*staff, *legal, styleguide, brand_page, reference, metrics):
         app.include_router(module.router, include_in_schema=False)
     app.add_exception_handler(GreenroomError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
