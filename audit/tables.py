@@ -40,11 +40,12 @@ class LedgerEntryRow(Base):
     position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
 
     # Pending rows are found by absence of a position, never by `id > last`: ids commit out of order.
-    # By subject and event: a door asks for the few changes of an authority that has thousands of counted renders. No
-    # index on the subject alone: SQLite would take that one, for the order of its ids.
+    # By subject and event: a door asks for the few changes of an authority that has thousands of counted renders, and
+    # the record for the newest looks at a brand of very many. No index on the subject alone: SQLite would take that
+    # one, for the order of its ids.
     __table_args__ = (
         Index("ix_ledger_entries_pending", "position", "id"),
-        Index("ix_ledger_entries_subject_event", "subject", "event"),
+        Index("ix_ledger_entries_subject_event_id", "subject", "event", "id"),
     )
 
 

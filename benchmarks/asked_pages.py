@@ -8,7 +8,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain
 from typing import Any
 
@@ -37,7 +37,8 @@ def filled_database(kind: str) -> Iterator[Callable[[], None]]:
             yield lambda: server.administer(f"ALTER ROLE {APP} NOSUPERUSER")
 
 
-def signed_in(port: int, account_id: str) -> Callable[[str], str]:
+@contextmanager
+def signed_in(port: int, account_id: str) -> Iterator[Callable[[str], str]]:
     """What asks the web process on this port for an address, as this account, and gives what it answers.
 
     The function raises RuntimeError where the answer is neither a page nor a way on to one.
@@ -61,7 +62,8 @@ def signed_in(port: int, account_id: str) -> Callable[[str], str]:
             raise RuntimeError(f"{address} answered {answer.status}")
         return body
 
-    return ask
+    with closing(connection):
+        yield ask
 
 
 def measure(ask: Callable[[str], str], kinds: Mapping[str, Iterator[str]], each: int) -> Times:

@@ -38,8 +38,8 @@ def run() -> dict[str, Any]:
             loaded()
             made[kind] = round(home.seconds)
             print(f"{kind}: {home.rows} renders made in {home.seconds:.0f} s", file=sys.stderr)
-            with web_process(home.world.home) as port:
-                pages[kind] = measure(signed_in(port, home.world.reviewer), _addresses(home), each)
+            with web_process(home.world.home) as port, signed_in(port, home.world.reviewer) as ask:
+                pages[kind] = measure(ask, _addresses(home), each)
     return {
         **told(pages, QUEUE),
         "rows": ROWS,

@@ -39,8 +39,8 @@ def run(rows: int = ROWS, each: int | None = None, databases: Sequence[str] = KI
             made[kind] = round(home.seconds + many_records(home))
             loaded()
             print(f"{kind}: {rows} renders and their record made in {made[kind]} s", file=sys.stderr)
-            with web_process(home.world.home) as port:
-                pages[kind] = measure(signed_in(port, home.world.legal), _addresses(home), each)
+            with web_process(home.world.home) as port, signed_in(port, home.world.legal) as ask:
+                pages[kind] = measure(ask, _addresses(home), each)
     return {
         **told(pages, list(pages[databases[0]])),
         "slowest_p95_ms": max(

@@ -20,7 +20,7 @@ from core.errors import InputError, NotFound
 from pipeline.counts import Counts, counts_of_campaigns
 from pipeline.lists import campaigns_of_person
 from pipeline.ownership import owned
-from pipeline.search import KINDS, Asked, Kind, beside, search
+from pipeline.search import KINDS, NAMES_AT_MOST, Asked, Kind, beside, search
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.timeline import (
     Timeline,
@@ -114,6 +114,7 @@ def index(
         address=address,
         is_first=not cursor,
         filters=filters,
+        names_at_most=NAMES_AT_MOST,
     )
 
 
