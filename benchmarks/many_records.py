@@ -160,6 +160,7 @@ def _people(home: Home, is_sqlite: bool) -> Iterator[str]:
     changed = {
         "id": f"'per_' || {padded}",
         "name": "'Presenter ' || n",
+        "reference_sha256": f"'{'e' * 38}' || {padded}",
         "authority_id": f"'aut_' || {padded} || '_1'",
         "created_at": moment,
     }
