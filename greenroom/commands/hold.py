@@ -32,11 +32,23 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 def run_place(args: argparse.Namespace) -> Answer:
     from delivery.holds import place_hold
+    from delivery.reach import reach_of
 
     who = actor(args, "audit")
     row = place_hold(args.kind, args.subject, brand_id=who.brand_id, actor_id=who.id, reason=args.reason)
-    said = f"{row.id}: {row.subject} is on hold; links that exist go on unless the video is recalled"
-    return Answer({"hold": row.id, "kind": row.kind, "subject": row.subject, "standing": True}, said)
+    reach = reach_of(row.kind, row.subject, brand_id=who.brand_id)
+    said = [f"{row.id}: {row.subject} is on hold; {reach.stopped} videos that are not out stay in"]
+    if reach.out:
+        said.append(f"the links of {reach.out} released videos go on unless those are recalled")
+    others = [persona.id for persona in reach.people if persona.id != row.subject]
+    if others:
+        said.append(f"it reaches {', '.join(others)} too: the same person")
+    if reach.namesakes:
+        said.append(f"not reached, of the same name: {', '.join(each.id for each in reach.namesakes)}")
+    document = {"hold": row.id, "kind": row.kind, "subject": row.subject, "standing": True}
+    return Answer(
+        document | {"also_reaches": others, "not_out": reach.stopped, "out": reach.out}, "\n".join(said)
+    )
 
 
 def run_lift(args: argparse.Namespace) -> Answer:
