@@ -43,13 +43,11 @@ def _beside(session: Session, persona_ids: Collection[str]) -> set[str]:
     ).all()
     brands = {row.brand_id for row in rows}
     records = select(AuthorityRow.record_id).where(AuthorityRow.id.in_({row.authority_id for row in rows}))
-    of_clip = select(PersonaRow.id).where(
+    versions = select(AuthorityRow.id).where(AuthorityRow.record_id.in_(records))
+    of_clip = select(PersonaRow.id, PersonaRow.brand_id).where(
         PersonaRow.brand_id.in_(brands),
         PersonaRow.reference_sha256.in_({row.reference_sha256 for row in rows} - {""}),
     )
-    of_record = (
-        select(PersonaRow.id)
-        .join(AuthorityRow, AuthorityRow.id == PersonaRow.authority_id)
-        .where(PersonaRow.brand_id.in_(brands), AuthorityRow.record_id.in_(records))
-    )
-    return set(session.scalars(union(of_clip, of_record)))
+    # The brand is compared here: in the database SQLite would walk through all of the brand's personas for it.
+    of_record = select(PersonaRow.id, PersonaRow.brand_id).where(PersonaRow.authority_id.in_(versions))
+    return {row.id for row in session.execute(union(of_clip, of_record)) if row.brand_id in brands}
