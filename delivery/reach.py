@@ -19,7 +19,7 @@ from pipeline.tables import CampaignRow, PersonaRow
 
 
 @dataclass(frozen=True)
-class Reach:
+class HoldReach:
     """What is under one subject at this moment.
 
     Attributes:
@@ -52,7 +52,7 @@ class Reach:
         return sum(number for state, number in self.videos.items() if state not in ENDED | {State.RELEASED})
 
 
-def reach_of(kind: str, subject: str, *, brand_id: str) -> Reach:
+def reach_of(kind: str, subject: str, *, brand_id: str) -> HoldReach:
     """What a hold of this kind on this subject reaches. Raises as :func:`delivery.holds.place_hold`."""
     with reading() as session:
         row = owned(session, table_of(kind), subject.strip(), brand_id)
@@ -61,19 +61,19 @@ def reach_of(kind: str, subject: str, *, brand_id: str) -> Reach:
         if isinstance(row, CampaignRow):
             counts = counts_of_campaigns(session, [row.id])[row.id]
             held_by = [row.id, *same_person(session, [row.persona_id])]
-            return Reach(kind, row.id, row.name, counts, held_by, campaigns=1)
+            return HoldReach(kind, row.id, row.name, counts, held_by, campaigns=1)
         title = f"Video {row.id[-8:]}"
-        return Reach(kind, row.id, title, {State(row.state): 1}, subjects_of(session, row))
+        return HoldReach(kind, row.id, title, {State(row.state): 1}, subjects_of(session, row))
 
 
-def _of_person(session: Session, persona: PersonaRow) -> Reach:
+def _of_person(session: Session, persona: PersonaRow) -> HoldReach:
     ids = same_person(session, [persona.id])
     mine = CampaignRow.persona_id.in_(ids)
     counts = counts_by_key(
         session, select(literal("").label("key"), CampaignRow.id.label("campaign_id")).where(mine)
     )
     named = search(session, Asked("people", name=persona.name), brand_id=persona.brand_id).page.rows
-    return Reach(
+    return HoldReach(
         "person",
         persona.id,
         persona.name,

@@ -13,7 +13,7 @@ from audit.tables import HoldRow
 from core.database import reading
 from core.errors import Conflict, GreenroomError, InputError, NotFound
 from delivery.holds import MOST_AT_ONCE, MOST_WORDS, lift_hold, page_of_holds, place_hold, titles_of
-from delivery.reach import Reach, reach_of
+from delivery.reach import HoldReach, reach_of
 from review_ui.accounts import require
 from review_ui.pages.record import ROOMS, Words, looks
 from review_ui.people import names_of
@@ -93,7 +93,7 @@ def take_off(request: Request, visitor: Sent, hold_id: str, reason: Typed = "") 
 def _asked(
     request: Request,
     visitor: Visitor,
-    reach: Reach | None,
+    reach: HoldReach | None,
     typed: dict[str, Any],
     problem: GreenroomError | None = None,
 ) -> Response:
