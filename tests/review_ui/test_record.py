@@ -17,6 +17,7 @@ from audit.ledger import sequence_pending, verify_proof
 from audit.ledger.proofs import proven_entry
 from audit.ledger.tiles import LedgerFiles
 from audit.tables import HoldRow, LedgerEntryRow
+from audit.words import LOOKED_AT
 from core.database import reading, transaction
 from core.errors import DatabaseBusy
 from pipeline.capture.proposals import approve_proposal
@@ -350,8 +351,10 @@ def test_each_look_is_on_the_ledger_with_who_and_what_and_no_word_of_the_filters
     with reading() as session:
         assert not [e for e in session.scalars(select(LedgerEntryRow.body)) if "ephyrine" in e]
     text = legal.get("/record/looked").text
-    assert "The record was looked at: search people." in text
-    assert "The record was looked at: timeline render." in legal.get(f"/record/renders/{out.id}").text
+    assert "Somebody looked at the search over people." in text
+    assert "Somebody looked at the video&#39;s timeline." in legal.get(f"/record/renders/{out.id}").text
+    assert {kind for _, kind, _ in looks()} <= set(LOOKED_AT)
+    assert {f"search_{kind}" for kind in KINDS} < set(LOOKED_AT)
     assert world.ledger().good
 
 
