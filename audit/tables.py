@@ -1,10 +1,5 @@
-"""Tables of the record. Rows are added and never changed; the ledger covers each of them.
-
-A covered row carries a random ``salt``; the ledger entry of its insertion holds the commitment
-``SHA-256(canonical JSON of its columns, salt included)``. A change, a missing row and an added row are
-then found by :func:`audit.ledger.verify_ledger`, and a guess at a personal column cannot be checked
-against the ledger once row and salt are erased.
-"""
+"""Tables of the record. Rows are added and never changed (audit/immutable.py); the ledger commits to each of them
+(audit/commitments.py)."""
 
 from __future__ import annotations
 
@@ -19,14 +14,11 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
-    event,
-    inspect,
     text,
 )
-from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-from audit.errors import Immutable
-from core.canonical import digest_bytes, digest_json
+import audit.immutable  # noqa: F401 - wherever these rows can be read, a change of one is refused
 from core.covered import Covered, Uncovered, new_salt
 from core.database import Base, now
 from core.tables import BigId
@@ -48,11 +40,12 @@ class LedgerEntryRow(Base):
     position: Mapped[int | None] = mapped_column(BigInteger, unique=True)
 
     # Pending rows are found by absence of a position, never by `id > last`: ids commit out of order.
-    # By subject and event: a door asks for the few changes of an authority that has thousands of counted renders. No
-    # index on the subject alone: SQLite would take that one, for the order of its ids.
+    # By subject and event: a door asks for the few changes of an authority that has thousands of counted renders, and
+    # the record for the newest looks at a brand of very many. No index on the subject alone: SQLite would take that
+    # one, for the order of its ids.
     __table_args__ = (
         Index("ix_ledger_entries_pending", "position", "id"),
-        Index("ix_ledger_entries_subject_event", "subject", "event"),
+        Index("ix_ledger_entries_subject_event_id", "subject", "event", "id"),
     )
 
 
@@ -301,82 +294,3 @@ class PersonaDecisionRow(Base):
     salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
     __table_args__ = (UniqueConstraint("sealed_sha256", "persona_id", "verdict"),)
-
-
-def covered_tables() -> list[type[Base]]:
-    """Every table that the ledger speaks of, of every package that is loaded, by name."""
-    tables = [
-        mapper.class_ for mapper in Base.registry.mappers if isinstance(mapper.class_.__ledger__, Covered)
-    ]
-    return sorted(tables, key=lambda table: table.__tablename__)
-
-
-def row_key(row: Base) -> str:
-    """The primary key of a row as one string, for the ledger's reports."""
-    return "/".join(str(value) for value in inspect(row.__class__).primary_key_from_instance(row))
-
-
-def row_name(row: Base) -> str:
-    """How the ledger names a row: ``table/key``."""
-    return f"{row.__tablename__}/{row_key(row)}"
-
-
-def commitment(row: Base) -> str:
-    """SHA-256 over the committed columns of a row, its salt included where it has one.
-
-    A column that is NULL is left out, so that a column which is added later changes no old commitment.
-    """
-    decision = row.__ledger__
-    if not isinstance(decision, Covered):
-        raise TypeError(f"the ledger does not cover {row.__tablename__}")
-    values = {name: getattr(row, name) for name in decision.committed}
-    plain = {name: _plain(value) for name, value in values.items() if value is not None}
-    return digest_json({"table": row.__tablename__, "row": plain})
-
-
-def _plain(value: Any) -> Any:
-    """As JSON that every database gives back alike: times as text, bytes by digest, what JSON cannot hold as text."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return digest_bytes(value)
-    if isinstance(value, dict):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**53:
-        return str(value)  # RFC 8785 has doubles only
-    return value
-
-
-def _immutable(table: type[Any]) -> bool:
-    decision = getattr(table, "__ledger__", None)
-    return isinstance(decision, Covered) and decision.immutable
-
-
-@event.listens_for(Base, "before_update", propagate=True)
-def _refuse_change(_mapper: Any, _connection: Any, row: Base) -> None:
-    if _immutable(type(row)) and any(part.history.has_changes() for part in inspect(row).attrs):
-        raise _immutable_row(row)
-
-
-@event.listens_for(Base, "before_delete", propagate=True)
-def _refuse_deletion(_mapper: Any, _connection: Any, row: Base) -> None:
-    if _immutable(type(row)):
-        raise _immutable_row(row)
-
-
-def _immutable_row(row: Base) -> Immutable:
-    return Immutable(
-        "a row of the record cannot be changed or deleted",
-        where=f"{row.__tablename__} {row_key(row)}",
-        next_step="add a new row that supersedes it",
-    )
-
-
-@event.listens_for(Session, "do_orm_execute")
-def _refuse_bulk_change(state: ORMExecuteState) -> None:
-    if (state.is_update or state.is_delete) and state.bind_mapper is not None:
-        table = state.bind_mapper.class_
-        if _immutable(table) or (table is LedgerEntryRow and state.is_delete):
-            raise Immutable("rows of the record cannot be changed or deleted", where=table.__tablename__)

@@ -88,19 +88,43 @@ WORDS: dict[Event, str] = {
     Event.EVIDENCE_EXPORTED: "an evidence pack was exported",
     Event.HOLD_PLACED: "a legal hold was placed",
     Event.HOLD_LIFTED: "a legal hold was lifted",
-    Event.RECORD_VIEWED: "the record was looked at: {kind}",
-    Event.RECORD_EXPORTED: "the record was exported: {kind}",
+    Event.RECORD_VIEWED: "somebody looked at {kind}",
+    Event.RECORD_EXPORTED: "somebody took out {kind}",
     Event.SUBJECT_ERASED: "a person's data was erased",
     Event.ROWS_ADOPTED: "rows of an earlier version were taken into the record",
     Event.LEDGER_RESTORED: "the installation was restored from a backup",
     Event.RESTORE_ACKNOWLEDGED: "a restore was acknowledged",
 }
 
+LOOKED_AT: dict[str, str] = {
+    "search_people": "the search over people",
+    "search_consents": "the search over consents",
+    "search_renders": "the search over videos",
+    "search_decisions": "the search over decisions",
+    "search_releases": "the search over releases",
+    "search_recalls": "the search over recalls",
+    "timeline_person": "the person's timeline",
+    "timeline_campaign": "the campaign's timeline",
+    "timeline_render": "the video's timeline",
+    "authority": "what a consent or a statement says",
+    "entry": "an entry of the ledger",
+    "proof": "the proof of an entry",
+    "holds": "the holds",
+    "hold_reach": "what a hold would reach",
+    "register_csv": "the register as CSV",
+    "register_json": "the register as JSON",
+}
+"""What is looked at and taken out, by the code that an entry states (audit/looked.py)."""
+
+_LOOKS = {Event.RECORD_VIEWED.value, Event.RECORD_EXPORTED.value}
+
 _WHO = ("actor", "reviewer_id", "maker_id")
 
 
 def said(event: str, facts: Mapping[str, Any]) -> str:
     """One sentence, without a full stop. An event that this version does not know is named as it is written."""
+    if event in _LOOKS and (at := LOOKED_AT.get(str(facts.get("kind")))):
+        facts = {**facts, "kind": at}
     words = {name.value: sentence for name, sentence in WORDS.items()}.get(event)
     return event if words is None else words.format_map(_Stated(facts))
 

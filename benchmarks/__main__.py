@@ -16,8 +16,10 @@ HERE = Path(__file__).parent
 NOT_BENCHMARKS = {
     "__init__",
     "__main__",
+    "asked_pages",
     "harness",
     "defects",
+    "many_records",
     "many_renders",
     "released_home",
     "render_scripts",

@@ -140,10 +140,7 @@ def _copy(w: World, render_id: str, count: int) -> None:
     other = f"({shuffled['brand']} % {BRANDS - 1} + 1)"
     # The square of a number below one is mostly small: the first campaigns get most.
     large = f"({CAMPAIGNS} * {shuffled['campaign']} * {shuffled['campaign']} / {PRIME} / {PRIME})"
-    moment = "strftime('%Y-%m-%d %H:%M:%f000', '2026-01-01', (n * 3) || ' seconds')" if is_sqlite else (
-        "timestamptz '2026-01-01 00:00:00+00' + n * interval '3 seconds'"
-    )  # fmt: skip
-    padded = "printf('%026d', n)" if is_sqlite else "lpad(n::text, 26, '0')"
+    padded, moment = padded_number(is_sqlite), moment_sql(is_sqlite)
     changed = {
         "id": f"'rnd_' || {padded}",
         "brand_id": f"CASE WHEN {main} THEN '{w.brand_id}' ELSE 'brd_other_' || {other} END",
@@ -156,13 +153,11 @@ def _copy(w: World, render_id: str, count: int) -> None:
     }
     names = [column.name for column in RenderRow.__table__.columns]
     values = ", ".join(changed.get(name, f"r.{name}") for name in names)
-    series = (
-        f"WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n + 1 < {count}) "
-        if is_sqlite
-        else f"WITH s AS (SELECT generate_series(0, {count - 1})::bigint AS n) "
-    )
     source = f"FROM s, renders r WHERE r.id = '{render_id}'"
-    insert = f"{series} INSERT INTO renders ({', '.join(names)}) SELECT {values} {source}".replace(":", "\\:")
+    statement = (
+        f"{series(count, is_sqlite)} INSERT INTO renders ({', '.join(names)}) SELECT {values} {source}"
+    )
+    insert = statement.replace(":", "\\:")
     with engine().begin() as connection:
         if is_sqlite:
             driver: Any = connection.connection.driver_connection
@@ -173,6 +168,25 @@ def _copy(w: World, render_id: str, count: int) -> None:
             connection.execute(text("SET LOCAL session_replication_role = replica"))  # as a restore does
             connection.execute(text(insert))
     engine().dispose()
+
+
+def series(count: int, is_sqlite: bool) -> str:
+    """SQL that makes the table ``s`` of the numbers ``n`` from 0 to below the count."""
+    if is_sqlite:
+        return f"WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n + 1 < {count})"
+    return f"WITH s AS (SELECT generate_series(0, {count - 1})::bigint AS n)"
+
+
+def padded_number(is_sqlite: bool) -> str:
+    """SQL for the 26 digits of ``n``."""
+    return "printf('%026d', n)" if is_sqlite else "lpad(n::text, 26, '0')"
+
+
+def moment_sql(is_sqlite: bool) -> str:
+    """SQL for what :func:`moment_of` says of ``n``."""
+    if is_sqlite:
+        return "strftime('%Y-%m-%d %H:%M:%f000', '2026-01-01', (n * 3) || ' seconds')"
+    return "timestamptz '2026-01-01 00:00:00+00' + n * interval '3 seconds'"
 
 
 def _share(number: str) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from audit.commitments import row_name
 from audit.errors import LedgerInconsistent
 from audit.ledger.agreement import disagreeing
-from audit.tables import row_name
 from pipeline.grounds import grounds_of
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from pipeline.same_person import same_person
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
 _READ = "greenroom_grounds"
@@ -34,6 +35,8 @@ def grounds_of(session: Session, render: RenderRow) -> Grounds:
 
 
 def subjects_of(session: Session, render: RenderRow) -> list[str]:
-    """What a legal hold over this render may stand on: the render itself, its campaign, its persona."""
+    """What a legal hold over this render may stand on: the render itself, its campaign, its persona and every other
+    that is the same person."""
     campaign = grounds_of(session, render).campaign
-    return [render.id, render.campaign_id, *([campaign.persona_id] if campaign is not None else [])]
+    people = same_person(session, [campaign.persona_id]) if campaign is not None else []
+    return [render.id, render.campaign_id, *people]

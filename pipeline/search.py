@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import ColumnElement, func, literal, literal_column, select, union_all
 from sqlalchemy.orm import Session
 
 from audit.tables import ApprovalRow, AuthorityRow
@@ -27,8 +27,8 @@ from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 Kind = Literal["people", "consents", "renders", "decisions", "releases", "recalls"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-COUNTED_AT_MOST = 10_000
-NAMES_AT_MOST = 5_000  # people whose names are looked through: the newest
+COUNTED_AT_MOST = 1_000
+NAMES_AT_MOST = 10_000  # people whose names are looked through: the newest of the days that are asked for
 NAMED_AT_MOST = 50
 
 
@@ -60,11 +60,15 @@ class Number(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """One page of what was asked for: rows of the kind's table, and how many there are of each value of its facet."""
+    """One page of what was asked for: rows of the kind's table, and how many there are of each value of its facet.
+
+    ``unread``: so many names were looked through, there are older ones that were not.
+    """
 
     page: Page[Any]
     total: Number
     facets: dict[str, Number] = field(default_factory=dict)
+    unread: bool = False
 
 
 class _List(NamedTuple):
@@ -92,8 +96,7 @@ def search(session: Session, asked: Asked, *, brand_id: str, cursor: str = "") -
     """
     _check(session, asked, brand_id)
     if asked.kind == "people" and asked.name:
-        named = _people_named(session, asked.name, brand_id)
-        return Found(Page(named[:NAMED_AT_MOST]), Number(len(named)))
+        return _people_named(session, asked, brand_id)
     listed = _LISTS[asked.kind](asked, brand_id)
     chosen = {name: part for name, part in listed.parts.items() if asked.facet in ("", name)}
     page = page_of(session, listed.table, list(chosen.values()), order="newest", cursor=cursor, by=listed.by)
@@ -112,21 +115,21 @@ def _check(session: Session, asked: Asked, brand_id: str) -> None:
         owned(session, CampaignRow, asked.campaign, brand_id)
 
 
-def _people_named(session: Session, name: str, brand_id: str) -> list[PersonaRow]:
+def _people_named(session: Session, asked: Asked, brand_id: str) -> Found:
     """Compared here and not in the database: it folds no letter but Latin ones."""
-    wanted = name.casefold()
+    wanted = asked.name.casefold()
     newest = (
         select(PersonaRow.id, PersonaRow.name)
-        .where(PersonaRow.brand_id == brand_id)
+        .where(PersonaRow.brand_id == brand_id, *_within(asked, PersonaRow.created_at))
         .order_by(PersonaRow.created_at.desc(), PersonaRow.id.desc())
-        .limit(NAMES_AT_MOST)
+        .limit(NAMES_AT_MOST + 1)
     )
-    ids = [row.id for row in session.execute(newest) if wanted in row.name.casefold()]
-    found = {
-        row.id: row
-        for row in session.scalars(select(PersonaRow).where(PersonaRow.id.in_(ids[:NAMED_AT_MOST])))
-    }
-    return [found[each] for each in ids[:NAMED_AT_MOST]]
+    read = session.execute(newest).all()
+    unread = len(read) > NAMES_AT_MOST
+    ids = [row.id for row in read[:NAMES_AT_MOST] if wanted in row.name.casefold()]
+    shown = ids[:NAMED_AT_MOST]
+    found = {row.id: row for row in session.scalars(select(PersonaRow).where(PersonaRow.id.in_(shown)))}
+    return Found(Page([found[each] for each in shown]), Number(len(ids), more=unread), unread=unread)
 
 
 def _people(asked: Asked, brand_id: str) -> _List:
@@ -211,13 +214,31 @@ def _numbers(session: Session, asked: Asked, listed: _List, brand_id: str) -> di
         if asked.kind == "recalls":
             return {"": Number(counts.get(State.RECALLED, 0))}
         return {state.value: Number(counts.get(state, 0)) for state in State}
-    return {name: _counted(session, listed.table, part.where) for name, part in listed.parts.items()}
+    return _counted(session, listed)
 
 
-def _counted(session: Session, table: type[Any], where: Sequence[ColumnElement[bool]]) -> Number:
-    some = select(literal_column("1")).select_from(table).where(*where).limit(COUNTED_AT_MOST + 1).subquery()
-    number = session.scalar(select(func.count()).select_from(some)) or 0
-    return Number(min(number, COUNTED_AT_MOST), number > COUNTED_AT_MOST)
+def _counted(session: Session, listed: _List) -> dict[str, Number]:
+    """Of each part, in one statement, no further than ``COUNTED_AT_MOST``."""
+    counts = [
+        select(
+            literal(name).label("name"),
+            select(func.count())
+            .select_from(
+                select(literal_column("1"))
+                .select_from(listed.table)
+                .where(*part.where)
+                .limit(COUNTED_AT_MOST + 1)
+                .subquery()
+            )
+            .scalar_subquery()
+            .label("number"),
+        )
+        for name, part in listed.parts.items()
+    ]
+    return {
+        name: Number(min(number, COUNTED_AT_MOST), number > COUNTED_AT_MOST)
+        for name, number in session.execute(union_all(*counts))
+    }
 
 
 class Beside(NamedTuple):

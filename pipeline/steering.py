@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from audit.commitments import row_name
 from audit.errors import LedgerInconsistent
 from audit.ledger import Event, append
 from audit.ledger.agreement import agrees
-from audit.tables import row_name
 from core.database import now, reading, transaction
 from core.errors import Conflict, InputError
 from core.heartbeat import beat

@@ -49,6 +49,7 @@ class PersonaRow(Base):
     __table_args__ = (
         Index("ix_personas_page", "brand_id", "created_at", "id"),
         Index("ix_personas_authority_id", "authority_id"),
+        Index("ix_personas_reference", "brand_id", "reference_sha256"),  # who is the same person
     )
 
 

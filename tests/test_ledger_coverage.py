@@ -21,9 +21,10 @@ from sqlalchemy import JSON, Boolean, Column, DateTime, Float, Integer, LargeBin
 
 import audit.events
 import pipeline.states
+from audit.commitments import covered_tables
 from audit.events import RESERVED, Event
 from audit.ledger import LedgerReport, append, sequence_pending, verify_ledger
-from audit.tables import ApprovalRow, covered_tables
+from audit.tables import ApprovalRow
 from core.covered import Covered, Uncovered
 from core.database import Base, engine, reading, transaction
 from core.engines import VOUCHES

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from audit.commitments import covered_tables, row_name
 from audit.errors import LedgerInconsistent
 from audit.events import Event
 from audit.ledger.entries import append, entry_body
@@ -24,8 +25,6 @@ from audit.tables import (
     AuthorityStatusRow,
     LedgerEntryRow,
     ReceiptRow,
-    covered_tables,
-    row_name,
 )
 from core.canonical import digest_json
 from core.database import Base

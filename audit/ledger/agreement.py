@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Select, String, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
+from audit.commitments import commitment, row_name
 from audit.ledger.adoption import MARKER
-from audit.tables import LedgerEntryRow, commitment, row_name
+from audit.tables import LedgerEntryRow
 from core.database import Base
 
 _A_FEW = 8  # rows that are asked for one by one, in one statement

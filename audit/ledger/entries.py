@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from audit.commitments import commitment, row_name
 from audit.errors import LedgerError
 from audit.events import Event
 from audit.ledger import facts as fact_types
-from audit.tables import LedgerEntryRow, commitment, row_name
+from audit.tables import LedgerEntryRow
 from core.canonical import canonical_json
 from core.database import Base, now
 from core.ids import new_id

@@ -1,7 +1,7 @@
 """What an entry may hold: an allow-list of fields, each of a type that cannot carry free text.
 
 No personal data reaches the ledger by construction: there is no type for words. What may be personal
-enters as a salted commitment (:func:`audit.tables.commitment`). A new field is one line in ``FIELDS``.
+enters as a salted commitment (:func:`audit.commitments.commitment`). A new field is one line in ``FIELDS``.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from audit.commitments import commitment, row_name
 from audit.events import Event
 from audit.ledger.report import LedgerReport
-from audit.tables import LedgerEntryRow, commitment, row_name
+from audit.tables import LedgerEntryRow
 from core.errors import GreenroomError
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from audit.commitments import covered_tables
 from audit.errors import LedgerInconsistent
 from audit.ledger import merkle
 from audit.ledger.entries import entry_body
@@ -27,12 +28,7 @@ from audit.ledger.rows import Commitments, remember, verify_rows
 from audit.ledger.tiles import HASH, WIDTH, LedgerFiles, TileReader, tile_path
 from audit.ledger.witness import Kept, continued
 from audit.notes import Checkpoint
-from audit.tables import (
-    LedgerCheckpointRow,
-    LedgerEntryRow,
-    LedgerHeadRow,
-    covered_tables,
-)
+from audit.tables import LedgerCheckpointRow, LedgerEntryRow, LedgerHeadRow
 from core.database import reading
 from core.errors import IntegrityError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -14,6 +15,7 @@ from audit.authorities import authority_receipt
 from audit.ledger import prove, verify_proof
 from audit.ledger.tiles import LedgerFiles
 from audit.looked import note_export
+from audit.models import AuthorityDocument
 from audit.words import actor_of, said
 from core.database import reading
 from core.errors import Conflict
@@ -22,6 +24,7 @@ from delivery.register import as_csv, as_json, rows
 from pipeline.capture.proposals import proposal_behind
 from pipeline.tables import PersonaRow
 from pipeline.timeline import entry_of
+from review_ui import authority_form
 from review_ui.accounts import require
 from review_ui.authorities import standing_in_brand
 from review_ui.pages.record import day, looks
@@ -45,11 +48,15 @@ def authority(request: Request, visitor: Signed, authority_id: str) -> Response:
         persona = session.get(PersonaRow, receipt["document"]["persona_id"])
         proposal = proposal_behind(session, authority_id, brand_id=brand_id)
     looks(visitor, "authority", authority_id)
+    document = AuthorityDocument.model_validate(receipt["document"])
     return page(
         request,
         "record_authority.html",
         visitor=visitor,
-        document=receipt["document"],
+        document=document,
+        recorded=datetime.fromisoformat(document.made_at),
+        signed=json.dumps(receipt["document"], indent=2, ensure_ascii=False),
+        form=authority_form,
         key_id=receipt["signature"]["key_id"],
         standing=standing,
         persona=persona if persona is not None and persona.brand_id == brand_id else None,

@@ -20,7 +20,8 @@ from core.errors import InputError, NotFound
 from pipeline.counts import Counts, counts_of_campaigns
 from pipeline.lists import campaigns_of_person
 from pipeline.ownership import owned
-from pipeline.search import KINDS, Asked, Kind, beside, search
+from pipeline.same_person import newest_personas, same_person
+from pipeline.search import KINDS, NAMES_AT_MOST, Asked, Kind, beside, search
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.timeline import (
     Timeline,
@@ -114,6 +115,7 @@ def index(
         address=address,
         is_first=not cursor,
         filters=filters,
+        names_at_most=NAMES_AT_MOST,
     )
 
 
@@ -127,10 +129,10 @@ def find(visitor: Signed, q: Words = "") -> Response:
         return RedirectResponse(
             f"/record?{urlencode({'kind': 'people', 'name': q.strip()})}", status_code=303
         )
-    return RedirectResponse(f"/record/{_ROOMS[place.kind]}/{place.id}", status_code=303)
+    return RedirectResponse(f"/record/{ROOMS[place.kind]}/{place.id}", status_code=303)
 
 
-_ROOMS = {
+ROOMS = {  # where each kind of thing is looked at, under /record
     "person": "people",
     "campaign": "campaigns",
     "render": "renders",
@@ -158,9 +160,12 @@ def person(request: Request, visitor: Signed, persona_id: str) -> Response:
     with reading() as session:
         row = owned(session, PersonaRow, persona_id, visitor.account.brand_id)
         subjects = subjects_of_person(session, row)
-        seen = _seen(session, "person", row.id, row.name, subjects, counts=videos_of_person(session, row))
+        same = same_person(session, [row.id])
+        counts = videos_of_person(session, row)
+        seen = _seen(session, "person", row.id, row.name, subjects, counts=counts, over=same)
+        kin = newest_personas(session, {*same} - {row.id})
         campaigns = campaigns_of_person(session, row.id)
-    return _timeline(request, visitor, seen, persona=row, campaigns=campaigns, versions=subjects[1:])
+    return _timeline(request, visitor, seen, persona=row, kin=kin, campaigns=campaigns, versions=subjects[1:])
 
 
 @router.get("/record/campaigns/{campaign_id}")
@@ -169,8 +174,10 @@ def campaign_(request: Request, visitor: Signed, campaign_id: str) -> Response:
     with reading() as session:
         row = owned(session, CampaignRow, campaign_id, visitor.account.brand_id)
         counts = counts_of_campaigns(session, [row.id])[row.id]
-        seen = _seen(session, "campaign", row.id, row.name, [row.id], counts=counts, over=[row.persona_id])
-    return _timeline(request, visitor, seen, campaign=row)
+        over = same_person(session, [row.persona_id])
+        seen = _seen(session, "campaign", row.id, row.name, [row.id], counts=counts, over=over)
+        appears = session.get(PersonaRow, row.persona_id)
+    return _timeline(request, visitor, seen, campaign=row, appears=appears)
 
 
 @router.get("/record/renders/{render_id}")
@@ -179,10 +186,11 @@ def render(request: Request, visitor: Signed, render_id: str) -> Response:
     with reading() as session:
         row = owned(session, RenderRow, render_id, visitor.account.brand_id)
         under = owned(session, CampaignRow, row.campaign_id, visitor.account.brand_id)
-        over = [under.id, under.persona_id]
+        over = [under.id, *same_person(session, [under.persona_id])]
         seen = _seen(session, "render", row.id, f"Video {row.id[-8:]}", [row.id], over=over)
         files = files_of(session, row.id)
-    return _timeline(request, visitor, seen, render=row, campaign=under, files=files)
+        appears = session.get(PersonaRow, under.persona_id)
+    return _timeline(request, visitor, seen, render=row, campaign=under, appears=appears, files=files)
 
 
 @router.get("/record/looked")
@@ -236,7 +244,7 @@ def _seen(
         title=title,
         timeline=entries_about(session, subjects),
         looks=looks_at(session, subject),
-        holds=standing_on(session, [subject, *(over or [])]),
+        holds=standing_on(session, {subject, *(over or [])}),
         counts=counts,
     )
 
@@ -247,9 +255,11 @@ def _timeline(request: Request, visitor: Visitor, seen: Seen, **more: Any) -> Re
     usual: dict[str, Any] = {
         "persona": None,
         "campaign": None,
+        "appears": None,
         "render": None,
         "files": [],
         "campaigns": [],
+        "kin": [],
     }
     return page(
         request,

@@ -24,6 +24,8 @@ def test_the_words_name_facts_that_there_are():
     [
         (Event.RELEASE_REFUSED, {"reason_code": "legal_hold"}, "its release was refused: legal hold"),
         (Event.APPROVAL_RECORDED, {"verdict": "approve"}, "a reviewer decided: approve (not stated)"),
+        (Event.RECORD_VIEWED, {"kind": "search_people"}, "somebody looked at the search over people"),
+        (Event.RECORD_EXPORTED, {"kind": "of_another_version"}, "somebody took out of another version"),
         ("of:another:version", {}, "of:another:version"),
     ],
 )

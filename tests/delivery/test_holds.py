@@ -22,9 +22,10 @@ from delivery.errors import NotServed
 from delivery.holds import HOLD_LIFTED, lift_hold, page_of_holds, place_hold, waiting_for_a_lift
 from delivery.links import make_link, open_link
 from delivery.orphans import sweep_orphans
+from delivery.reach import reach_of
 from pipeline.service import create_brand
 from pipeline.standing import standing_of
-from pipeline.tables import RenderRow
+from pipeline.tables import PersonaRow, RenderRow
 from tests.kit.workers import events_of, last_entry, work
 from tests.kit.world import World
 
@@ -109,8 +110,92 @@ def test_what_is_on_hold_can_still_be_recalled(world: World):
 def test_another_campaigns_hold_stops_nothing_here(world: World):
     render = world.approved()
     on(world, "campaign", world.campaign().id)
-    on(world, "person", world.add_persona().id)
+    on(world, "person", persona_beside(world, "another person"))
     assert world.release(render).state == "released"
+
+
+# A person may be several personas
+
+KINDS_OF_KIN = ("one clip", "one authority", "one authority's earlier version", "one clip's authority")
+
+
+def persona_beside(world: World, how: str) -> str:
+    """The id of a further persona of the brand, who is the world's persona or another person."""
+    first = world.persona.authority_id
+    newer = world.supersede().id if "earlier" in how else first
+    clip, authority = {
+        "one clip": (world.persona.reference_sha256, "aut_other"),
+        "one authority": ("f" * 64, first),
+        "one authority's earlier version": ("f" * 64, newer),
+        "one clip's authority": ("f" * 64, "aut_other"),
+        "another person": ("f" * 64, "aut_other"),
+    }[how]
+    like = {column.key: getattr(world.persona, column.key) for column in PersonaRow.__table__.columns}
+    other = world.add_persona().authority_id if how == "one clip's authority" else authority
+    with transaction() as session:
+        session.add(
+            PersonaRow(**like | {"id": "per_beside", "reference_sha256": clip, "authority_id": other})
+        )
+    return "per_beside"
+
+
+@pytest.mark.parametrize("how", KINDS_OF_KIN)
+def test_a_hold_on_a_person_reaches_every_persona_that_is_the_same_one(world: World, how: str):
+    campaign = world.campaign(release_on_approval=True)
+    row = on(world, "person", persona_beside(world, how))
+    render = world.approved(campaign=campaign)
+    with pytest.raises(OnHold):
+        world.release(render)
+    work()
+    off(world, row)
+    assert waiting_for_a_lift() == [render.id]
+    assert HOLD_LIFTED in work() and world.now_is(render).state == "released"
+    row = on(world, "person", "per_beside")
+    with reading() as session:
+        assert not standing_of(session, world.now_is(render)).links
+
+
+@pytest.mark.only("sqlite")
+def test_another_brands_persona_of_the_same_clip_is_not_reached(world: World):
+    like = {column.key: getattr(world.persona, column.key) for column in PersonaRow.__table__.columns}
+    other = create_brand("Another brand").id
+    with transaction() as session:
+        session.add(PersonaRow(**like | {"id": "per_there", "brand_id": other}))
+    place_hold("person", "per_there", brand_id=other, actor_id="usr_1", reason="x")
+    assert world.released().state == "released"
+
+
+@pytest.mark.only("sqlite")
+def test_what_a_hold_would_reach_is_known_before_it_stands(world: World):
+    out, waiting = world.released(), world.to_review()
+    world.recall(world.released())
+    kin, namesake = world.add_persona(), persona_beside(world, "another person")
+    world.to_review(campaign=world.campaign(kin))
+    reach = reach_of("person", world.persona.id, brand_id=world.brand_id)
+    assert {row.id for row in reach.people} == {world.persona.id, kin.id} and reach.person_count == 2
+    assert [row.id for row in reach.namesakes] == [namesake]
+    assert (reach.campaigns, reach.out, reach.stopped) == (2, 1, 2)
+    reach = reach_of("campaign", out.campaign_id, brand_id=world.brand_id)
+    assert (reach.out, reach.stopped, reach.people) == (1, 1, [])
+    assert reach_of("render", waiting.id, brand_id=world.brand_id).stopped == 1
+    with pytest.raises(NotFound):
+        reach_of("person", world.persona.id, brand_id=create_brand("Another brand").id)
+
+
+@pytest.mark.only("sqlite")
+def test_namesakes_who_are_the_same_person_are_held_with_it_or_none_is(world: World):
+    namesake = persona_beside(world, "another person")
+    hold = {"brand_id": world.brand_id, "actor_id": world.legal, "reason": "x"}
+    with pytest.raises(NotFound):
+        place_hold("person", world.persona.id, **hold, also=[namesake, "per_1"])
+    assert page_of_holds(world.brand_id)[1] == []
+    with pytest.raises(InputError):
+        place_hold("person", world.persona.id, **hold, also=[f"per_{n}" for n in range(50)])
+    row = place_hold("person", world.persona.id, **hold, also=[namesake, namesake])
+    assert row.subject == world.persona.id
+    with reading() as session:
+        assert held(session, [world.persona.id, namesake]) == {world.persona.id, namesake}
+    assert len(page_of_holds(world.brand_id)[1]) == 2
 
 
 @pytest.mark.only("sqlite")

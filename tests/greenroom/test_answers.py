@@ -25,6 +25,7 @@ from core.models import Finding, GateResult, Span, Verdict
 from core.settings import get_settings
 from core.weights import WeightState
 from delivery.models import Fault
+from delivery.reach import HoldReach
 from greenroom.cli import COMMANDS, build_parser, main
 from greenroom.commands import analyze, render
 from greenroom.demo.report import Report
@@ -412,7 +413,18 @@ def test_invitations_in_every_state(run: Callable[..., Any]) -> None:
 
 def test_holds(run: Callable[..., Any]) -> None:
     placed = SimpleNamespace(id="hld_1", kind="render", subject="rnd_1", reason="late", created_at=now())
-    replaced = {"greenroom.commands.hold.actor": SimpleNamespace(id="usr_1", brand_id="brd_1")}
+    replaced: dict[str, Any] = {
+        "greenroom.commands.hold.actor": SimpleNamespace(id="usr_1", brand_id="brd_1")
+    }
+    some, other = SimpleNamespace(id="per_1"), SimpleNamespace(id="per_2")
+    released = HoldReach(
+        "person", "per_1", "A", {State.RELEASED: 3, State.IN_REVIEW: 2}, people=[some, other]
+    )  # type: ignore[list-item]
+    reached = {"delivery.reach.reach_of": released}
+    text, told, _ = run("hold place person per_1 --reason late --dry-run", replaced | reached)
+    assert "nothing was done" in text and "per_2" in text and told["standing"] is False
+    assert (told["same_person"], told["not_out"], told["out"]) == (["per_2"], 2, 3)
+    replaced |= {"delivery.reach.reach_of": HoldReach("render", "rnd_1", "A", {}, namesakes=[other])}  # type: ignore[list-item]
     for verb, words in (("place", "render rnd_1"), ("lift", "hld_1")):
         done = run(f"hold {verb} {words} --reason late", {**replaced, f"delivery.holds.{verb}_hold": placed})
         assert done[1]["hold"] == "hld_1" and done[1]["standing"] is (verb == "place") and "hld_1" in done[0]

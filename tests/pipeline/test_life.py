@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from audit.commitments import commitment, row_name
 from audit.errors import LedgerError
 from audit.events import Event
-from audit.tables import LedgerEntryRow, commitment, row_name
+from audit.tables import LedgerEntryRow
 from core.canonical import digest_bytes
 from core.database import reading, transaction
 from core.errors import Conflict

@@ -83,6 +83,27 @@ def test_a_person_is_found_by_a_part_of_the_name_in_any_script(world: World, nam
     assert len(found(world, "people", name=name).page.rows) == 1
 
 
+@pytest.mark.only("sqlite")
+def test_a_name_is_looked_for_among_the_newest_people_of_the_days_and_what_was_not_read_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    like = {column.key: getattr(world.persona, column.key) for column in PersonaRow.__table__.columns}
+    day = datetime(2026, 3, 1, tzinfo=UTC)
+    people = [like | {"id": f"per_{n}", "name": "Asha", "created_at": day + timedelta(n)} for n in range(4)]
+    with transaction() as session:
+        session.execute(insert(PersonaRow), people)
+    assert (everybody := found(world, "people", name="asha")).total == Number(4) and not everybody.unread
+    assert ids_of(found(world, "people", name="asha", until=day.date())) == ["per_0"]
+    monkeypatch.setattr(module, "NAMED_AT_MOST", 1)
+    assert ids_of(some := found(world, "people", name="asha")) == ["per_3"] and some.total == Number(4)
+    monkeypatch.setattr(module, "NAMES_AT_MOST", 2)
+    assert (some := found(world, "people", name="asha")).unread and some.total == Number(1, more=True)
+
+
+def ids_of(found: Found) -> list[str]:
+    return [row.id for row in found.page.rows]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_days_are_whole_and_both_included(world: World, kind: str):
     world.recall(world.released())

@@ -226,7 +226,13 @@ def record_addresses(row: RenderRow) -> list[str]:
     ]
     long_ago = [f"/record?kind={kind}&until=2001-01-01" for kind in KINDS]
     rooms = ["/record/holds", "/record/looked", "/record/people/per_1", "/record/campaigns/cmp_1"]
-    rooms += [f"/record/renders/{row.id}", f"/record/find?q={row.id}", "/record/find?q=order-7"]
+    rooms += ["/record/holds/new?kind=person&subject=per_1", "/record/holds/new?kind=campaign&subject=cmp_1"]
+    rooms += [
+        f"/record/holds/new?kind=render&subject={row.id}",
+        f"/record/renders/{row.id}",
+        f"/record/find?q={row.id}",
+        "/record/find?q=order-7",
+    ]
     rooms += [f"/record/find?q={row.essence}", "/record/register.csv?until=2001-01-01"]
     others = ["/record?kind=decisions&reviewer=usr_1", "/record?kind=people&name=presenter"]
     return [*lists, *of_campaign, *long_ago, *rooms, *others]

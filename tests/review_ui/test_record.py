@@ -17,12 +17,13 @@ from audit.ledger import sequence_pending, verify_proof
 from audit.ledger.proofs import proven_entry
 from audit.ledger.tiles import LedgerFiles
 from audit.tables import HoldRow, LedgerEntryRow
-from core.database import reading
+from audit.words import LOOKED_AT
+from core.database import reading, transaction
 from core.errors import DatabaseBusy
 from pipeline.capture.proposals import approve_proposal
 from pipeline.search import KINDS
 from pipeline.service import create_brand
-from pipeline.tables import RenderRow
+from pipeline.tables import PersonaRow, RenderRow
 from review_ui.accounts import create_account
 from review_ui.app import make_app
 from review_ui.security import COOKIE
@@ -285,6 +286,39 @@ def test_a_hold_on_the_campaign_is_said_on_the_videos_page_of_the_record(legal: 
     assert "through the campaign" in legal.get(f"/record/renders/{out.id}").text
 
 
+def test_what_a_hold_on_a_person_reaches_is_said_before_it_is_placed(
+    world: World, legal: Person, out: RenderRow
+):
+    kin, waiting = world.add_persona(), world.to_review()
+    assert "/record/holds/new?kind=person" in legal.get(f"/record/people/{world.persona.id}").text
+    text = legal.get(f"/record/holds/new?kind=person&subject={world.persona.id}").text
+    for words in (
+        f"/record/people/{kin.id}", "they are one person", "1 in review, 1 released",
+        "the release of 1 video that is not out", "the links of 1 released video: to stop those, recall it",
+    ):  # fmt: skip
+        assert words in text
+    assert looks()[-1] == ("viewed", "hold_reach", world.persona.id)
+    legal.post("/record/holds", kind="person", subject=kin.id, reason="A made-up case.")
+    assert "through the person" in legal.get(f"/record/renders/{waiting.id}").text
+    assert "Stands already" in legal.get(f"/record/holds/new?kind=render&subject={waiting.id}").text
+    legal.get("/record/holds/new?kind=person&subject=per_1", 404)
+    legal.get("/record/holds/new?kind=brand&subject=per_1", 422)
+
+
+def test_namesakes_are_offered_and_those_that_are_ticked_are_held_too(world: World, legal: Person):
+    like = {column.key: getattr(world.persona, column.key) for column in PersonaRow.__table__.columns}
+    with transaction() as session:
+        session.add(
+            PersonaRow(**like | {"id": "per_beside", "reference_sha256": "f" * 64, "authority_id": "aut_1"})
+        )
+    asked = {"kind": "person", "subject": world.persona.id, "also": "per_beside"}
+    assert 'value="per_beside"' in legal.get(f"/record/holds/new?kind=person&subject={world.persona.id}").text
+    assert re.search(r'value="per_beside" checked', legal.post("/record/holds", 422, **asked, reason="").text)
+    legal.post("/record/holds", **asked, reason="A made-up case.")
+    with reading() as session:
+        assert {*session.scalars(select(HoldRow.subject))} == {world.persona.id, "per_beside"}
+
+
 @pytest.mark.parametrize(
     ("typed", "status"),
     [
@@ -317,8 +351,10 @@ def test_each_look_is_on_the_ledger_with_who_and_what_and_no_word_of_the_filters
     with reading() as session:
         assert not [e for e in session.scalars(select(LedgerEntryRow.body)) if "ephyrine" in e]
     text = legal.get("/record/looked").text
-    assert "The record was looked at: search people." in text
-    assert "The record was looked at: timeline render." in legal.get(f"/record/renders/{out.id}").text
+    assert "Somebody looked at the search over people." in text
+    assert "Somebody looked at the video&#39;s timeline." in legal.get(f"/record/renders/{out.id}").text
+    assert {kind for _, kind, _ in looks()} <= set(LOOKED_AT)
+    assert {f"search_{kind}" for kind in KINDS} < set(LOOKED_AT)
     assert world.ledger().good
 
 

@@ -98,6 +98,7 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("GET", "/record/register.csv"): Asks("audit", "cookie"),
     ("GET", "/record/register.json"): Asks("audit", "cookie"),
     ("GET", "/record/holds"): Asks("audit", "cookie"),
+    ("GET", "/record/holds/new"): Asks("audit", "cookie"),
     ("POST", "/record/holds"): Asks("audit", "form"),
     ("POST", "/record/holds/{hold_id}/lift"): Asks("audit", "form"),
     ("GET", "/personas"): Asks("view", "cookie"),
