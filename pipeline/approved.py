@@ -58,10 +58,10 @@ def _final_cut(session: Session, decision_id: Any, over_this: tuple[Any, ...]) -
     return (said.render_id, said.sealed_sha256, said.essence, said.verdict) == over_this
 
 
-def _script(session: Session, render: RenderRow, decision_id: Any) -> bool:
-    if decision_id is None:
+def _script(session: Session, render: RenderRow, named: Any) -> bool:
+    if named is None:
         return True
-    row = session.get(ScriptDecisionRow, decision_id)
+    row = session.get(ScriptDecisionRow, named)
     campaign = grounds_of(session, render).campaign
     if row is None or campaign is None:
         return False

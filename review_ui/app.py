@@ -55,6 +55,7 @@ from review_ui.pages import (
     record,
     reference,
     reports,
+    scripts,
     signin,
     styleguide,
     suppressions,
@@ -120,6 +121,7 @@ def make_app() -> FastAPI:
         proposals,
         personas,
         appearances,
+        scripts,
     )
     legal = (record, holds, papers, reports)
     # First what strangers open: routes are tried in this order, and there are two hundred.

@@ -32,6 +32,7 @@ MODES = {
 }
 ASKS = {
     "none": "nobody: reviewers decide alone",
+    "script": "the person who appears approves each script before anything is made of it, on their own page",
     "final_cut": "the person who appears approves each video before it goes out, on their own page",
 }
 

@@ -18,8 +18,9 @@ from pipeline.guard import REFUSAL, release_transaction
 from pipeline.guard_postgresql import TRIGGER
 from pipeline.states import State
 from pipeline.tables import RenderRow
+from tests.delivery import test_guard as on_sqlite
+from tests.delivery.test_guard import ASKED, DIGEST, BackDoor, _another, _columns, release_row
 from tests.delivery.test_guard import BACK_DOORS as ON_SQLITE
-from tests.delivery.test_guard import DIGEST, BackDoor, _another, _columns, release_row
 from tests.kit.workers import stored
 from tests.kit.world import World
 from tests.servers.databases import name_of, running
@@ -103,6 +104,11 @@ def test_a_table_of_ones_own_is_not_read_in_place_of_ours(world: World):
         session.execute(text("CREATE TEMPORARY TABLE renders AS SELECT * FROM public.renders"))
         session.execute(text("UPDATE pg_temp.renders SET state = 'approved'"))
         session.execute(text("SELECT greenroom_vouch(:r, :d)"), {"r": render.id, "d": DIGEST})
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_database_asks_for_the_yes_of_who_appears(world: World, name: str):
+    on_sqlite.test_the_database_asks_for_the_yes_of_who_appears(world, name)
 
 
 @pytest.mark.parametrize("state", ["in_review", "released", "recalled", "rejected"])
