@@ -18,15 +18,12 @@ from core.errors import GreenroomError, NotFound
 from delivery.written import one_line_end
 from pipeline.capture.documents import MOST_BYTES, open_document
 from pipeline.capture.proposals import (
-    KEEP_YEARS,
-    MOST_NOTICE,
     approve_proposal,
     find_proposal,
-    propose,
-    read_content,
     refuse_proposal,
 )
 from pipeline.capture.references import find_reference
+from pipeline.capture.stating import KEEP_YEARS, MOST_NOTICE, propose, read_content
 from pipeline.capture.tables import DocumentRow, ProposalRow
 from pipeline.ownership import owned
 from pipeline.tables import PersonaRow

@@ -19,10 +19,11 @@ from core.canonical import canonical_json
 from core.database import now, reading, transaction
 from core.errors import Conflict, GreenroomError, IntegrityError, NotFound
 from delivery.links import make_link
-from pipeline import script_approval
+from pipeline import recipient_lists, script_approval
 from pipeline.batch import submit
 from pipeline.errors import AuthorityInvalid
 from pipeline.intake import import_video
+from pipeline.list_work import on_list
 from pipeline.runner import advance
 from pipeline.script_approval import CODE
 from pipeline.standing import standing_of
@@ -265,3 +266,17 @@ def test_a_no_that_commits_while_a_video_is_released_wins(world: World, asked: C
     with before_the_commit(lambda: world.persona_reads(asked, "refuse")), pytest.raises(GreenroomError):
         world.release(render)
     assert world.now_is(render).state == State.APPROVED and not world.published()
+
+
+def test_a_list_is_tried_before_their_yes_and_started_after_it(world: World, asked: CampaignRow):
+    file = world.home / "recipients.jsonl"
+    file.write_bytes(ROW)
+    who = {"brand_id": world.brand_id, "actor": world.operator}
+    row = recipient_lists.receive(
+        file, asked.id, brand_id=world.brand_id, maker_id=world.operator, name="recipients", form="jsonl"
+    )
+    on_list(row.id)
+    with pytest.raises(Conflict, match="has not approved this script"):
+        recipient_lists.start(row.id, **who)
+    world.persona_reads(asked)
+    assert recipient_lists.start(row.id, **who).phase == "entering"
