@@ -13,7 +13,6 @@ from typing import Any, Literal
 from sqlalchemy import exists, or_, select, true
 from sqlalchemy.orm import Session
 
-from audit.errors import ForgedAuthority
 from audit.models import ScriptDecision
 from audit.standing import AuthorityStanding, authority_standing
 from audit.tables import LedgerEntryRow, ScriptDecisionRow
@@ -106,7 +105,7 @@ def asked_of(session: Session, campaign: CampaignRow) -> Asked | None:
         return None
     try:
         standing = authority_standing(session, persona.authority_id, with_count=False)
-    except ForgedAuthority:
+    except GreenroomError:  # whoever acts on the campaign is told
         return None
     if not standing.valid or standing.authority.approval_mode != "script":
         return None
