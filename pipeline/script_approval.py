@@ -33,6 +33,8 @@ from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.uses import valid_authority
 
 CODE = "script_approval_needed"
+UNDECIDED = (*(state for state in STAGE_AT if state is not State.DRAFT), State.IN_REVIEW, State.APPROVED)
+"""The states of a video whose text may be decided over: it is not made yet, or was before the authority asked."""
 _WOKEN = 1000
 
 Step = Literal["waits", "refused"]
@@ -202,7 +204,7 @@ def decide_text(
     with transaction() as session:
         render = owned_by_persona(session, render_id, brand_id=brand_id, persona_id=persona_id)
         check_agreement(session, render)
-        if State(render.state) not in (*STAGE_AT, State.IN_REVIEW, State.APPROVED) or not render.script:
+        if State(render.state) not in UNDECIDED or not render.script:
             raise Conflict(
                 "this text does not wait for your decision",
                 where=render.id,
@@ -265,7 +267,7 @@ def _wake(session: Session, *which: object) -> None:
     session.execute(
         update(RenderRow)
         .where(RenderRow.id.in_(waiting.limit(_WOKEN)), RenderRow.retry_at.is_not(None))
-        .values(retry_at=None, hinted_at=None)
+        .values(retry_at=None, hinted_at=None, waits=0)
         .execution_options(synchronize_session=False)
     )
     refused = select(RenderRow).where(*which, RenderRow.state == State.APPROVED, RenderRow.cause == CODE)  # type: ignore[arg-type]

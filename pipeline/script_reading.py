@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal
 
-from sqlalchemy import exists, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, or_, select, true
+from sqlalchemy.orm import Session, aliased
 
 from audit.models import ScriptDecision
 from audit.standing import AuthorityStanding, authority_standing
@@ -23,12 +23,11 @@ from generate.templates import compose_script
 from pipeline.course import Course, is_at
 from pipeline.drafts import example_of
 from pipeline.final_cut import campaigns_of
-from pipeline.script_approval import said_of, script_of, text_of
-from pipeline.states import State
+from pipeline.script_approval import UNDECIDED, said_of, script_of
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
 LOOKED_BACK = 20  # scripts that they said yes to, the newest ones
-LOOKED_AT = 200  # videos that wait for their first stage, the oldest ones
+LOOKED_AT = 200  # videos that wait, the oldest ones
 ALIKE = 0.5  # share of words in common from which a script is another version of one
 
 _PIECES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\s+|[^\s{]+|\{", re.DOTALL)
@@ -157,13 +156,10 @@ def scripts_waiting(
     session: Session, persona_id: str, standing: AuthorityStanding, *, limit: int
 ) -> Sequence[CampaignRow]:
     """Campaigns whose script this persona has said nothing of yet, oldest first; a cancelled one waits for nobody."""
-    ended = session.get(LedgerEntryRow, standing.ended)  # a yes from before it counts no more
     said = exists().where(
         ScriptDecisionRow.campaign_id == CampaignRow.id,
         ScriptDecisionRow.render_id.is_(None),
-        or_(ScriptDecisionRow.verdict == "refuse", ScriptDecisionRow.created_at > ended.created_at)
-        if ended is not None
-        else true(),
+        _counts(session, standing),
     )
     query = select(CampaignRow).where(
         CampaignRow.persona_id == persona_id, ~said, ~is_at(CampaignRow.id, Course.CANCELLED)
@@ -174,25 +170,39 @@ def scripts_waiting(
 def texts_waiting(
     session: Session, persona_id: str, standing: AuthorityStanding, *, limit: int
 ) -> Sequence[RenderRow]:
-    """Videos that wait for a word on their text, oldest first: each text once. Raises ForgedApproval."""
+    """Videos that wait for a word on their text, oldest first: each text once."""
     each = exists().where(
         ScriptDecisionRow.campaign_id == RenderRow.campaign_id,
         ScriptDecisionRow.render_id.is_(None),
         ScriptDecisionRow.verdict == "each",
     )
+    other = aliased(RenderRow)
+    said = exists().where(
+        ScriptDecisionRow.campaign_id == RenderRow.campaign_id,
+        ScriptDecisionRow.render_id == other.id,
+        other.script == RenderRow.script,
+        _counts(session, standing),
+    )
     query = select(RenderRow).where(
         RenderRow.campaign_id.in_(campaigns_of(persona_id)),
-        RenderRow.state == State.SCRIPTED,
+        RenderRow.state.in_(UNDECIDED),
+        RenderRow.script.is_not(None),
         or_(RenderRow.origin != "made", each),
+        ~said,
     )
-    found: dict[str, RenderRow] = {}
-    for row in session.scalars(query.order_by(RenderRow.created_at, RenderRow.id).limit(LOOKED_AT)):
-        script = text_of(row)
-        if script.sha256 not in found and said_of(session, script, standing, persona_id) is None:
-            found[script.sha256] = row
-        if len(found) == limit:
-            break
-    return list(found.values())
+    oldest = query.order_by(RenderRow.created_at, RenderRow.id).limit(LOOKED_AT)
+    texts: dict[tuple[str, str], RenderRow] = {}
+    for row in session.scalars(oldest):
+        texts.setdefault((row.campaign_id, row.script or ""), row)
+    return list(texts.values())[:limit]
+
+
+def _counts(session: Session, standing: AuthorityStanding) -> ColumnElement[bool]:
+    """Whether a decision counts still: a yes from before the authority's last end does not."""
+    ended = session.get(LedgerEntryRow, standing.ended)
+    if ended is None:
+        return true()
+    return or_(ScriptDecisionRow.verdict == "refuse", ScriptDecisionRow.created_at > ended.created_at)
 
 
 def _facts(old: CampaignRow, new: CampaignRow) -> tuple[tuple[str, str, str], ...]:

@@ -13,7 +13,7 @@ from audit.models import ScriptVerdict
 from core.database import reading
 from core.errors import GreenroomError, InputError, NotFound
 from pipeline.final_cut import campaign_of_persona, owned_by_persona
-from pipeline.script_approval import decide_script, decide_text, said_of, script_of, text_of
+from pipeline.script_approval import UNDECIDED, decide_script, decide_text, said_of, script_of, text_of
 from pipeline.script_reading import before_of, blanks_of, example_of_script
 from pipeline.states import State
 from pipeline.tables import CampaignRow
@@ -149,7 +149,7 @@ def _show_text(
         row = owned_by_persona(session, render_id, brand_id=visitor.account.brand_id, persona_id=persona_id)
         me = me_of(session, visitor, persona_id)
         campaign = session.get_one(CampaignRow, row.campaign_id)
-        waits = me.reads and me.look is not None and bool(row.script) and row.state == State.SCRIPTED
+        waits = me.reads and me.look is not None and bool(row.script) and State(row.state) in UNDECIDED
         if waits and me.look is not None:
             waits = said_of(session, text_of(row), me.look.standing, persona_id) is None
     return page(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from audit.ledger import Event
+from audit.models import Effect
+from pipeline.intake import import_video
 from pipeline.runner import advance
 from pipeline.script_approval import script_of, text_of
 from pipeline.script_reading import changes
@@ -16,6 +19,7 @@ from pipeline.states import State
 from pipeline.steering import cancel
 from pipeline.tables import CampaignRow
 from review_ui.app import make_app
+from tests.kit import media
 from tests.kit.workers import last_entry
 from tests.kit.world import World
 from tests.review_ui.test_appearances import enter, says
@@ -79,6 +83,27 @@ def test_a_text_that_waits_is_read_and_its_recipient_shown_to_nobody_else(
     for row in (render, twin):
         assert "Asha" not in says(web, f"/me/texts/{row.id}")
     assert world.to_review(render).state == State.IN_REVIEW
+
+
+def test_what_was_made_before_the_authority_asked_and_what_it_outlived_waits_too(
+    web: TestClient, world: World, tmp_path: Path
+):
+    clip = media.write_clip(tmp_path / "clip.mp4", 1)
+    campaign = world.campaign()
+    row = import_video(
+        clip, campaign.id, brand_id=world.brand_id, maker_id=world.operator, script="Your tea is ready."
+    )
+    world.approved(world.to_review(row))
+    world.supersede(approval_mode="script")
+    csrf = enter(web, world.persona_account())
+    assert f"/me/texts/{row.id}" in web.get("/me").text
+    sent = {"csrf": csrf, "sha256": text_of(row).sha256, "verdict": "approve"}
+    assert "this video can be made" in web.post(f"/me/texts/{row.id}", data=sent).text
+    world.persona_reads(campaign)
+    assert "Nothing waits." in web.get("/me").text
+    world.withdraw(status="expired", effect=Effect.NONE)
+    world.supersede(approval_mode="script")
+    assert f"/me/scripts/{campaign.id}" in web.get("/me").text
 
 
 def test_a_stale_page_and_an_empty_answer_keep_what_was_typed(
