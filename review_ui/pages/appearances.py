@@ -99,12 +99,15 @@ def campaign(request: Request, visitor: Signed, campaign_id: str, cursor: str = 
     persona_id = persona_id_of(visitor)
     row = campaign_with(campaign_id, brand_id=visitor.account.brand_id, persona_id=persona_id)
     found, total = videos_of(row, cursor=cursor)
+    with reading() as session:
+        asks = me_of(session, visitor, persona_id).reads
     here = f"/me/campaigns/{row.id}"
     return page(
         request,
         "appearances_campaign.html",
         visitor=visitor,
         row=row,
+        asks=asks,
         found=found,
         total=total,
         address=lambda cursor="": f"{here}?cursor={cursor}" if cursor else here,

@@ -50,6 +50,7 @@ def test_a_script_that_waits_is_read_and_approved(web: TestClient, world: World,
     sent = {"csrf": csrf, "sha256": script_of(asked).sha256, "verdict": "approve"}
     answer = web.post(f"/me/scripts/{asked.id}", data=sent)
     assert "videos with this script can be made" in answer.text and "Nothing waits." in answer.text
+    assert f"/me/scripts/{asked.id}" in web.get(f"/me/campaigns/{asked.id}").text
     assert "you approved it" in says(web, f"/me/scripts/{asked.id}")
     assert last_entry(asked.id, Event.SCRIPT_DECIDED).facts["actor"] == account
     assert world.render(campaign=asked).state == State.SCRIPTED
