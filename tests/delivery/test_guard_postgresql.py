@@ -15,7 +15,7 @@ from core.errors import IntegrityError
 from core.settings import get_settings
 from greenroom.rights import rights_on
 from pipeline.guard import REFUSAL, release_transaction
-from pipeline.guard_postgresql import TRIGGER
+from pipeline.guard_postgresql import ASKED_TRIGGER, TRIGGER
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from tests.delivery import test_guard as on_sqlite
@@ -64,6 +64,9 @@ UNDOING = {
     "read what is vouched for": "SELECT * FROM release_vouches",
     "empty the renders": "TRUNCATE renders CASCADE",
     "change a decision": "UPDATE approvals SET verdict = 'approve'",
+    "drop the trigger that asks the person who appears": f"DROP TRIGGER {ASKED_TRIGGER} ON renders",
+    "change what the person who appears said": "UPDATE persona_decisions SET verdict = 'approve'",
+    "change what they said of a script": "UPDATE script_decisions SET verdict = 'approve'",
     "delete a decision": "DELETE FROM approvals",
     "change an entry": "UPDATE ledger_entries SET body = ''",
     "delete an entry": "DELETE FROM ledger_entries",
@@ -170,6 +173,11 @@ def test_a_recall_cannot_be_undone_and_a_released_row_does_not_become_another_vi
 
 UNGUARDED = {
     "no trigger": f"DROP TRIGGER {TRIGGER} ON renders",
+    "no trigger that asks the person who appears": f"DROP TRIGGER {ASKED_TRIGGER} ON renders",
+    "one that asks nobody": (
+        "CREATE OR REPLACE FUNCTION greenroom_guard_asked() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
+        "SET search_path = public, pg_temp AS 'BEGIN RETURN NEW; END'"
+    ),
     "a disabled trigger": f"ALTER TABLE renders DISABLE TRIGGER {TRIGGER}",
     "a trigger that lets all pass": (
         "CREATE OR REPLACE FUNCTION greenroom_guard_released() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
