@@ -57,7 +57,7 @@ MAY: dict[str, set[str]] = {
     "greenroom/migrations/versions/0003_many_machines.py": {"sql"},
     "greenroom/migrations/versions/0008_sending.py": {"sql"},  # causes
     "greenroom/migrations/versions/0012_review.py": {"sql"},  # flags of a list
-    "greenroom/migrations/versions/0014_script_approval.py": {"sql"},  # triggers that ask for the persona's yes
+    "greenroom/migrations/versions/0014_script_approval.py": {"sql"},  # triggers
 }
 
 
