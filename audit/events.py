@@ -38,6 +38,7 @@ class Event(StrEnum):
     CAMPAIGN_PAUSED = "campaign:course:paused"
     CAMPAIGN_RESUMED = "campaign:course:resumed"
     CAMPAIGN_CANCELLED = "campaign:course:cancelled"
+    SCRIPT_DECIDED = "campaign:script:decided"
     CAMPAIGN_TAGGED = "campaign:tags:set"
     PACK_PUBLISHED = "policy:pack:published"
     GATE_SET_PUBLISHED = "gate:set:published"

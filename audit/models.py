@@ -260,3 +260,25 @@ class PersonaDecision(BaseModel):
     verdict: PersonaVerdict
     words: str = Field("", max_length=2000)
     time: AwareDatetime
+
+
+ScriptVerdict = Literal["approve", "each", "refuse"]
+"""``each``: yes to the script, and every text that is composed from it is to be shown too."""
+
+
+class ScriptDecision(BaseModel):
+    """What the person who appears said of a script before anything was made of it, as it was signed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    brand_id: str
+    campaign_id: str
+    render_id: str | None = Field(description="The video whose text was shown; None: the campaign's script.")
+    persona_id: str
+    authority_id: str = Field(description="The version that asked.")
+    script_sha256: str
+    account_id: str
+    verdict: ScriptVerdict
+    words: str = Field("", max_length=2000)
+    time: AwareDatetime

@@ -6,21 +6,17 @@ never counted as the other.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from audit import keys
-from audit.errors import AlreadyDecided, ForgedApproval
+from audit import signed_decisions
+from audit.errors import AlreadyDecided
 from audit.events import Event
-from audit.key_record import retired_by
-from audit.ledger.entries import append, timestamp
+from audit.ledger.entries import append
 from audit.models import PersonaDecision, PersonaVerdict
-from audit.signing import sign_in_use
 from audit.tables import LedgerEntryRow, PersonaDecisionRow
-from core.canonical import canonical_json
 from core.database import now
 from core.ids import new_id
 
@@ -70,13 +66,9 @@ def record_persona_decision(
         words=words.strip()[:2000],
         time=moment,
     )
-    document = canonical_json({"type": TYPE, **decision.model_dump(mode="json"), "time": timestamp(moment)})
-    signature = sign_in_use(session, keys.APPROVALS, document)
     row = PersonaDecisionRow(
         **{name: getattr(decision, name) for name in _COLUMNS},
-        document=document.decode("utf-8"),
-        key_id=signature.key_id,
-        signature=signature.value,
+        **signed_decisions.signed(session, TYPE, decision, moment),
         created_at=moment,
     )
     facts = {
@@ -108,11 +100,7 @@ def persona_decisions(
         if (entry.facts.get("sealed_sha256"), entry.facts.get("persona_id")) == (sealed_sha256, persona_id)
     }
     if known != {row.id for row in rows}:
-        raise ForgedApproval(
-            "the ledger knows other decisions of the person who appears than the database",
-            where=render_id,
-            next_step="run `greenroom ledger verify`; nothing is released on these decisions",
-        )
+        raise signed_decisions.unknown_to_the_ledger(render_id)
     for row in rows:
         check_key_in_use(session, row, entries[row.id])
     return [verified(row) for row in rows]
@@ -121,30 +109,13 @@ def persona_decisions(
 def check_key_in_use(session: Session, row: PersonaDecisionRow, entry: LedgerEntryRow | None = None) -> None:
     """A key that was retired signs nothing more. ``entry``: the decision's; None: it is looked up. Raises
     ForgedApproval."""
-    retired = retired_by(session, row.key_id, keys.APPROVALS)
-    if retired is None:
-        return
     entry = entry or _entries(session, row.render_id).get(row.id)
-    if entry is None or entry.id > retired.id:
-        raise _forged(row, "a decision was signed with a key after it was retired")
+    signed_decisions.check_key_in_use(session, row, entry.id if entry is not None else None)
 
 
 def verified(row: PersonaDecisionRow) -> PersonaDecision:
-    """What a row says, its signature checked. Raises :class:`ForgedApproval`."""
-    data = row.document.encode("utf-8")
-    if not keys.verify(keys.APPROVALS, keys.Signature(row.key_id, row.signature), data):
-        raise _forged(row, "a decision of the person who appears was not signed here")
-    try:
-        document = json.loads(data)
-        if document.pop("type", None) != TYPE:
-            raise ValueError("another kind of document")
-        decision = PersonaDecision.model_validate(document)
-    except (ValueError, AttributeError) as error:
-        raise _forged(row, "a signed decision cannot be read") from error
-    same = all(getattr(row, name) == getattr(decision, name) for name in _COLUMNS)
-    if not same or row.created_at != decision.time:
-        raise _forged(row, "a decision's columns differ from what was signed")
-    return decision
+    """What a row says, its signature checked. Raises :class:`audit.errors.ForgedApproval`."""
+    return signed_decisions.read(row, TYPE, PersonaDecision, _COLUMNS)
 
 
 def _rows(
@@ -166,9 +137,3 @@ def _entries(session: Session, render_id: str) -> dict[str, LedgerEntryRow]:
         )
     )
     return {str(entry.facts.get("decision_id")): entry for entry in found}
-
-
-def _forged(row: PersonaDecisionRow, what: str) -> ForgedApproval:
-    return ForgedApproval(
-        what, where=row.id, next_step="run `greenroom ledger verify`; nothing is released on this decision"
-    )

@@ -54,12 +54,15 @@ class AuthorityStanding:
         state: only ``granted`` allows new renders, approvals and releases.
         effect: on what was released before: ``none`` while granted.
         recalls: ledger ids of the changes that take back what was released before them, over all versions.
+        ended: ledger id of the last change that ended it, over all versions; 0: it never ended. What the person said
+            yes to before is no yes under a version that they gave since.
     """
 
     authority: Authority
     state: State
     effect: Effect
     recalls: tuple[int, ...]
+    ended: int = 0
 
     @property
     def record_id(self) -> str:
@@ -109,7 +112,7 @@ def authority_standing(
         raise ForgedAuthority("the versions of the authority do not follow one another", where=authority_id)
     current = authorities[-1]
     state, effect = _state(current, at or now())
-    return AuthorityStanding(current, state, effect, _recalls(said, authorities))
+    return AuthorityStanding(current, state, effect, _recalls(said, authorities), _ended(said))
 
 
 def _state(authority: Authority, at: datetime) -> tuple[State, Effect]:
@@ -178,6 +181,17 @@ def _said(session: Session, authority_ids: Sequence[str], key_ids: set[str]) -> 
     # One list of subjects, which an index leads to, and sorted here: told to sort, a planner may walk the whole ledger.
     subjects = [*authority_ids, *key_subjects(keys.AUTHORITIES, key_ids)]
     return sorted(session.execute(_SAID, {"subjects": subjects}).all(), key=lambda entry: entry.id)
+
+
+_OVER = (AuthorityStatus.REVOKED.value, AuthorityStatus.EXPIRED.value)
+
+
+def _ended(said: Sequence[Entry]) -> int:
+    """The last change of status that ended the record."""
+    changed = Event.AUTHORITY_STATUS_CHANGED.value
+    return max(
+        (one.id for one in said if one.event == changed and one.facts.get("status") in _OVER), default=0
+    )
 
 
 def _recalls(said: Sequence[Entry], authorities: Sequence[Authority]) -> tuple[int, ...]:

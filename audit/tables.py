@@ -294,3 +294,44 @@ class PersonaDecisionRow(Base):
     salt: Mapped[str] = mapped_column(String(32), default=new_salt)
 
     __table_args__ = (UniqueConstraint("sealed_sha256", "persona_id", "verdict"),)
+
+
+class ScriptDecisionRow(Base):
+    """What the person who appears says of a script before anything is made of it (trust step 1), where their authority
+    asks them: of a campaign's, or of one text (``render_id``: the video whose text they were shown first).
+    """
+
+    __tablename__ = "script_decisions"
+    __ledger__ = Covered(
+        committed=(
+            "id", "brand_id", "campaign_id", "render_id", "persona_id", "script_sha256", "account_id", "verdict",
+            "document", "key_id", "signature", "created_at", "salt",
+        ),
+        immutable=True,
+    )  # fmt: skip
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(String(40), index=True)
+    campaign_id: Mapped[str] = mapped_column(String(40))
+    render_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    persona_id: Mapped[str] = mapped_column(String(40))
+    script_sha256: Mapped[str] = mapped_column(
+        String(64), info={"personal": "digest of a text that may name its recipient"}
+    )
+    account_id: Mapped[str] = mapped_column(
+        String(80), info={"personal": "pseudonym of the person who appears"}
+    )
+    verdict: Mapped[str] = mapped_column(String(10))
+    document: Mapped[str] = mapped_column(
+        Text, info={"personal": "the decision as it was signed, with its words"}
+    )
+    key_id: Mapped[str] = mapped_column(String(16))
+    signature: Mapped[str] = mapped_column(String(128))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
+
+    __table_args__ = (
+        Index("ix_script_decisions_script", "campaign_id", "script_sha256"),
+        # What this person said yes to before: the newest scripts.
+        Index("ix_script_decisions_persona", "persona_id", "created_at", "id"),
+    )

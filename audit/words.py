@@ -35,6 +35,7 @@ WORDS: dict[Event, str] = {
     Event.CAMPAIGN_PAUSED: "the campaign was paused",
     Event.CAMPAIGN_RESUMED: "the campaign went on",
     Event.CAMPAIGN_CANCELLED: "the campaign was cancelled",
+    Event.SCRIPT_DECIDED: "the person who appears decided over the script: {verdict}",
     Event.CAMPAIGN_TAGGED: "the tags of its links were set",
     Event.PACK_PUBLISHED: "a rule pack was published",
     Event.GATE_SET_PUBLISHED: "a gate set was published",

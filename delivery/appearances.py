@@ -13,11 +13,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from core.database import now, reading
-from core.errors import NotFound
 from delivery.tables import LinkRow
 from pipeline.counts import Counts, counts_of_campaigns
+from pipeline.final_cut import campaign_of_persona
 from pipeline.lists import list_renders
-from pipeline.ownership import owned
 from pipeline.paging import Page, Part, page_of
 from pipeline.states import State
 from pipeline.tables import CampaignRow, RenderRow
@@ -57,10 +56,7 @@ def appearances_of(session: Session, persona_id: str, *, cursor: str = "") -> Ap
 def campaign_with(campaign_id: str, *, brand_id: str, persona_id: str) -> CampaignRow:
     """One campaign in which this persona appears. Raises NotFound for any other, as if it did not exist."""
     with reading() as session:
-        row = owned(session, CampaignRow, campaign_id, brand_id)
-    if row.persona_id != persona_id:
-        raise NotFound("no such campaign", where=campaign_id, next_step="check the id")
-    return row
+        return campaign_of_persona(session, campaign_id, brand_id=brand_id, persona_id=persona_id)
 
 
 def videos_of(campaign: CampaignRow, *, cursor: str = "") -> tuple[Page[Video], int]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from audit.holds import check_free
-from audit.models import Approval, Authority, PersonaDecision, Receipt
+from audit.models import Approval, Authority, PersonaDecision, Receipt, ScriptDecision
 from audit.standing import AuthorityStanding
 from core.gates import load_gate_set
 from core.models import Verdict
 from delivery.errors import ReleaseRefused
-from pipeline import final_cut
+from pipeline import final_cut, script_approval
 from pipeline.errors import RecipientSuppressed
 from pipeline.findings import receipts_in
 from pipeline.grounds import grounds_of, subjects_of
@@ -115,4 +115,21 @@ def check_final_cut(session: Session, render: RenderRow, authority: Authority) -
             next_step="they decide on their own page; an administrator invites them with the role persona",
             code=final_cut.CODE,
         )
-    return final_cut.final_cut(session, render, authority) if authority.approval_mode != "none" else None
+    if authority.approval_mode != "final_cut":
+        return None
+    return final_cut.final_cut(session, render, authority)
+
+
+def check_script(session: Session, render: RenderRow, standing: AuthorityStanding) -> ScriptDecision | None:
+    """Their yes to the words that are spoken (trust step 1 again); None where their authority does not ask for it."""
+    found = script_approval.approval_of(session, render, standing)
+    if isinstance(found, script_approval.Lack):
+        raise ReleaseRefused(
+            found.sentence[:1].lower() + found.sentence[1:].rstrip("."),
+            where=render.id,
+            next_step="they decide on their own page"
+            if found.step == "waits"
+            else "take it back; other words are another video",
+            code=found.code,
+        )
+    return found

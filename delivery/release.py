@@ -35,6 +35,7 @@ from delivery.conditions import (
     check_final_cut,
     check_holds,
     check_receipts,
+    check_script,
     check_shown,
     check_to_whom,
 )
@@ -155,6 +156,7 @@ def _check(render_id: str, brand_id: str) -> _Cleared:
         check_holds(session, render)
         persona, stated = grounds_of(session, render).persona, stated_secret(session)
         # Last: what only a person can mend before is said before.
+        check_script(session, render, standing)
         check_final_cut(session, render, standing.authority)
     check_parts(render, persona, receipts, stated=stated)
     return _Cleared(render, approvals, receipts)
@@ -216,6 +218,7 @@ def _commit(
             # Once more, in the transaction that releases: what committed first wins.
             standing = check_authority(session, render)
             check_to_whom(session, render)
+            script = check_script(session, render, standing)
             final = check_final_cut(session, render, standing.authority)
             check_holds(session, render)
             check_approvals(session, render)
@@ -243,6 +246,7 @@ def _commit(
                     "approval_ids": [approval.id for approval in cleared.approvals],
                     "approvals_sha256": _digest(cleared.approvals),
                     "persona_decision_id": final.id if final is not None else None,
+                    "script_decision_id": script.id if script is not None else None,
                     "record_id": standing.record_id,
                     "receipts": {receipt.gate: receipt.sha256 for receipt in cleared.receipts},
                     "manifest_sha256": manifest.manifest_sha256,

@@ -149,7 +149,7 @@ def _checked(name: str, field: Mapping[str, Any], value: Any) -> FieldValue:
         return value
     if not isinstance(value, str):
         raise _wrong(name, "the value is no text", "send a string", "field_type")
-    if len(value) > (longest := _longest(field)):
+    if len(value) > (longest := longest_of(field)):
         what = f"the value has {len(value):,} characters, more than {longest}"
         raise _wrong(name, what, "shorten it", "field_too_long")
     text = unicodedata.normalize("NFC", value)
@@ -159,7 +159,8 @@ def _checked(name: str, field: Mapping[str, Any], value: Any) -> FieldValue:
     return text
 
 
-def _longest(field: Mapping[str, Any]) -> int:
+def longest_of(field: Mapping[str, Any]) -> int:
+    """Characters that a text field's value may have."""
     by_format = LONGEST_BY_FORMAT.get(field.get("format", ""), LONGEST_FIELD)
     if "maxLength" not in field and "enum" not in field and "format" not in field:
         return LONGEST_PLAIN

@@ -22,7 +22,8 @@ from greenroom.telling import telling
 from greenroom.worker import send
 from pipeline import assignment, list_work, outbox, steering
 from pipeline.capture.documents import delete_over
-from pipeline.capture.references import delete_left_references, sweep_references
+from pipeline.capture.examining import sweep_references
+from pipeline.capture.references import delete_left_references
 from pipeline.counts import fold
 
 log = logging.getLogger("greenroom.relay")

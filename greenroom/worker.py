@@ -30,7 +30,8 @@ from delivery.withdrawal import on_authority_changed
 from greenroom.priority import step_back
 from greenroom.status import Status
 from pipeline import list_work, outbox, proxies, recipient_lists, steering
-from pipeline.capture.references import EXAMINE, examine
+from pipeline.capture.examining import examine
+from pipeline.capture.references import EXAMINE
 from pipeline.celery_app import make_app
 from pipeline.leases import owner_name
 from pipeline.runner import advance

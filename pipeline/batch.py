@@ -33,6 +33,7 @@ from pipeline.jobs import Outcome
 from pipeline.life import enter
 from pipeline.ownership import owned
 from pipeline.recipients import Format, Recipient, recipients
+from pipeline.script_approval import check_asked
 from pipeline.stages.script import answer
 from pipeline.states import State
 from pipeline.suppression import suppressed, suppressed_error
@@ -106,6 +107,7 @@ def submit(
         InputError: the key or the stream as a whole cannot be used; chunks before it are stored.
         AuthorityInvalid: the persona's authority is not in force; nothing was stored.
         CampaignHalted: the campaign was cancelled; chunks before that are stored.
+        Conflict: the person who appears has not approved the script, where the authority asks them.
         LedgerInconsistent: somebody changed the campaign or the persona in the database.
         NotFound: no such campaign of this brand.
     """
@@ -120,7 +122,8 @@ def submit(
         campaign = owned(session, CampaignRow, campaign_id, brand_id)
         persona = owned(session, PersonaRow, campaign.persona_id, brand_id)
         brand = session.get_one(BrandRow, brand_id)
-        valid_authority(session, persona.authority_id, where=campaign.id)
+        standing = valid_authority(session, persona.authority_id, where=campaign.id)
+        check_asked(session, campaign, standing, made=True)
         check_rows(session, campaign, persona, where=campaign.id)
         check_open(session, campaign.id)
     batch = _Batch(campaign, persona, brand.name, key, maker_id, first - 1)
@@ -241,6 +244,7 @@ class _Batch:
         stopped, refused = None, 0
         with transaction() as session:
             standing = valid_authority(session, self.persona.authority_id, where=self.campaign.id)
+            check_asked(session, self.campaign, standing, made=True)
             check_rows(session, self.campaign, self.persona, where=self.campaign.id)
             check_open(session, self.campaign.id)
             wanted = [row.id for row, outcome in answered if outcome.state is State.SCRIPTED]

@@ -21,6 +21,7 @@ from generate.fields import check_schema
 from generate.templates import ComposedScript, compose_script
 from pipeline.campaign_spec import campaign_from
 from pipeline.ownership import owned
+from pipeline.script_approval import CODE as SCRIPT_CODE
 from pipeline.service import campaign_row
 from pipeline.stages.script import checked
 from pipeline.tables import CampaignRow, PersonaRow
@@ -125,6 +126,16 @@ def _ask_authority(
             InputError(SENTENCES[standing.state], where="persona", next_step=NEXT_STEPS[standing.state])
         )
         return
+    if standing.authority.approval_mode == "script":
+        found.findings.append(
+            Finding(
+                code=SCRIPT_CODE,
+                severity="note",
+                message="The person who appears approves the script before anything is made.",
+                hint="They are asked on their own page once the campaign is there.",
+                citation="Trust step 1: an authority covers this use",
+            )
+        )
     fields = campaign.field_schema.get("properties", {})
     found.findings += covered(
         standing.authority, campaign, fields=fields, script=composed.text or None

@@ -50,9 +50,12 @@ def final_cut(session: Session, render: RenderRow, authority: Authority) -> Pers
 def lacks_final_cut(session: Session, render: RenderRow, authority: Authority) -> str:
     """Why the person who appears keeps this video from going out; "" where their authority does not ask them, or they
     have said yes."""
-    if authority.approval_mode == "none":
+    if authority.approval_mode in (
+        "none",
+        "script",
+    ):  # a script is asked for before: pipeline/script_approval.py
         return ""
-    if authority.approval_mode == "final_cut" and final_cut(session, render, authority) is not None:
+    if final_cut(session, render, authority) is not None:
         return ""
     return "The person who appears in it has not approved this video."
 
@@ -133,6 +136,14 @@ def owned_by_persona(session: Session, render_id: str, *, brand_id: str, persona
     persona = grounds_of(session, row).persona
     if persona is None or persona.id != persona_id:
         raise NotFound("no such render", where=render_id, next_step="check the id")
+    return row
+
+
+def campaign_of_persona(session: Session, campaign_id: str, *, brand_id: str, persona_id: str) -> CampaignRow:
+    """One campaign in which this persona appears. Raises NotFound for any other, as if it did not exist."""
+    row = owned(session, CampaignRow, campaign_id, brand_id)
+    if row.persona_id != persona_id:
+        raise NotFound("no such campaign", where=campaign_id, next_step="check the id")
     return row
 
 

@@ -1,8 +1,9 @@
 """The database's own refusal: `released` is written by the release's transaction, and by nothing else (trust
 step 12).
 
-The same on both databases: a trigger stands before the renders, and :func:`release_transaction` alone makes it let one
-render pass, with one digest, while it is open. What each database can hold against whom is said in
+The same on both databases: triggers stand before the renders. :func:`release_transaction` alone makes them let one
+render pass, with one digest, while it is open; and none passes without the yes of the person who appears where the
+authority in force asks for it (pipeline/guard_persona.py). What each database can hold against whom is said in
 pipeline/guard_sqlite.py and pipeline/guard_postgresql.py. Whoever owns the database can drop a trigger: the release
 notices that, and signatures and the ledger notice the rest.
 """

@@ -3,9 +3,10 @@
 The tables belong to one role (``greenroom_owner``, who migrates), the processes work as another (``greenroom_app``).
 A trigger refuses `released` unless the same transaction has called ``greenroom_vouch`` for this render and this digest.
 That function runs with the owner's rights and looks itself: the render is approved, somebody other than its maker
-approved this very file, and nobody rejected it. What it notes (``release_vouches``) the other role can neither read nor
-write, and it can neither change the functions nor drop the trigger. Under one role for both the guard stands against
-mistakes and other programs, not against whoever knows the password.
+approved this very file, and nobody rejected it. A second trigger asks the rows for the yes of the person who appears.
+What the function notes (``release_vouches``) the other role can neither read nor write, and it can neither change the
+functions nor drop the triggers. Under one role for both the guard stands against mistakes and other programs, not
+against whoever knows the password.
 
 The functions live in the schema ``public``: their search path is fixed, with temporary tables last, so that nobody can
 put a table of their own in place of one that they read.
@@ -20,7 +21,8 @@ from typing import Any
 from sqlalchemy import DDL, text
 from sqlalchemy.orm import Session
 
-from pipeline.guard_sqlite import REFUSAL
+from pipeline.guard_persona import lacks_yes
+from pipeline.guard_sqlite import NOT_ASKED, REFUSAL
 
 # The bodies are put together from our own constants alone.
 _VOUCH = f"""
@@ -60,11 +62,32 @@ BEGIN
 END
 """  # noqa: S608
 
+# A trigger of its own, so that a release that is older than this table goes on beside it.
+_ASKED = f"""
+BEGIN
+    IF NEW.state = 'released' AND (
+        TG_OP = 'INSERT' OR NEW.state IS DISTINCT FROM OLD.state OR NEW.id IS DISTINCT FROM OLD.id
+        OR NEW.sealed_sha256 IS DISTINCT FROM OLD.sealed_sha256 OR NEW.campaign_id IS DISTINCT FROM OLD.campaign_id
+        OR NEW.origin IS DISTINCT FROM OLD.origin)
+    THEN
+        IF {lacks_yes("(a.document ->> 'approval_mode')")} THEN
+            RAISE EXCEPTION '{REFUSAL}: {NOT_ASKED}' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+"""
+
 _DEFINER = "LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp"
-FUNCTIONS = {"greenroom_vouch": _VOUCH, "greenroom_guard_released": _GUARD}
+FUNCTIONS = {
+    "greenroom_vouch": _VOUCH,
+    "greenroom_guard_released": _GUARD,
+    "greenroom_guard_asked": _ASKED,
+}
 """The bodies, by name."""
 
 TRIGGER = "renders_released"
+ASKED_TRIGGER = "renders_asked"
 
 STATEMENTS = (
     "CREATE TABLE release_vouches (xact text NOT NULL, render_id text NOT NULL, published_sha256 text NOT NULL)",
@@ -73,6 +96,9 @@ STATEMENTS = (
     f"CREATE FUNCTION greenroom_guard_released() RETURNS trigger {_DEFINER} AS $${_GUARD}$$",
     f"CREATE TRIGGER {TRIGGER} BEFORE INSERT OR UPDATE ON renders "
     "FOR EACH ROW EXECUTE FUNCTION greenroom_guard_released()",
+    f"CREATE FUNCTION greenroom_guard_asked() RETURNS trigger {_DEFINER} AS $${_ASKED}$$",
+    f"CREATE TRIGGER {ASKED_TRIGGER} BEFORE INSERT OR UPDATE ON renders "
+    "FOR EACH ROW EXECUTE FUNCTION greenroom_guard_asked()",
 )
 """Run by migrations and ``create_all``, in this order, after the renders' table is there."""
 
@@ -84,7 +110,8 @@ _INSTALLED = text(
     UNION ALL
     SELECT f.proname, f.prosrc, f.prosecdef, f.proconfig
     FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
-    WHERE t.tgrelid = 'public.renders'::regclass AND t.tgname = 'renders_released'
+    WHERE t.tgrelid = 'public.renders'::regclass AND (t.tgname, f.proname) IN (
+            ('renders_released', 'greenroom_guard_released'), ('renders_asked', 'greenroom_guard_asked'))
         AND t.tgtype = 23 AND t.tgqual IS NULL AND t.tgattr = '' AND t.tgenabled = 'O'
         AND current_setting('session_replication_role') = 'origin'
     """
@@ -105,7 +132,7 @@ def vouching(session: Session, render_id: str, published_sha256: str) -> Iterato
 
 
 def installed(session: Session) -> bool:
-    """Whether the trigger and both functions are there. By their text, for the same reason as on SQLite."""
+    """Whether the triggers and their functions are there. By their text, for the same reason as on SQLite."""
     found = {
         name: (source.split(), definer, list(path or ()))
         for name, source, definer, path in session.execute(_INSTALLED)

@@ -2,7 +2,7 @@
 
 A trigger asks a function that every connection of ours answers with no; the release's connection answers yes for one
 render and one digest, while its transaction is open. A connection that does not know the function (another program's)
-is refused any change of state.
+is refused any change of state. A second pair of triggers asks the rows for the yes of the person who appears.
 """
 
 from __future__ import annotations
@@ -15,13 +15,21 @@ from sqlalchemy import DDL, text
 from sqlalchemy.orm import Session
 
 from core.engines import VOUCHES, refuse_to_vouch
+from pipeline.guard_persona import lacks_yes
 
 REFUSAL = "only the release writes the released state"
+NOT_ASKED = "the person who appears has not said yes to it"
 
 _CHANGES = (
     "NEW.state IS NOT OLD.state OR NEW.published_sha256 IS NOT OLD.published_sha256 OR NEW.id IS NOT OLD.id "
     "OR NEW.sealed_sha256 IS NOT OLD.sealed_sha256 OR NEW.essence IS NOT OLD.essence"
 )
+_ANOTHER = (
+    "NEW.state IS NOT OLD.state OR NEW.id IS NOT OLD.id OR NEW.sealed_sha256 IS NOT OLD.sealed_sha256 "
+    "OR NEW.campaign_id IS NOT OLD.campaign_id OR NEW.origin IS NOT OLD.origin"
+)
+_LACKS_YES = lacks_yes("json_extract(a.document, '$.approval_mode')")
+
 TRIGGERS: dict[str, str] = {
     "renders_released_insert": f"""
         CREATE TRIGGER renders_released_insert BEFORE INSERT ON renders
@@ -32,6 +40,14 @@ TRIGGERS: dict[str, str] = {
         ON renders
         WHEN NEW.state = 'released' AND ({_CHANGES}) AND {VOUCHES}(NEW.id, NEW.published_sha256) IS NOT 1
         BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END""",
+    "renders_asked_insert": f"""
+        CREATE TRIGGER renders_asked_insert BEFORE INSERT ON renders
+        WHEN NEW.state = 'released' AND {_LACKS_YES}
+        BEGIN SELECT RAISE(ABORT, '{REFUSAL}: {NOT_ASKED}'); END""",
+    "renders_asked_update": f"""
+        CREATE TRIGGER renders_asked_update BEFORE UPDATE OF id, state, sealed_sha256, campaign_id, origin ON renders
+        WHEN NEW.state = 'released' AND ({_ANOTHER}) AND {_LACKS_YES}
+        BEGIN SELECT RAISE(ABORT, '{REFUSAL}: {NOT_ASKED}'); END""",
 }
 """By name. Migrations and ``create_all`` install the same."""
 

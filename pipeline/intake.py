@@ -23,6 +23,7 @@ from pipeline.course import check_open
 from pipeline.errors import RequestKeyReused
 from pipeline.life import begin, move
 from pipeline.ownership import owned
+from pipeline.script_approval import check_asked
 from pipeline.stages import script as steps_one_to_three
 from pipeline.states import State
 from pipeline.suppression import check_recipient
@@ -56,6 +57,7 @@ def request_render(
         RequestKeyReused: the key belongs to another request.
         CampaignHalted: the campaign was cancelled.
         RecipientSuppressed: the recipient is on the brand's suppression list.
+        Conflict: the person who appears has not approved the script, where the authority asks them.
         Nothing was stored in each of these cases.
     """
     with reading() as session:
@@ -145,7 +147,8 @@ def enter_request(
         return before
     with reading() as session:
         persona = owned(session, PersonaRow, campaign.persona_id, campaign.brand_id)
-        valid_authority(session, persona.authority_id, where=campaign.id)
+        standing = valid_authority(session, persona.authority_id, where=campaign.id)
+        check_asked(session, campaign, standing, made=row.origin == "made", script=row.script)
         check_open(session, campaign.id)
         check_recipient(session, campaign, row.fields, where=campaign.id)
     carried = list(came_with)
@@ -160,8 +163,9 @@ def enter_request(
         with transaction() as session:
             first(session)
             check_recipient(session, campaign, row.fields, where=campaign.id)
-            # The authority again, in the transaction that acts on the answer.
-            valid_authority(session, persona.authority_id, where=campaign.id)
+            # The authority again, and who appears, in the transaction that acts on the answer.
+            standing = valid_authority(session, persona.authority_id, where=campaign.id)
+            check_asked(session, campaign, standing, made=row.origin == "made", script=row.script)
             check_open(session, campaign.id)
             begin(session, row, rows=carried)
             outcome.record(session)

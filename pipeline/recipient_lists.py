@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from audit.ledger import Event, append
+from audit.standing import authority_standing
 from core.blobs import blobs
 from core.database import now, reading, transaction
 from core.errors import Conflict, InputError
@@ -26,8 +27,9 @@ from pipeline.course import check_goes, check_open
 from pipeline.leases import database_clock
 from pipeline.ownership import owned
 from pipeline.recipients import Format, recipients
+from pipeline.script_approval import check_asked
 from pipeline.steering import discard_lists
-from pipeline.tables import CampaignRow, RecipientListRow
+from pipeline.tables import CampaignRow, PersonaRow, RecipientListRow
 from pipeline.trial import MADE
 
 TOPIC = "recipients.list"
@@ -95,12 +97,16 @@ def receive(
 def start(list_id: str, *, brand_id: str, actor: str) -> RecipientListRow:
     """Enter a list that was tried: each of its rows becomes a render. Who starts it is their maker.
 
-    Raises CampaignHalted; Conflict where it is not one that was tried; InputError where no video would be made.
+    Raises CampaignHalted; Conflict where it is not one that was tried, or the script waits for the person who appears;
+    InputError where no video would be made.
     """
     with transaction() as session:
         row = owned(session, RecipientListRow, list_id, brand_id)
         check_open(session, row.campaign_id)
         check_goes(session, row.campaign_id, asked=True)
+        campaign = session.get_one(CampaignRow, row.campaign_id)
+        persona = session.get_one(PersonaRow, campaign.persona_id)
+        check_asked(session, campaign, authority_standing(session, persona.authority_id), made=True)
         if row.phase != "checked":
             raise Conflict(
                 f"this list is {row.phase}, so it cannot be started",

@@ -21,6 +21,7 @@ from pipeline.jobs import Job, Outcome, load_job
 from pipeline.leases import Claim
 from pipeline.life import move
 from pipeline.metrics import stage_ended, stage_lost, stage_postponed, staged
+from pipeline.script_approval import lacks_approval
 from pipeline.shift import Shift, ShiftOver, give_back
 from pipeline.stages import examine, inspect, picture, script, seal, voice
 from pipeline.standing import authority_of
@@ -118,6 +119,8 @@ def look(taken: Claim) -> tuple[Job, Outcome | Exception | None]:
 def _stopped(session: Session, job: Job) -> Outcome | None:
     """No work is done for a persona whose authority does not stand: withdrawn ends the render, suspended waits.
 
+    Nor on a script that waits for the person who appears, where the authority asks them; their no ends it.
+
     Nor on rows that are not what the ledger recorded: that ends the render too.
     """
     try:
@@ -127,7 +130,14 @@ def _stopped(session: Session, job: Job) -> Outcome | None:
     standing = authority_standing(session, job.persona.authority_id, with_count=False)
     if standing.state in ("suspended", "not_yet"):
         raise _TryAgain(f"authority_{standing.state}", retryable=True)
-    return None if standing.valid else withdrawn(standing.state)
+    if not standing.valid:
+        return withdrawn(standing.state)
+    lack = lacks_approval(session, job.render, standing)
+    if lack is None:
+        return None
+    if lack.step == "waits":
+        raise _TryAgain(lack.code, retryable=True)
+    return Outcome(State.BLOCKED, reason={"code": lack.code, "message": lack.sentence})
 
 
 def withdrawn(state: str) -> Outcome:

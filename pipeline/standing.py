@@ -29,6 +29,7 @@ from core.tables import AssetRow
 from pipeline.approved import decided_by_people
 from pipeline.final_cut import lacks_final_cut
 from pipeline.grounds import grounds_of, subjects_of
+from pipeline.script_approval import lacks_approval
 from pipeline.states import State
 from pipeline.suppression import suppressed
 from pipeline.tables import RenderRow
@@ -210,4 +211,6 @@ def _outside(session: Session, render: RenderRow, authority: AuthorityStanding) 
     blocking = [finding.message for finding in decision.findings if finding.severity == Verdict.BLOCK.value]
     if not blocking and (why := lacks_final_cut(session, render, authority.authority)):
         return why
+    if not blocking and (lack := lacks_approval(session, render, authority)) is not None:
+        return lack.sentence
     return "; ".join(blocking)

@@ -14,7 +14,6 @@ from audit.standing import NEXT_STEPS, SENTENCES, AuthorityStanding, authority_s
 from core.canonical import digest_bytes
 from core.database import now
 from core.errors import NotFound
-from core.models import Finding, Verdict
 from pipeline.errors import AuthorityInvalid
 from pipeline.grounds import grounds_of
 from pipeline.tables import CampaignRow, RenderRow
@@ -57,7 +56,7 @@ def covered(
     Args:
         fields: names of the personal fields. made: from the campaign's template; else its words are somebody else's.
     """
-    decision = covers(
+    return covers(
         authority,
         Use(
             brand_id=campaign.brand_id,
@@ -75,14 +74,3 @@ def covered(
             personal_fields=tuple(fields),
         ),
     )
-    if authority.approval_mode != "script":
-        return decision  # a final cut is asked for later: pipeline/final_cut.py
-    # Fails closed: nobody can approve a script before it is spoken yet.
-    wanted = Finding(
-        code="persona_approval_needed",
-        severity="block",
-        message="The persona asks to approve each script first, which is not possible yet.",
-        hint="Ask for an authority that wants the final cut, or none.",
-        citation="Trust step 11",
-    )
-    return ScopeDecision(verdict=Verdict.BLOCK, findings=(*decision.findings, wanted))

@@ -55,6 +55,7 @@ from review_ui.pages import (
     record,
     reference,
     reports,
+    scripts,
     signin,
     styleguide,
     suppressions,
@@ -123,6 +124,7 @@ def make_app() -> FastAPI:
         proposals,
         personas,
         appearances,
+        scripts,
     )
     legal = (record, holds, papers, reports)
     for module in (*staff, *legal, styleguide, brand_page, reference, metrics):

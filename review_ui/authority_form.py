@@ -31,7 +31,8 @@ MODES = {
     "exact": "only scripts whose SHA-256 is listed",
 }
 ASKS = {
-    "none": "nobody: reviewers decide alone",
+    "none": "nobody: the reviewers decide alone",
+    "script": "the person who appears approves each script before anything is made of it, on their own page",
     "final_cut": "the person who appears approves each video before it goes out, on their own page",
 }
 

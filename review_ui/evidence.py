@@ -9,14 +9,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from audit.approvals import approvals_for
-from audit.models import Approval, PersonaDecision, Receipt
+from audit.models import Approval, PersonaDecision, Receipt, ScriptDecision
 from audit.persona_decisions import persona_decisions
 from core.database import reading
+from core.errors import GreenroomError
 from core.gates import GateSet, load_gate_set
 from core.models import Finding
 from pipeline import review
 from pipeline.findings import findings_of, receipts_of
-from pipeline.standing import Standing, standing_of
+from pipeline.script_approval import Lack, approval_of
+from pipeline.standing import Standing, authority_of, standing_of
 from pipeline.states import State
 from pipeline.tables import CampaignRow, ImportRow, RenderRow
 from review_ui.answers import Branch, credential_in_words
@@ -45,6 +47,7 @@ class Evidence:
         rule: what the decision table asks of an approval.
         standing: whether a released render may be served now, and why not; None before a release.
         persona: what the person who appears said of it, where their authority asks them.
+        words: their yes to its words, or what lacks; None where they are not asked.
         names: what to call the people who made it and decided over it.
     """
 
@@ -60,6 +63,12 @@ class Evidence:
     persona: list[PersonaDecision] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     came_with: ImportRow | None = None
+    words: ScriptDecision | Lack | None = None
+
+    @property
+    def waits_for_words(self) -> str:
+        """Why it is not made yet, where the person who appears has not approved what it says; else ""."""
+        return self.words.sentence if isinstance(self.words, Lack) else ""
 
     @cached_property
     def carried(self) -> Branch | None:
@@ -109,6 +118,7 @@ def evidence_of(render: RenderRow, *, reader: str | None = None) -> Evidence:
         rule = review.rule_of(session, render)
         standing = standing_of(session, render) if render.state == State.RELEASED else None
         said = _persona(session, render, campaign)
+        words = _words_approved(session, render)
         came_with = session.get(ImportRow, render.id) if render.origin == "import" else None
     gate_set = load_gate_set(campaign.gate_set if campaign else "standard")
     return Evidence(
@@ -126,6 +136,7 @@ def evidence_of(render: RenderRow, *, reader: str | None = None) -> Evidence:
             [render.maker_id, *(decision.reviewer_id for decision in approvals)], brand_id=render.brand_id
         ),
         came_with=came_with,
+        words=words,
     )
 
 
@@ -135,6 +146,13 @@ def _persona(session: Session, render: RenderRow, campaign: CampaignRow | None) 
     return persona_decisions(
         session, render_id=render.id, sealed_sha256=render.sealed_sha256, persona_id=campaign.persona_id
     )
+
+
+def _words_approved(session: Session, render: RenderRow) -> ScriptDecision | Lack | None:
+    try:
+        return approval_of(session, render, authority_of(session, render, with_count=False))
+    except GreenroomError:  # an authority that cannot be read: every act on the render says so
+        return None
 
 
 def marked_script(text: str, findings: list[Finding]) -> list[Piece]:

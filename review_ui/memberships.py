@@ -70,6 +70,14 @@ def persona_of(account: AccountRow) -> str | None:
         return next((row.persona_id for row in rows if intact(row) and row.left_at is None), None)
 
 
+def persona_has_account(brand_id: str, persona_id: str) -> bool:
+    """Whether somebody at the brand has the private page of this persona."""
+    here = (MembershipRow.brand_id == brand_id, MembershipRow.persona_id == persona_id)
+    with reading() as session:
+        rows = session.scalars(select(MembershipRow).where(*here))
+        return any(intact(row) and row.left_at is None for row in rows)
+
+
 def join(
     session: Session,
     account: AccountRow,

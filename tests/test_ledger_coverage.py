@@ -106,6 +106,10 @@ def _capture(w: World) -> None:
     refuse_proposal(refused.id, brand_id=w.brand_id, actor_id=w.legal, words="A made-up reason.")
     w.supersede(approval_mode="final_cut")
     w.persona_says(w.approved(), words="Made-up words.")
+    w.supersede(approval_mode="script")
+    read = w.campaign(name="Read before it is made")
+    w.persona_reads(read, "each")
+    w.persona_reads(w.render(campaign=read))
     w.supersede()
 
 

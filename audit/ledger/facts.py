@@ -70,6 +70,7 @@ FIELDS: dict[str, Check] = {
     "approval_id": identifier,
     "decision_id": identifier,
     "persona_decision_id": identifier,
+    "script_decision_id": identifier,
     "document_id": identifier,
     "onboarding_id": identifier,
     "proposal_id": identifier,

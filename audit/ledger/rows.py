@@ -91,7 +91,7 @@ def _adopted_unsigned(row: Any, known: Known) -> bool:
 
 def _signed(table: type[Any]) -> Callable[[Session, Any], Any] | None:
     # Here, because these modules stand on the ledger's entries.
-    from audit import approvals, authority_reading, persona_decisions, receipts
+    from audit import approvals, authority_reading, persona_decisions, receipts, script_decisions
 
     def decision(session: Session, row: Any) -> None:
         approvals.verified(row)
@@ -109,9 +109,14 @@ def _signed(table: type[Any]) -> Callable[[Session, Any], Any] | None:
         persona_decisions.verified(row)
         persona_decisions.check_key_in_use(session, row)
 
+    def script(session: Session, row: Any) -> None:
+        script_decisions.verified(row)
+        script_decisions.check_key_in_use(session, row)
+
     checks: dict[str, Callable[[Session, Any], Any]] = {
         "approvals": decision,
         "persona_decisions": persona,
+        "script_decisions": script,
         "receipts": lambda _session, row: receipts.verified(row),
         "authorities": authority,
         "authority_status": status,

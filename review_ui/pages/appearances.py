@@ -6,7 +6,7 @@ Of the people to whom the videos went nothing is shown, but for the one video ov
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
@@ -21,10 +21,12 @@ from delivery.appearances import appearances_of, campaign_with, videos_of
 from pipeline.counts import Counts
 from pipeline.final_cut import decide, owned_by_persona, waiting_for
 from pipeline.ownership import owned
+from pipeline.script_reading import scripts_waiting, texts_waiting
 from pipeline.states import WAITING, State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from review_ui.accounts import require
-from review_ui.authorities import Look, change, look, open_links, would_follow
+from review_ui.appearing import Me, me_of, persona_id_of
+from review_ui.authorities import change, look, open_links, would_follow
 from review_ui.memberships import persona_of
 from review_ui.rendering import page
 from review_ui.security import Sent, Signed, Visitor
@@ -49,21 +51,6 @@ STAGES: dict[str, tuple[State, ...]] = {
 _WITHDRAWN = "Withdrawn by the person who appears, on their own page."
 
 
-@dataclass(frozen=True)
-class Me:
-    """Who asks: the persona, and how the authority over it stands; ``problem``: it does not verify."""
-
-    persona: PersonaRow
-    look: Look | None
-    problem: GreenroomError | None = None
-
-    @property
-    def decides(self) -> bool:
-        """Whether the authority in force asks this person about each video."""
-        standing = self.look.standing if self.look is not None else None
-        return standing is not None and standing.valid and standing.authority.approval_mode == "final_cut"
-
-
 @router.get("/me")
 def index(request: Request, visitor: Signed, cursor: str = "", done: Done = "") -> Response:
     """What was made of me, and what waits for me."""
@@ -72,9 +59,10 @@ def index(request: Request, visitor: Signed, cursor: str = "", done: Done = "") 
     if persona_id is None:
         return page(request, "appearances_none.html", visitor=visitor)
     with reading() as session:
-        me = _me(session, visitor, persona_id)
+        me = me_of(session, visitor, persona_id)
         waiting = waiting_for(session, persona_id, limit=SHOWN_WAITING) if me.decides else []
-        campaigns = {row.id: row for row in _campaigns(session, waiting)}
+        scripts, texts = _scripts_waiting(session, me)
+        campaigns = {row.id: row for row in _campaigns(session, [*waiting, *texts])}
         found = appearances_of(session, persona_id, cursor=cursor)
     return page(
         request,
@@ -82,6 +70,8 @@ def index(request: Request, visitor: Signed, cursor: str = "", done: Done = "") 
         visitor=visitor,
         me=me,
         waiting=[(row, campaigns[row.campaign_id]) for row in waiting],
+        scripts=scripts,
+        texts=[(row, campaigns[row.campaign_id]) for row in texts],
         found=found.page,
         numbers={row.id: _numbers(found.counts[row.id]) for row in found.page.rows},
         stages=list(STAGES),
@@ -95,6 +85,10 @@ def index(request: Request, visitor: Signed, cursor: str = "", done: Done = "") 
 DONE = {
     "approve": "Your approval is recorded.",
     "refuse": "Your refusal is recorded: this video will not go out.",
+    "script": "Your approval is recorded: videos with this script can be made.",
+    "each": "Your approval is recorded: each text that this script becomes waits for you here.",
+    "text": "Your approval is recorded: this video can be made.",
+    "no": "Your refusal is recorded: nothing is made of it.",
     "withdrawn": "Your authority is withdrawn.",
 }
 
@@ -102,15 +96,18 @@ DONE = {
 @router.get("/me/campaigns/{campaign_id}")
 def campaign(request: Request, visitor: Signed, campaign_id: str, cursor: str = "") -> Response:
     """The videos of one campaign that went out: when, whether they still are, how many links there are."""
-    persona_id = _persona_id(visitor)
+    persona_id = persona_id_of(visitor)
     row = campaign_with(campaign_id, brand_id=visitor.account.brand_id, persona_id=persona_id)
     found, total = videos_of(row, cursor=cursor)
+    with reading() as session:
+        asks = me_of(session, visitor, persona_id).reads
     here = f"/me/campaigns/{row.id}"
     return page(
         request,
         "appearances_campaign.html",
         visitor=visitor,
         row=row,
+        asks=asks,
         found=found,
         total=total,
         address=lambda cursor="": f"{here}?cursor={cursor}" if cursor else here,
@@ -166,7 +163,7 @@ def before_withdrawal(request: Request, visitor: Signed) -> Response:
 @router.post("/me/withdraw")
 def withdraw(request: Request, visitor: Sent, words: Words = "", sure: Sure = "") -> Response:
     """Withdraw my authority, with the effect that it states itself. As easy as it was to give."""
-    persona_id = _persona_id(visitor)
+    persona_id = persona_id_of(visitor)
     with reading() as session:
         persona = owned(session, PersonaRow, persona_id, visitor.account.brand_id)
     try:
@@ -187,26 +184,6 @@ def withdraw(request: Request, visitor: Sent, words: Words = "", sure: Sure = ""
     return RedirectResponse("/me?done=withdrawn", status_code=303)
 
 
-def _persona_id(visitor: Visitor) -> str:
-    """Whose account this is. Raises Forbidden without the right, NotFound for an account that belongs to no persona."""
-    require(visitor.account, "appear")
-    persona_id = persona_of(visitor.account)
-    if persona_id is None:
-        raise NotFound(
-            "this account belongs to no persona at this brand",
-            next_step="ask the brand for an invitation with the role persona",
-        )
-    return persona_id
-
-
-def _me(session: Session, visitor: Visitor, persona_id: str) -> Me:
-    persona = owned(session, PersonaRow, persona_id, visitor.account.brand_id)
-    try:
-        return Me(persona, look(session, persona.authority_id, brand_id=persona.brand_id))
-    except GreenroomError as problem:
-        return Me(persona, None, problem)
-
-
 def _version_in_force(visitor: Visitor, persona: PersonaRow) -> str:
     with reading() as session:
         return look(session, persona.authority_id, brand_id=visitor.account.brand_id).standing.authority.id
@@ -216,16 +193,27 @@ def _campaigns(session: Session, renders: Any) -> list[CampaignRow]:
     return [session.get_one(CampaignRow, campaign_id) for campaign_id in {row.campaign_id for row in renders}]
 
 
+def _scripts_waiting(session: Session, me: Me) -> tuple[Sequence[CampaignRow], Sequence[RenderRow]]:
+    """Scripts and single texts that wait for my word."""
+    if not me.reads or me.look is None:
+        return [], []
+    standing = me.look.standing
+    return (
+        scripts_waiting(session, me.persona.id, standing, limit=SHOWN_WAITING),
+        texts_waiting(session, me.persona.id, standing, limit=SHOWN_WAITING),
+    )
+
+
 def _numbers(counts: Counts) -> dict[str, int]:
     return {words: sum(counts.get(state, 0) for state in states) for words, states in STAGES.items()}
 
 
 def _waiting(visitor: Visitor, render_id: str) -> tuple[Me, RenderRow, CampaignRow, bool]:
     """One of my videos, and whether it waits for my decision."""
-    persona_id = _persona_id(visitor)
+    persona_id = persona_id_of(visitor)
     with reading() as session:
         row = owned_by_persona(session, render_id, brand_id=visitor.account.brand_id, persona_id=persona_id)
-        me = _me(session, visitor, persona_id)
+        me = me_of(session, visitor, persona_id)
         campaign = session.get_one(CampaignRow, row.campaign_id)
         return me, row, campaign, me.decides and row.state == State.APPROVED
 
@@ -262,7 +250,7 @@ def _decide(
     verdict: PersonaVerdict,
     words: str = "",
 ) -> Response:
-    persona_id = _persona_id(visitor)
+    persona_id = persona_id_of(visitor)
     account = visitor.account
     try:
         decide(
@@ -289,7 +277,7 @@ def _show_withdrawal(
     if persona_id is None:
         return page(request, "appearances_none.html", visitor=visitor)
     with reading() as session:
-        me = _me(session, visitor, persona_id)
+        me = me_of(session, visitor, persona_id)
         follows = ""
         if me.look is not None:
             authority = me.look.standing.authority

@@ -15,11 +15,13 @@ from pipeline.causes import causes_of
 from pipeline.course import course_of, courses_of
 from pipeline.progress import progress_of
 from pipeline.recipient_lists import lists_of
+from pipeline.script_reading import asked_of
 from pipeline.service import get_campaign, page_of_campaigns, request_render
 from pipeline.steering import cancel, pause, resume
 from pipeline.tables import CampaignRow
 from review_ui.accounts import require
 from review_ui.fields import sent_fields, typed
+from review_ui.memberships import persona_has_account
 from review_ui.pages.queue import VIEWS, numbers
 from review_ui.progress import look_of
 from review_ui.rendering import page
@@ -90,6 +92,7 @@ def show(
         found = progress_of(session, row)
         linked = tags_of(session, row.id) if tags is None else tags
         course = course_of(session, row.id)
+        asked = asked_of(session, row)
     return page(
         request,
         "campaign.html",
@@ -102,6 +105,8 @@ def show(
         progress=look_of(found),
         views={name: view.words for name, view in VIEWS.items()},
         course=course,
+        asked=asked,
+        has_page=asked is not None and persona_has_account(row.brand_id, asked.persona_id),
         lists=lists_of(row.id) if visitor.may("make") else [],
         list_states=LIST_STATES,
         stopped=stopped,

@@ -12,9 +12,9 @@ from fastapi.responses import RedirectResponse, Response
 from core.database import reading
 from core.errors import GreenroomError
 from core.settings import get_settings
+from pipeline.capture.examining import CHECKS
 from pipeline.capture.proposals import waiting_proposals
 from pipeline.capture.references import (
-    CHECKS,
     KEPT_DAYS,
     MOST_NAME,
     delete_reference,

@@ -15,18 +15,16 @@ from starlette.datastructures import FormData
 from audit.standing import authority_standing
 from core.database import reading
 from core.errors import GreenroomError, NotFound
+from core.tables import BrandRow
 from delivery.written import one_line_end
 from pipeline.capture.documents import MOST_BYTES, open_document
 from pipeline.capture.proposals import (
-    KEEP_YEARS,
-    MOST_NOTICE,
     approve_proposal,
     find_proposal,
-    propose,
-    read_content,
     refuse_proposal,
 )
 from pipeline.capture.references import find_reference
+from pipeline.capture.stating import KEEP_YEARS, MOST_NOTICE, propose, read_content
 from pipeline.capture.tables import DocumentRow, ProposalRow
 from pipeline.ownership import owned
 from pipeline.tables import PersonaRow
@@ -184,13 +182,16 @@ def _show(
         row = find_proposal(session, proposal_id, brand_id=brand_id)
         kept = session.get(DocumentRow, row.document_id) if row.document_id is not None else None
         name = _name(row, session, brand_id)
+        brand = session.get_one(BrandRow, brand_id)
+    said = read_content(row.content)
     return page(
         request,
         "proposal.html",
         status=problem.http_status if problem is not None else 200,
         visitor=visitor,
         row=row,
-        said=read_content(row.content),
+        said=said,
+        brands=[brand.name if one == brand.id else one for one in said.scope.brands],
         kept=kept,
         name=name,
         names=names_of([row.proposed_by, row.decided_by or ""], brand_id=brand_id),

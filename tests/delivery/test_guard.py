@@ -24,9 +24,9 @@ from core.errors import IntegrityError
 from core.ids import new_id
 from greenroom.database import migrate
 from pipeline.guard import REFUSAL, release_transaction
-from pipeline.guard_sqlite import TRIGGERS
+from pipeline.guard_sqlite import NOT_ASKED, TRIGGERS
 from pipeline.states import State
-from pipeline.tables import RenderRow
+from pipeline.tables import CampaignRow, RenderRow
 from tests.kit.workers import as_owner, stored
 from tests.kit.world import World
 from tests.kit.world import world as open_world
@@ -230,6 +230,67 @@ def test_what_is_flushed_at_the_end_of_it_counts_as_inside(world: World):
     with release_transaction(render.id, DIGEST) as session:
         row = session.get_one(RenderRow, render.id)
         row.state, row.published_sha256 = "released", DIGEST
+    assert world.now_is(render).state == State.RELEASED
+
+
+# The yes of the person who appears
+
+
+def _final_cut(w: World) -> tuple[RenderRow, Callable[[], Any]]:
+    w.supersede(approval_mode="final_cut")
+    render = w.approved()
+    return render, lambda: w.persona_says(render)
+
+
+def _a_no(w: World) -> tuple[RenderRow, Callable[[], Any]]:
+    """After a yes, and set back to `approved`; no yes can follow."""
+    w.supersede(approval_mode="final_cut")
+    render = w.approved()
+    w.persona_says(render)
+    w.persona_says(render, "refuse")
+    w.as_database_owner("UPDATE renders SET state = 'approved' WHERE id = ?", render.id)
+    return render, lambda: w.as_database_owner("DELETE FROM persona_decisions WHERE verdict = 'refuse'")
+
+
+def _of_another(w: World) -> tuple[RenderRow, Callable[[], Any]]:
+    render, say = _final_cut(w)
+    w.persona_says(w.approved())
+    return render, say
+
+
+def _script(w: World) -> tuple[RenderRow, Callable[[], Any]]:
+    campaign = w.campaign()
+    render = w.approved(campaign=campaign)
+    w.supersede(approval_mode="script")
+    return render, lambda: w.persona_reads(campaign)
+
+
+def _each_text(w: World) -> tuple[RenderRow, Callable[[], Any]]:
+    render, _ = _script(w)
+    with reading() as session:
+        w.persona_reads(session.get_one(CampaignRow, render.campaign_id), "each")
+    return render, lambda: w.persona_reads(render)
+
+
+ASKED = {
+    "no yes to the file": _final_cut,
+    "a no after a yes": _a_no,
+    "a yes to another file": _of_another,
+    "no yes to the script": _script,
+    "no yes to the text": _each_text,
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_database_asks_for_the_yes_of_who_appears(world: World, name: str):
+    """Even in the release's own transaction, which vouches."""
+    render, say = ASKED[name](world)
+    with pytest.raises(DBAPIError, match=NOT_ASKED), release_transaction(render.id, DIGEST) as session:
+        release_row(session, render.id, DIGEST)
+    assert world.now_is(render).state == State.APPROVED
+    say()
+    with release_transaction(render.id, DIGEST) as session:
+        release_row(session, render.id, DIGEST)
     assert world.now_is(render).state == State.RELEASED
 
 

@@ -15,11 +15,12 @@ from core.errors import IntegrityError
 from core.settings import get_settings
 from greenroom.rights import rights_on
 from pipeline.guard import REFUSAL, release_transaction
-from pipeline.guard_postgresql import TRIGGER
+from pipeline.guard_postgresql import ASKED_TRIGGER, TRIGGER
 from pipeline.states import State
 from pipeline.tables import RenderRow
+from tests.delivery import test_guard as on_sqlite
+from tests.delivery.test_guard import ASKED, DIGEST, BackDoor, _another, _columns, release_row
 from tests.delivery.test_guard import BACK_DOORS as ON_SQLITE
-from tests.delivery.test_guard import DIGEST, BackDoor, _another, _columns, release_row
 from tests.kit.workers import stored
 from tests.kit.world import World
 from tests.servers.databases import name_of, running
@@ -63,6 +64,9 @@ UNDOING = {
     "read what is vouched for": "SELECT * FROM release_vouches",
     "empty the renders": "TRUNCATE renders CASCADE",
     "change a decision": "UPDATE approvals SET verdict = 'approve'",
+    "drop the trigger that asks the person who appears": f"DROP TRIGGER {ASKED_TRIGGER} ON renders",
+    "change what the person who appears said": "UPDATE persona_decisions SET verdict = 'approve'",
+    "change what they said of a script": "UPDATE script_decisions SET verdict = 'approve'",
     "delete a decision": "DELETE FROM approvals",
     "change an entry": "UPDATE ledger_entries SET body = ''",
     "delete an entry": "DELETE FROM ledger_entries",
@@ -103,6 +107,11 @@ def test_a_table_of_ones_own_is_not_read_in_place_of_ours(world: World):
         session.execute(text("CREATE TEMPORARY TABLE renders AS SELECT * FROM public.renders"))
         session.execute(text("UPDATE pg_temp.renders SET state = 'approved'"))
         session.execute(text("SELECT greenroom_vouch(:r, :d)"), {"r": render.id, "d": DIGEST})
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_database_asks_for_the_yes_of_who_appears(world: World, name: str):
+    on_sqlite.test_the_database_asks_for_the_yes_of_who_appears(world, name)
 
 
 @pytest.mark.parametrize("state", ["in_review", "released", "recalled", "rejected"])
@@ -164,6 +173,11 @@ def test_a_recall_cannot_be_undone_and_a_released_row_does_not_become_another_vi
 
 UNGUARDED = {
     "no trigger": f"DROP TRIGGER {TRIGGER} ON renders",
+    "no trigger that asks the person who appears": f"DROP TRIGGER {ASKED_TRIGGER} ON renders",
+    "one that asks nobody": (
+        "CREATE OR REPLACE FUNCTION greenroom_guard_asked() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
+        "SET search_path = public, pg_temp AS 'BEGIN RETURN NEW; END'"
+    ),
     "a disabled trigger": f"ALTER TABLE renders DISABLE TRIGGER {TRIGGER}",
     "a trigger that lets all pass": (
         "CREATE OR REPLACE FUNCTION greenroom_guard_released() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "

@@ -40,8 +40,10 @@ MAY: dict[str, set[str]] = {
     "pipeline/outbox.py": {"update"},
     "pipeline/shift.py": {"update", "unpacked"},  # frees a lease: leases.FREE names its columns
     "pipeline/steering.py": {"update"},  # when a message was sent
+    "pipeline/script_approval.py": {"update"},  # when a stage is tried again and a message was sent
     "pipeline/again.py": {"update"},  # by which cause lists find it
-    "pipeline/capture/references.py": {"assigns"},  # where a reference clip is
+    "pipeline/capture/examining.py": {"assigns"},  # where a reference clip is
+    "pipeline/capture/references.py": {"assigns"},
     "delivery/register.py": {"dictionary"},  # what the register says
     "delivery/webhook_messages.py": {"assigns"},  # where a message is
     "delivery/withdrawal.py": {"update"},
@@ -55,6 +57,7 @@ MAY: dict[str, set[str]] = {
     "greenroom/migrations/versions/0003_many_machines.py": {"sql"},
     "greenroom/migrations/versions/0008_sending.py": {"sql"},  # causes
     "greenroom/migrations/versions/0012_review.py": {"sql"},  # flags of a list
+    "greenroom/migrations/versions/0014_script_approval.py": {"sql"},  # triggers
 }
 
 

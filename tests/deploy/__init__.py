@@ -20,7 +20,7 @@ SIGNS = {
 
 SIGNED_IN = {
     "audit/approvals.py": "approvals",  # decisions: web
-    "audit/persona_decisions.py": "approvals",  # of who appears: web
+    "audit/signed_decisions.py": "approvals",  # of who appears: web
     "audit/authorities.py": "authorities",  # granted and withdrawn: web; ended by its date: relay
     "audit/ledger/sequencer.py": "ledger",  # checkpoints: sequencer
     "audit/receipts.py": "receipts",  # measured: the stage `examine`, of kind cpu

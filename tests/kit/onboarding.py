@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from core.database import now, reading
-from pipeline.capture.proposals import propose
-from pipeline.capture.references import examine, find_reference, receive
+from pipeline.capture.examining import examine
+from pipeline.capture.references import find_reference, receive
+from pipeline.capture.stating import propose
 from pipeline.capture.tables import OnboardingRow, ProposalRow
 from tests.kit import media
 from tests.kit.authorities import CONSENT, STATEMENT, full_scope

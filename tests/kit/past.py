@@ -42,7 +42,8 @@ def without_guard() -> None:
         for trigger in guard_sqlite.TRIGGERS:
             as_owner(f"DROP TRIGGER {trigger}")
     else:
-        as_owner(f"DROP TRIGGER {guard_postgresql.TRIGGER} ON renders")
+        for trigger in (guard_postgresql.TRIGGER, guard_postgresql.ASKED_TRIGGER):
+            as_owner(f"DROP TRIGGER {trigger} ON renders")
 
 
 @contextmanager

@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 from audit.authorities import set_status
 from audit.ledger import Event, LedgerReport, append, sequence_pending, verify_ledger
-from audit.models import Authority, PersonaVerdict, Scope
+from audit.models import Authority, PersonaVerdict, Scope, ScriptVerdict
 from audit.standing import authority_standing
 from core.database import reading, transaction
 from core.ids import new_id
 from delivery.recall import recall
 from delivery.release import release
-from pipeline import final_cut
+from pipeline import final_cut, script_approval
 from pipeline.leases import LONGEST_WAIT
 from pipeline.review import approve, reject
 from pipeline.runner import advance
@@ -225,6 +225,27 @@ class World:
             **usual | more,
         )
         return self.now_is(row)
+
+    def persona_reads(
+        self,
+        what: RenderRow | CampaignRow,
+        verdict: ScriptVerdict = "approve",
+        *,
+        account: str = "",
+        **more: Any,
+    ) -> None:
+        """The person who appears decides over a campaign's script, or the text of one video, before it is made."""
+        usual = {
+            "brand_id": self.brand_id,
+            "persona_id": self.persona.id,
+            "account_id": account or "usr_persona",
+        }
+        if isinstance(what, CampaignRow):
+            usual["sha256"] = script_approval.script_of(what).sha256
+            script_approval.decide_script(what.id, verdict=verdict, **usual | more)
+        else:
+            usual["sha256"] = script_approval.text_of(what).sha256
+            script_approval.decide_text(what.id, verdict=verdict, **usual | more)
 
     def withdraw(
         self, persona: PersonaRow | None = None, *, status: str = "revoked", **more: Any

@@ -212,13 +212,6 @@ def test_a_render_is_counted_against_the_version_in_force(world: World):
     assert (counted.render_id, counted.authority_id) == (row.id, version.id)
 
 
-def test_a_persona_who_asks_to_approve_each_script_is_not_rendered_without(world: World):
-    """There is no way to ask them yet: fails closed."""
-    world.supersede(approval_mode="script")
-    row = world.render()
-    assert (row.state, row.reason["findings"]) == (State.BLOCKED, ["persona_approval_needed"])
-
-
 def test_a_persona_who_wants_the_final_cut_is_rendered_and_asked_later(world: World):
     world.supersede(approval_mode="final_cut")
     assert world.render().state == State.SCRIPTED

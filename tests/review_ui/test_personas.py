@@ -33,7 +33,7 @@ def test_a_reference_is_uploaded_and_its_examination_shown(web: TestClient, worl
     assert "being examined" in answer.text
     work()
     answer = web.get(answer.url.path)
-    assert "This clip can carry a voice." in answer.text and "refresh" not in answer.headers
+    assert "This clip can be used." in answer.text and "refresh" not in answer.headers
     assert "data:image/jpeg;base64," in answer.text and "/authorities/new?reference=" in answer.text
     assert "A new presenter" in says(web, "/personas")
 

@@ -108,6 +108,14 @@ def test_nothing_is_found_by_axe_and_nothing_scrolls_sideways(
         f"/me/renders/{asked.id}",
         "/me/withdraw",
     )
+    home.supersede(approval_mode="script")
+    read, waits_too = home.campaign(), home.campaign(template="Hello {{ first_name }}. {{ remark }}")
+    home.persona_reads(read, "each")
+    clean(
+        as_account(home.persona_account(), width=width, color_scheme=scheme),
+        f"/me/scripts/{waits_too.id}",
+        f"/me/texts/{home.render(campaign=read).id}",
+    )
 
 
 def test_a_person_decides_and_withdraws_with_the_keyboard_alone(

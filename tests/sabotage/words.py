@@ -33,6 +33,7 @@ FILES = {
     "orphans": "tests/delivery/test_orphans.py",
     "tasks": "tests/delivery/test_tasks.py",
     "release": "tests/delivery/test_release.py",
+    "script_approval": "tests/pipeline/test_script_approval.py",
     "final_cut": "tests/delivery/test_final_cut.py",
     "appearances": "tests/review_ui/test_appearances.py",
     "release_authority": "tests/delivery/test_release_authority.py",

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from audit.holds import place
 from audit.ledger import Event, append
-from audit.tables import AuthorityRow, HoldRow, PersonaDecisionRow
+from audit.tables import AuthorityRow, HoldRow, PersonaDecisionRow, ScriptDecisionRow
 from core.database import now, transaction
 from core.errors import InputError
 from core.tables import BrandRow
@@ -256,7 +256,9 @@ WRITTEN = (
 )  # fmt: skip
 
 
-CAPTURED = (OnboardingRow, ProposalRow, DocumentRow, ImportRow, PersonaDecisionRow, AuthorityRow)
+CAPTURED = (
+    OnboardingRow, ProposalRow, DocumentRow, ImportRow, PersonaDecisionRow, ScriptDecisionRow, AuthorityRow,
+)  # fmt: skip
 
 
 def everything() -> dict[str, list[Any]]:

@@ -18,13 +18,12 @@ from core.errors import Conflict, Forbidden, GreenroomError, InputError, Integri
 from core.settings import get_settings
 from pipeline.capture.documents import delete_over, open_document, read_document
 from pipeline.capture.proposals import (
-    SIGNED_DOCUMENT,
     approve_proposal,
     find_proposal,
-    propose,
     refuse_proposal,
     waiting_proposals,
 )
+from pipeline.capture.stating import SIGNED_DOCUMENT, propose
 from pipeline.capture.tables import DocumentRow, OnboardingRow, ProposalRow
 from pipeline.tables import PersonaRow
 from tests.kit.onboarding import DOCUMENT, examined, proposed, stated

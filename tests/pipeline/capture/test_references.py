@@ -12,15 +12,14 @@ from core.blobs import blobs
 from core.database import reading
 from core.errors import BlobStoreUnavailable, Conflict, InputError, MediaError, NotFound
 from generate.errors import ReferenceRefused
+from pipeline.capture.examining import examine, sweep_references
 from pipeline.capture.proposals import approve_proposal
 from pipeline.capture.references import (
     EXAMINE,
     delete_left_references,
     delete_reference,
-    examine,
     find_reference,
     receive,
-    sweep_references,
 )
 from pipeline.capture.tables import OnboardingRow
 from pipeline.shift import ShiftOver
