@@ -155,6 +155,21 @@ def test_its_beginning_can_be_heard(desk: Desk):
     assert desk.write("/campaigns/hear", persona="per_of_another_brand").status_code == 404
 
 
+def test_a_still_shows_who_appears_under_the_label_of_the_place(desk: Desk):
+    person, place = desk.world.persona.id, "/campaigns/still.jpg"
+    address = desk.write("/campaigns/look").json()["still"]
+    assert address == f"{place}?persona={person}&territory=in&label_profile="
+    assert address.replace("&", "&amp;") in desk.write(look="yes").text, "without script too"
+    here, there = (desk.get(f"{place}?persona={person}&territory={where}") for where in ("in", "eu"))
+    assert here.headers["content-type"] == "image/jpeg" and here.content[:3] == b"\xff\xd8\xff"
+    assert here.content != there.content, "each wears its own territory's label"
+    assert desk.get(f"{place}?persona=per_of_another_brand").status_code == 404
+    for wrong in ("territory=nowhere", "label_profile=../x"):
+        assert desk.get(f"{place}?persona={person}&{wrong}").status_code == 422
+    desk.world.withdraw()
+    assert desk.get(f"{place}?persona={person}&territory=in").status_code == 409
+
+
 def test_what_is_typed_never_becomes_markup(desk: Desk):
     nasty = '"><script>alert(1)</script>'
     changed = dict.fromkeys(("name", "territory", "language", "first_name.example", "day.choices"), nasty)
