@@ -124,9 +124,9 @@ def check_fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[s
     checked: dict[str, FieldValue] = {}
     for name, field in fields.items():
         if name in values:
-            checked[name] = _checked(name, field, values[name])
+            checked[name] = checked_value(name, field, values[name])
         elif "default" in field:
-            checked[name] = _checked(name, field, field["default"])
+            checked[name] = checked_value(name, field, field["default"])
         elif name in schema.get("required", list(fields)):
             raise FieldError(
                 "a required field is missing",
@@ -141,7 +141,8 @@ def _wrong(name: str, what: str, next_step: str, code: str) -> FieldError:
     return FieldError(what, where=f"field '{name}'", next_step=next_step, code=code)
 
 
-def _checked(name: str, field: Mapping[str, Any], value: Any) -> FieldValue:
+def checked_value(name: str, field: Mapping[str, Any], value: Any) -> FieldValue:
+    """One value as :func:`check_fields` takes it. Raises FieldError."""
     if field["type"] != "string":
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
             raise _wrong(name, "the value is no number", "send a plain number", "field_type")

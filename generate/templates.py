@@ -82,9 +82,8 @@ def compose_script(source: str, schema: Mapping[str, Any], fields: Mapping[str, 
     """
     check_template(source, schema)
     values = check_fields(schema, fields)
-    environment = _environment()
     try:
-        marked = environment.from_string(source).render({n: _carried(n, v) for n, v in values.items()})
+        marked = sandbox().from_string(source).render({n: _carried(n, v) for n, v in values.items()})
     except UndefinedError as error:
         raise TemplateError(
             f"the template uses a field that has no value: {error.message}",
@@ -115,7 +114,7 @@ def variables(source: str) -> dict[str, Any]:
 
     Raises TemplateError as :func:`compose_script` does.
     """
-    names = sorted(find_undeclared_variables(_parsed(source)))
+    names = sorted(find_undeclared_variables(parsed(source)))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -131,7 +130,7 @@ def check_template(source: str, schema: Mapping[str, Any]) -> None:
     Raises TemplateError as :func:`compose_script` does.
     """
     known = check_schema(schema)
-    for name in sorted(find_undeclared_variables(_parsed(source))):
+    for name in sorted(find_undeclared_variables(parsed(source))):
         if name not in known:
             raise TemplateError(
                 f"the template uses '{name[:40]}', which the schema of the fields does not describe",
@@ -141,7 +140,8 @@ def check_template(source: str, schema: Mapping[str, Any]) -> None:
             )
 
 
-def _parsed(source: str) -> nodes.Template:
+def parsed(source: str) -> nodes.Template:
+    """A template's tree, of the small language alone. Raises TemplateError as :func:`compose_script` does."""
     if len(source) > LONGEST_TEMPLATE:
         raise TemplateError(
             f"the template has {len(source):,} characters, more than {LONGEST_TEMPLATE:,}",
@@ -161,7 +161,7 @@ def _parsed(source: str) -> nodes.Template:
     if max((len(run) for run in re.findall(r"(?:[(\[{]|\bnot\b|-|\s)+", source)), default=0) > 400:
         raise TemplateError("the template nests too deeply", where="template", next_step="simplify it")
     try:
-        tree = _environment().parse(source)
+        tree = sandbox().parse(source)
     except TemplateSyntaxError as error:
         raise TemplateError(
             f"the template does not parse: {error.message}",
@@ -225,7 +225,8 @@ FILTERS: dict[str, Any] = {
 }
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
+def sandbox() -> ImmutableSandboxedEnvironment:
+    """Where templates run: the second wall."""
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, autoescape=False, finalize=_marked, cache_size=0, trim_blocks=True
     )

@@ -1,7 +1,7 @@
 """One still of a campaign that nobody has made yet: who appears, under the visible label of the place it is for.
 
-It is a picture of the reference clip as it came, with the label drawn on it as on each video. The lips are not moved, and
-nothing of it is stored. It goes to whom the clip goes: makers at the persona's brand.
+It is a picture of the reference clip as it came, with the label drawn on it as on each video. The lips are not moved,
+and nothing of it is stored. It goes to whom the clip goes: makers at the persona's brand.
 """
 
 from __future__ import annotations

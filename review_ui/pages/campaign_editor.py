@@ -208,8 +208,10 @@ def _personas(visitor: Visitor) -> list[PersonaRow]:
     return list(found.rows)
 
 
-def _pieces(look: Look | None) -> Any:
-    return marked_script(look.script, list(look.findings)) if look is not None else []
+def _pieces(look: Look | None) -> list[Any]:
+    """The marked script of each way."""
+    said = look.said if look is not None else ()
+    return [marked_script(one.script, list(one.findings)) for one in said]
 
 
 def _shown(

@@ -107,6 +107,23 @@ def test_a_look_says_what_would_be_said_and_which_rule_fires_with_its_source_and
     assert list_campaigns(brand_id=desk.world.brand_id) == []
 
 
+def test_a_look_goes_every_way_that_the_text_can_take(desk: Desk):
+    cure = "{% if city is defined %}It leaves {{ city }}.{% else %}This tea is guaranteed to cure any cold.{% endif %}"
+    told = desk.write("/campaigns/look", template="Hello {{ first_name }}. " + cure).json()["look"]
+    assert "no rule fires" in told and "Other ways" not in told, "every recipient has a city"
+    told = desk.write(
+        "/campaigns/look", template="Hello {{ first_name }}. " + cure, **{"city.optional": "yes"}
+    ).json()
+    for words in ("would be blocked for some recipients", "left out", "guaranteed", "<mark"):
+        assert words in told["look"], words
+    spoken = desk.write("/campaigns/look", **{"city.optional": "yes"}).json()["look"]
+    assert "cannot be made for some recipients" in spoken and "has no value" in spoken
+    never = desk.write("/campaigns/look", template="Hi.{% if day == 'Sunday' %} Rest.{% endif %}").json()[
+        "look"
+    ]
+    assert "not looked at" in never
+
+
 def test_a_look_asks_the_authority_too(desk: Desk):
     outside = desk.write("/campaigns/look", territory="us").json()["look"]
     assert "does not allow this territory" in outside
