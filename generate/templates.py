@@ -11,9 +11,10 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, nodes
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -83,7 +84,7 @@ def compose_script(source: str, schema: Mapping[str, Any], fields: Mapping[str, 
     check_template(source, schema)
     values = check_fields(schema, fields)
     try:
-        marked = sandbox().from_string(source).render({n: _carried(n, v) for n, v in values.items()})
+        marked = _ready(source).template.render({n: _carried(n, v) for n, v in values.items()})
     except UndefinedError as error:
         raise TemplateError(
             f"the template uses a field that has no value: {error.message}",
@@ -114,7 +115,7 @@ def variables(source: str) -> dict[str, Any]:
 
     Raises TemplateError as :func:`compose_script` does.
     """
-    names = sorted(find_undeclared_variables(parsed(source)))
+    names = list(_ready(source).names)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -130,7 +131,7 @@ def check_template(source: str, schema: Mapping[str, Any]) -> None:
     Raises TemplateError as :func:`compose_script` does.
     """
     known = check_schema(schema)
-    for name in sorted(find_undeclared_variables(parsed(source))):
+    for name in _ready(source).names:
         if name not in known:
             raise TemplateError(
                 f"the template uses '{name[:40]}', which the schema of the fields does not describe",
@@ -138,6 +139,18 @@ def check_template(source: str, schema: Mapping[str, Any]) -> None:
                 next_step=f"describe it in the schema, or use one of: {', '.join(sorted(known)) or 'none'}",
                 code="template_unknown_variable",
             )
+
+
+class _Ready(NamedTuple):
+    template: Template
+    names: tuple[str, ...]  # of its variables
+
+
+@lru_cache(maxsize=64)
+def _ready(source: str) -> _Ready:
+    """A template that is checked and compiled: once, and not for each recipient of a campaign."""
+    names = tuple(sorted(find_undeclared_variables(parsed(source))))
+    return _Ready(sandbox().from_string(source), names)
 
 
 def parsed(source: str) -> nodes.Template:

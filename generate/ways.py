@@ -117,7 +117,8 @@ def _candidates(
 def _most_telling(found: Mapping[frozenset[Part], dict[str, Any]]) -> list[dict[str, Any]]:
     """At most ``MOST_WAYS``: after the example those that reach a part that none before them did, then the others."""
     (known, example), *rest = found.items()
-    new, others = [example], []
+    new: list[dict[str, Any]] = [example]
+    others: list[dict[str, Any]] = []
     for parts, values in rest:
         (others if parts <= known else new).append(values)
         known |= parts
@@ -144,7 +145,7 @@ def _values(
     """What is tried of each field that a condition asks about, or that a recipient may leave out."""
     required = schema.get("required", list(fields))
     asked: dict[str, list[Any]] = {name: [] for name in fields if name not in required}
-    for condition in tree.find_all((nodes.If, nodes.CondExpr)):
+    for condition in _conditions(tree):
         names = _found(condition.test, nodes.Name, "name")
         constants = _found(condition.test, nodes.Const, "value")
         for name in names:
@@ -172,6 +173,10 @@ def _of_field(name: str, field: Mapping[str, Any], wanted: Sequence[Any], option
     return [*left_out, *dict.fromkeys(allowed)][:_MOST_VALUES]
 
 
+def _conditions(tree: nodes.Template) -> list[nodes.If | nodes.CondExpr]:
+    return [*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)]
+
+
 def _found(node: nodes.Node, kind: type[nodes.Node], attribute: str) -> list[Any]:
     inside = [node] if isinstance(node, kind) else []
     return list(dict.fromkeys(getattr(one, attribute) for one in [*inside, *node.find_all(kind)]))
@@ -181,7 +186,7 @@ def _parts(tree: nodes.Template) -> tuple[list[tuple[Part, nodes.Node, str]], di
     """Each arm of each condition: (part, node, which of its attributes holds it), and the line at which it stands."""
     parts: list[tuple[Part, nodes.Node, str]] = []
     lines: dict[Part, int] = {}
-    conditions = list(tree.find_all((nodes.If, nodes.CondExpr)))
+    conditions = _conditions(tree)
     further = {id(one) for node in conditions if isinstance(node, nodes.If) for one in node.elif_}
     for number, node in enumerate(conditions):
         arms = ("body", "else_") if isinstance(node, nodes.If) else ("expr1", "expr2")

@@ -2,8 +2,8 @@
 
 A list's row is the job, as a render's is: a message is a hint, a lease keeps two workers from doing it at once, and the
 sweeper sends a message again. A long list is done in slices: after some seconds its worker puts down how far it is,
-sends the list to the end of the queue, and takes what waits there, so that no list starves the videos beside it. A slice
-of a trial has no effects and is tried again after a crash; an entry is a batch under the key of the list
+sends the list to the end of the queue, and takes what waits there, so that no list starves the videos beside it. A
+slice of a trial has no effects and is tried again after a crash; an entry is a batch under the key of the list
 (pipeline/batch.py), which enters what is missing.
 """
 
