@@ -166,7 +166,7 @@ def checked_value(name: str, field: Mapping[str, Any], value: Any) -> FieldValue
     if not isinstance(value, str):
         raise _wrong(name, "the value is no text", "send a string", "field_type")
     if len(value) > (longest := _longest(field)):
-        what = f"the value has {len(value):,} characters, more than {longest}"
+        what = f"the value has more than {longest} characters"
         raise _wrong(name, what, "shorten it", "field_too_long")
     text = unicodedata.normalize("NFC", value)
     _plain(name, text)
@@ -214,8 +214,28 @@ def _validate(name: str, field: Mapping[str, Any], value: FieldValue) -> None:
     error = next(iter(jsonschema.Draft202012Validator(dict(field)).iter_errors(value)), None)
     if error is not None:
         rule = str(error.validator)
-        allowed = str(field.get(rule, ""))[:120]
-        raise _wrong(name, f"the value breaks the rule '{rule}'", f"allowed: {allowed}", "field_rule")
+        allowed = field.get(rule, "")
+        written = ", ".join(map(str, allowed)) if isinstance(allowed, list) else str(allowed)
+        what, next_step = _RULES.get(rule, (f"the value breaks the rule '{rule}'", "allowed: {}"))
+        raise _wrong(name, what, next_step.format(written[:120]), "field_rule")
+
+
+_RULES = {
+    "enum": ("the value is none of the choices", "take one of: {}"),
+    "const": ("the value is not the only one that is allowed", "write {}"),
+    "minimum": ("the number is too small", "send at least {}"),
+    "maximum": ("the number is too large", "send at most {}"),
+    "exclusiveMinimum": ("the number is too small", "send more than {}"),
+    "exclusiveMaximum": ("the number is too large", "send less than {}"),
+    "multipleOf": ("the number is not a multiple of what is asked for", "send a multiple of {}"),
+    "minLength": ("the value is too short", "send at least {} characters"),
+    "pattern": (
+        "the value does not have the form that the field asks for",
+        "its form, as a regular expression: {}",
+    ),
+    "type": ("the value is of another type", "send a value of the type {}"),
+}
+"""What is wrong and what helps, by the schema's rule that a value breaks."""
 
 
 def _tame(pattern: str) -> bool:

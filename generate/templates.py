@@ -241,7 +241,7 @@ FILTERS: dict[str, Any] = {
 def sandbox() -> ImmutableSandboxedEnvironment:
     """Where templates run: the second wall."""
     environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, finalize=_marked, cache_size=0, trim_blocks=True
+        undefined=StrictUndefined, autoescape=False, finalize=_marked, cache_size=0
     )
     environment.globals.clear()
     environment.filters = dict(FILTERS)

@@ -19,6 +19,7 @@ from core.models import Finding
 from core.tables import BrandRow
 from generate.aloud import read_aloud, seconds_of
 from generate.fields import check_schema
+from generate.sayable import check_sayable
 from generate.templates import check_template, compose_script
 from generate.ways import Way, Ways, ways_through
 from pipeline.campaign_spec import campaign_from
@@ -29,6 +30,9 @@ from pipeline.tables import CampaignRow, PersonaRow
 from pipeline.uses import covered, valid_authority
 
 EXAMPLE_BY_FORMAT = {"name": "Asha", "place": "Pune"}
+
+
+_GRAVITY = ("block", "refused", "review", "pass")
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ class Look:
     """What is said of a draft.
 
     Attributes:
-        said: with the examples, and then on each other way through the text; empty where nothing can be composed.
+        said: with the examples, and then on each other way through the text, the gravest first; empty where nothing
+            can be composed.
         more: there are more ways than these. unreached: lines of parts that no value was found to lead to.
         problems: why it cannot be a campaign as it stands.
     """
@@ -82,7 +87,7 @@ class Look:
     def verdict(self) -> str:
         """The gravest of all that would be said; "" where nothing could be checked."""
         found = {said.verdict for said in self.said}
-        return next((verdict for verdict in ("block", "refused", "review", "pass") if verdict in found), "")
+        return next((verdict for verdict in _GRAVITY if verdict in found), "")
 
 
 def look_at(
@@ -112,7 +117,8 @@ def look_at(
     said = [_said(way, campaign, authority, brand.name) for way in ways.ways]
     if said and said[0].problem is not None:
         return Look(problems=(said[0].problem, *problems))
-    return Look(tuple(said), ways.more, ways.unreached, tuple(problems))
+    others = sorted(said[1:], key=lambda one: _GRAVITY.index(one.verdict))
+    return Look((*said[:1], *others), ways.more, ways.unreached, tuple(problems))
 
 
 def _ways(campaign: CampaignRow, examples: Mapping[str, Any]) -> Ways:
@@ -135,6 +141,7 @@ def _said(way: Way, campaign: CampaignRow, authority: Authority | None, brand: s
     where = tuple((name, way.values.get(name)) for name in way.changed)
     try:
         composed = compose_script(campaign.template, campaign.field_schema, way.values)
+        check_sayable(composed, campaign.language)
     except GreenroomError as problem:
         return Said(where=where, problem=problem)
     findings = list(checked(composed, campaign, brand).findings)

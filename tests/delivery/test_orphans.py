@@ -124,5 +124,7 @@ def test_a_clock_that_jumps_ahead_takes_nothing_from_under_a_stage(
         blobs().put_file(path, AssetRole.SEALED).path
     )  # who makes the same bytes again is about to name them
     assert sweep_orphans() == [] and again.exists()
-    monkeypatch.setattr(time, "monotonic", lambda: running + 61 + EVERY)  # past it: a sum of floats may fall short of it
+    monkeypatch.setattr(
+        time, "monotonic", lambda: running + 61 + EVERY
+    )  # past it: a sum of floats may fall short of it
     assert sweep_orphans() == [path.name]

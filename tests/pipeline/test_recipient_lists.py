@@ -463,3 +463,14 @@ def test_a_list_that_ends_its_worker_each_time_is_given_up(
     on_list(row.id, Ends())
     on_list(row.id)
     assert now_is(world, row).phase == "unusable"
+
+
+def test_a_name_that_the_voice_cannot_say_is_told_before_anything_is_made(
+    world: World, campaign: str, send: Any
+):
+    row = send("first_name,remark\nОльга,Thank you.\nOlga,Thank you.\n")
+    work()
+    trial = now_is(world, row).trial
+    (cause,) = trial["causes"]
+    assert (cause["code"], cause["field"], cause["first"]) == ("voice_unsayable", "first_name", [1])
+    assert trial["counts"]["ready"] == 1 and "Ольга" not in str(trial)

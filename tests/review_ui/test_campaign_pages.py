@@ -215,7 +215,7 @@ def test_a_list_is_tried_shown_and_started(desk: Desk, campaign: str):
         "3 rows tried: 1 video would be made",
         "blocked by a rule or the authority",
         "Hello Asha, your tea is ready. Thank you.",
-        "the row has 1 cells",
+        "the row does not have a cell for each",
         "Start: make 1 video",
         "spring &amp; summer.csv",
     ):
