@@ -35,7 +35,7 @@ from pipeline.leases import database_clock, database_seconds
 from pipeline.ownership import owned
 from pipeline.recipient_lists import FILE_ROLE, TOPIC, VERDICTS_ROLE, WORKING, pieces, tell, verdicts_path
 from pipeline.recipients import Format, recipients
-from pipeline.shift import Shift, ShiftOver
+from pipeline.shift import SLICE_SECONDS, Shift, ShiftOver
 from pipeline.steering import discard_lists
 from pipeline.tables import CampaignRow, PersonaRow, RecipientListRow
 from pipeline.trial import Trial, VerdictFile
@@ -44,9 +44,6 @@ log = logging.getLogger("greenroom.pipeline")
 
 KEPT = timedelta(days=30)
 """For so long after its last change a list's files are kept; of one that was entered, what was said of its rows."""
-
-SLICE_SECONDS = 10.0
-"""For so long a worker is at one list; a chunk that is begun is ended. A video's longer stages take more."""
 
 _FORGOTTEN_AT_ONCE = 100
 _MOST_TRIES = 50  # leases without a slice that ended: a list that kills its worker is not tried for ever
