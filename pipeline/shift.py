@@ -25,8 +25,8 @@ log = logging.getLogger("greenroom.pipeline")
 
 
 SLICE_SECONDS = 10.0
-"""For so long a worker is at what goes over many rows, such as a list; then the rest goes to the end of the queue. What is
-begun of it is ended. A video's longer stages take more."""
+"""For so long a worker is at what goes over many rows, such as a list; then the rest goes to the end of the queue. A
+chunk that is begun is ended. A video's longer stages take more."""
 
 
 class ShiftOver(Exception):

@@ -109,8 +109,8 @@ def _steer(session: Session, campaign_id: str, brand_id: str, to: Course, *, act
 
 
 def on_cancelled(payload: dict[str, Any]) -> int:
-    """End what nobody has approved of a cancelled campaign, its lists too: a slice of it, and of a large one the message
-    goes out again. Returns how many renders ended."""
+    """End what nobody has approved of a cancelled campaign, its lists too. Of a large one a slice is ended, and the
+    message goes out again. Returns how many renders ended."""
     campaign_id, ended, after = str(payload["campaign_id"]), 0, ""
     until = time.monotonic() + SLICE_SECONDS
     with transaction() as session:
