@@ -83,6 +83,11 @@ class Look:
         """With the examples; "" where it cannot be composed."""
         return self.said[0].script if self.said else ""
 
+    def further(self, said: Said) -> list[Finding]:
+        """Findings of one way that the examples' have not: each is told once."""
+        known = {(finding.code, finding.message) for finding in self.said[0].findings}
+        return [finding for finding in said.findings if (finding.code, finding.message) not in known]
+
     @property
     def verdict(self) -> str:
         """The gravest of all that would be said; "" where nothing could be checked."""
