@@ -97,7 +97,11 @@ def _draft(sent: Sent) -> Draft:
     rows = rows_of(named_in(sent.get("template", "")), sent)
     try:
         as_json = sent.get("described") == "json"
-        schema = schema_from(sent.get("schema", "")) if as_json else schema_of(rows)
+        schema = (
+            schema_from(sent.get("schema", ""))
+            if as_json
+            else schema_of(rows, sent.get("recipient", "").strip())
+        )
     except GreenroomError as problem:
         return Draft(sent, rows, {}, problem)
     return Draft(sent, rows, schema, None)

@@ -161,6 +161,18 @@ def test_what_cannot_be_a_campaign_is_said_and_what_was_typed_stays(
     assert list_campaigns(brand_id=desk.world.brand_id) == []
 
 
+def test_a_column_that_is_not_spoken_may_say_who_the_recipient_is(desk: Desk):
+    assert desk.write(recipient="email").status_code == 303
+    (row,) = list_campaigns(brand_id=desk.world.brand_id)
+    schema = row.field_schema
+    assert schema["recipient"] == "email" and "email" in schema["required"] and schema["properties"]["email"]
+    sent = desk.send(row.id, "first_name,city,day,email\nAsha,Pune,Monday,asha@brand.example\n")
+    work()
+    assert "1 video would be made" in desk.get(sent.headers["location"]).text
+    assert "lower case letters" in desk.write(recipient="E-mail").text
+    assert "required" in desk.write(recipient="city", **{"city.optional": "yes"}).text
+
+
 def test_fields_may_be_described_as_json(desk: Desk):
     schema = '{"type": "object", "properties": {"code": {"type": "string", "pattern": "^[A-Z]{3}$", "default": "ABC"}}}'
     made = desk.write(template="Your code is {{ code }}.", described="json", schema=schema)
