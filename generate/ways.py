@@ -183,7 +183,8 @@ def _found(node: nodes.Node, kind: type[nodes.Node], attribute: str) -> list[Any
 
 
 def _parts(tree: nodes.Template) -> tuple[list[tuple[Part, nodes.Node, str]], dict[Part, int]]:
-    """Each arm of each condition: (part, node, which of its attributes holds it), and the line at which it stands."""
+    """Each arm of each condition: (part, node, which of its attributes holds it), and the line at which
+    what it says stands."""
     parts: list[tuple[Part, nodes.Node, str]] = []
     lines: dict[Part, int] = {}
     conditions = _conditions(tree)
@@ -195,7 +196,8 @@ def _parts(tree: nodes.Template) -> tuple[list[tuple[Part, nodes.Node, str]], di
             if inside is None or (arm and id(node) in further):
                 continue  # an expression without an else says nothing then; an elif's else is the first if's
             parts.append(((number, arm), node, attribute))
-            lines[number, arm] = inside[0].lineno if isinstance(inside, list) and inside else node.lineno
+            if inside != []:  # else nothing is said there
+                lines[number, arm] = inside[0].lineno if isinstance(inside, list) else node.lineno
     return parts, lines
 
 

@@ -68,6 +68,8 @@ def test_a_field_that_may_be_left_out_and_is_spoken_is_a_way_that_fails():
 def test_a_part_that_no_value_leads_to_is_named_by_its_line():
     found = ways_through("Hi.\n{% if boxes > 90 %}\nNever.{% endif %}", FIELDS, EXAMPLE)
     assert len(found.ways) == 1 and found.unreached == (2,)
+    always = ways_through("Hi.{% if name is defined %} {{ name }}.{% endif %}", FIELDS, EXAMPLE)
+    assert always.unreached == (), "nothing is said where a required field is missing"
 
 
 def test_the_ways_are_bounded_and_those_that_reach_something_new_are_told_first():
