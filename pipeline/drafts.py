@@ -17,7 +17,7 @@ from core.database import reading
 from core.errors import GreenroomError, InputError
 from core.models import Finding
 from core.tables import BrandRow
-from generate.aloud import read_aloud, seconds_of
+from generate.aloud import read_aloud, seconds_of, speaks
 from generate.fields import check_schema
 from generate.sayable import check_sayable
 from generate.templates import check_template, compose_script
@@ -70,12 +70,14 @@ class Look:
         said: with the examples, and then on each other way through the text, the gravest first; empty where nothing
             can be composed.
         more: there are more ways than these. unreached: lines of parts that no value was found to lead to.
+        silent: the persona's voice does not speak the language, so that videos are brought in and none is made.
         problems: why it cannot be a campaign as it stands.
     """
 
     said: tuple[Said, ...] = ()
     more: bool = False
     unreached: tuple[int, ...] = ()
+    silent: bool = False
     problems: tuple[GreenroomError, ...] = ()
 
     @property
@@ -106,7 +108,7 @@ def look_at(
     Raises NotFound: no such brand.
     """
     problems: list[GreenroomError] = []
-    ways, authority = Ways(()), None
+    ways, authority, silent = Ways(()), None, False
     with reading() as session:
         brand = owned(session, BrandRow, brand_id, brand_id)
         try:
@@ -116,14 +118,15 @@ def look_at(
         except GreenroomError as error:
             problems.append(error)
         try:
-            authority = _authority(session, persona_id, brand_id)
+            persona, authority = _who(session, persona_id, brand_id)
+            silent = bool(ways.ways) and not speaks(persona.voice, campaign.language)
         except GreenroomError as error:
             problems.append(error)
     said = [_said(way, campaign, authority, brand.name) for way in ways.ways]
     if said and said[0].problem is not None:
         return Look(problems=(said[0].problem, *problems))
     others = sorted(said[1:], key=lambda one: _GRAVITY.index(one.verdict))
-    return Look((*said[:1], *others), ways.more, ways.unreached, tuple(problems))
+    return Look((*said[:1], *others), ways.more, ways.unreached, silent, tuple(problems))
 
 
 def _ways(campaign: CampaignRow, examples: Mapping[str, Any]) -> Ways:
@@ -133,12 +136,12 @@ def _ways(campaign: CampaignRow, examples: Mapping[str, Any]) -> Ways:
     return ways_through(campaign.template, campaign.field_schema, values)
 
 
-def _authority(session: Session, persona_id: str, brand_id: str) -> Authority:
-    """The authority of who is to appear, which allows new work. Raises what is in its way."""
+def _who(session: Session, persona_id: str, brand_id: str) -> tuple[PersonaRow, Authority]:
+    """Who is to appear, and the authority, which allows new work. Raises what is in its way."""
     if not persona_id:
         raise InputError("nobody was chosen to appear", where="persona", next_step="choose who appears")
     persona = owned(session, PersonaRow, persona_id, brand_id)
-    return valid_authority(session, persona.authority_id, where="persona").authority
+    return persona, valid_authority(session, persona.authority_id, where="persona").authority
 
 
 def _said(way: Way, campaign: CampaignRow, authority: Authority | None, brand: str) -> Said:

@@ -128,6 +128,11 @@ def test_a_look_goes_every_way_that_the_text_can_take(desk: Desk):
     assert "not looked at" in never
 
 
+def test_a_language_that_the_voice_does_not_speak_is_told(desk: Desk):
+    assert "nothing is spoken" in desk.write("/campaigns/look", language="de").json()["look"]
+    assert "nothing is spoken" not in desk.write("/campaigns/look", language="en-GB").json()["look"]
+
+
 def test_a_look_asks_the_authority_too(desk: Desk):
     outside = desk.write("/campaigns/look", territory="us").json()["look"]
     assert "does not allow this territory" in outside
