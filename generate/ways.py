@@ -20,8 +20,9 @@ from generate.templates import parsed, sandbox
 
 MOST_WAYS = 24
 """So many are told at most; each is composed and held against every rule while somebody types."""
-_MOST_TRIED = 2_000  # values that are put in, at most: some hundredths of a second
-_MOST_VALUES = 60  # of one field
+_MOST_TRIED = 2_000  # sets of values that are put in, at most
+_MOST_PARTS = 80_000  # that are gone through meanwhile: a template of many conditions is tried less often
+_MOST_VALUES = 12  # of one field; what the conditions name comes first
 _LEFT_OUT = object()
 
 Part = tuple[int, int]
@@ -85,7 +86,8 @@ def _searched(
     """All that is found by changing one field of a way that is known, and then two."""
     found = {marked.parts_of(start): start}
     missing = set(lines).difference(*found)
-    for candidate in islice(_candidates(found, values), _MOST_TRIED):
+    most = min(_MOST_TRIED, _MOST_PARTS // (len(lines) + 1))
+    for candidate in islice(_candidates(found, values), most):
         parts = marked.parts_of(candidate)
         found.setdefault(parts, candidate)
         missing -= parts
@@ -162,7 +164,7 @@ def _of_field(name: str, field: Mapping[str, Any], wanted: Sequence[Any], option
         one for one in (*wanted, *described) if isinstance(one, int | float) and not isinstance(one, bool)
     ]
     near = [number + step for number in numbers for step in (0, 1, -1)]
-    possible = [*field.get("enum", []), *wanted, *(near or [0, 1, 2] if field["type"] != "string" else [])]
+    possible = [*wanted, *field.get("enum", []), *(near or [0, 1, 2] if field["type"] != "string" else [])]
     left_out = [_LEFT_OUT] if optional and "default" not in field else []
     allowed = []
     for value in possible:
