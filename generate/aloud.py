@@ -35,6 +35,11 @@ def read_aloud(text: str, language: str = "en") -> str:
     return "\n".join(_NUMBER.sub(_words, normalize(line)) for line in text.splitlines())
 
 
+def speaks(voice: str, language: str) -> bool:
+    """Whether the voice of that name speaks a language. Raises VoiceError for an unknown voice."""
+    return language.partition("-")[0].lower() in load_voice(voice).languages
+
+
 def seconds_of(text: str, language: str = "en") -> float:
     """About how long a video of this script is, in seconds, within a sixth; 0 for one without words."""
     letters = sum(character.isalnum() for character in read_aloud(text, language))

@@ -9,10 +9,12 @@ beside ``properties``, may name the field that says who the recipient is: an add
 
 from __future__ import annotations
 
+import json
 import re
 import re._parser as regex_parser  # the parser that re itself uses: patterns are judged by structure
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import jsonschema
@@ -61,7 +63,20 @@ def check_schema(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         TemplateError: not an object schema, too many fields, a type that is no field type, or a pattern that
             can run away on a crafted value.
     """
+    try:
+        known = _known(json.dumps(schema))
+    except TypeError:  # no JSON, such as a date that YAML made
+        known = _described(schema)
+    return {name: dict(field) for name, field in known.items()}
 
+
+@lru_cache(maxsize=256)
+def _known(written: str) -> dict[str, dict[str, Any]]:
+    """A campaign asks the same of each of its recipients, and the answer takes a millisecond and more to find."""
+    return _described(json.loads(written))
+
+
+def _described(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     def wrong(what: str, where: str = "fields' schema") -> TemplateError:
         return TemplateError(what, where=where, next_step="correct the schema", code="template_schema")
 
@@ -124,9 +139,9 @@ def check_fields(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[s
     checked: dict[str, FieldValue] = {}
     for name, field in fields.items():
         if name in values:
-            checked[name] = _checked(name, field, values[name])
+            checked[name] = checked_value(name, field, values[name])
         elif "default" in field:
-            checked[name] = _checked(name, field, field["default"])
+            checked[name] = checked_value(name, field, field["default"])
         elif name in schema.get("required", list(fields)):
             raise FieldError(
                 "a required field is missing",
@@ -141,7 +156,8 @@ def _wrong(name: str, what: str, next_step: str, code: str) -> FieldError:
     return FieldError(what, where=f"field '{name}'", next_step=next_step, code=code)
 
 
-def _checked(name: str, field: Mapping[str, Any], value: Any) -> FieldValue:
+def checked_value(name: str, field: Mapping[str, Any], value: Any) -> FieldValue:
+    """One value as :func:`check_fields` takes it. Raises FieldError."""
     if field["type"] != "string":
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
             raise _wrong(name, "the value is no number", "send a plain number", "field_type")
@@ -150,7 +166,7 @@ def _checked(name: str, field: Mapping[str, Any], value: Any) -> FieldValue:
     if not isinstance(value, str):
         raise _wrong(name, "the value is no text", "send a string", "field_type")
     if len(value) > (longest := longest_of(field)):
-        what = f"the value has {len(value):,} characters, more than {longest}"
+        what = f"the value has more than {longest} characters"
         raise _wrong(name, what, "shorten it", "field_too_long")
     text = unicodedata.normalize("NFC", value)
     _plain(name, text)
@@ -199,8 +215,28 @@ def _validate(name: str, field: Mapping[str, Any], value: FieldValue) -> None:
     error = next(iter(jsonschema.Draft202012Validator(dict(field)).iter_errors(value)), None)
     if error is not None:
         rule = str(error.validator)
-        allowed = str(field.get(rule, ""))[:120]
-        raise _wrong(name, f"the value breaks the rule '{rule}'", f"allowed: {allowed}", "field_rule")
+        allowed = field.get(rule, "")
+        written = ", ".join(map(str, allowed)) if isinstance(allowed, list) else str(allowed)
+        what, next_step = _RULES.get(rule, (f"the value breaks the rule '{rule}'", "allowed: {}"))
+        raise _wrong(name, what, next_step.format(written[:120]), "field_rule")
+
+
+_RULES = {
+    "enum": ("the value is none of the choices", "take one of: {}"),
+    "const": ("the value is not the only one that is allowed", "write {}"),
+    "minimum": ("the number is too small", "send at least {}"),
+    "maximum": ("the number is too large", "send at most {}"),
+    "exclusiveMinimum": ("the number is too small", "send more than {}"),
+    "exclusiveMaximum": ("the number is too large", "send less than {}"),
+    "multipleOf": ("the number is not a multiple of what is asked for", "send a multiple of {}"),
+    "minLength": ("the value is too short", "send at least {} characters"),
+    "pattern": (
+        "the value does not have the form that the field asks for",
+        "its form, as a regular expression: {}",
+    ),
+    "type": ("the value is of another type", "send a value of the type {}"),
+}
+"""What is wrong and what helps, by the schema's rule that a value breaks."""
 
 
 def _tame(pattern: str) -> bool:

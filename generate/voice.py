@@ -21,6 +21,7 @@ from generate.errors import VoiceError
 from generate.loudness import normalise
 from generate.models import Speech
 from generate.phonemes import joined, timed_phones
+from generate.sayable import first_unsayable
 
 MAX_CHARACTERS = 15_000  # about 2,500 words, a quarter of an hour: longer scripts are several videos
 SENTENCE_PAUSE = 0.28  # seconds between sentences; the voice's own silence at the ends is cut to fit
@@ -70,6 +71,13 @@ def checked_text(text: str, language: str, voice: Voice) -> str:
             f"the script has {len(clean):,} characters, more than {MAX_CHARACTERS:,}",
             where="script",
             next_step="split it into several videos",
+        )
+    if (unsayable := first_unsayable(clean, language)) is not None:
+        raise VoiceError(
+            f"the voice reads Latin letters, and cannot say {unsayable[1]}",
+            where="script",
+            next_step="write it in Latin letters as it is spoken, and leave out emoji",
+            code="voice_unsayable",
         )
     if _RESPELLING.search(clean):
         raise VoiceError(

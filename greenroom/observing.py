@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 SERVICES = ("web", "worker", "relay", "sequencer")
 
 
@@ -15,6 +18,7 @@ def begin(verb: str) -> None:
 
     logs.set_up(verb if verb in SERVICES else "command")
     if verb not in SERVICES:
+        warnings.formatwarning = _in_words
         return
     from core.metrics import serve
 
@@ -24,3 +28,15 @@ def begin(verb: str) -> None:
 
         offer(database=verb == "relay")
     serve(verb)
+
+
+_python = warnings.formatwarning
+
+
+def _in_words(message: Warning | str, category: type[Warning], *more: Any, **named: Any) -> str:
+    """Our own warnings are for people, who care for no line of code."""
+    from core.errors import DevelopmentPart
+
+    if issubclass(category, DevelopmentPart):
+        return f"greenroom: {message}\n"
+    return _python(message, category, *more, **named)

@@ -93,6 +93,7 @@ def submit(
     brand_id: str,
     maker_id: str,
     first: int = 1,
+    skip: int = 0,
     progress: Callable[[BatchReport], None] = lambda _report: None,
 ) -> BatchReport:
     """Ask for one video for each recipient of a stream.
@@ -101,6 +102,7 @@ def submit(
         lines: the file, in pieces of any length; see :mod:`pipeline.recipients`.
         key: the batch's own. The same batch again enters what is missing.
         first: the number of the stream's first row in its batch, where a batch comes in parts.
+        skip: of the stream's first rows so many are passed over: an earlier call has entered them.
         progress: told after each chunk, which is then stored.
 
     Raises:
@@ -127,7 +129,7 @@ def submit(
         check_rows(session, campaign, persona, where=campaign.id)
         check_open(session, campaign.id)
     batch = _Batch(campaign, persona, brand.name, key, maker_id, first - 1)
-    for chunk in chunks(recipients(lines, form, campaign.field_schema)):
+    for chunk in chunks(islice(recipients(lines, form, campaign.field_schema), skip, None)):
         beat()
         batch.take(chunk)
         progress(batch.report)

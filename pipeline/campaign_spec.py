@@ -76,6 +76,6 @@ def campaign_from(values: Mapping[str, Any]) -> CampaignSpec:
     return validated(values, CampaignSpec, where="campaign", next_step="correct it and send it again")
 
 
-def label_of(spec: CampaignSpec, territory: str) -> LabelProfile:
-    """The label that its videos wear: the one named, else that of the territory's rules, else the one for anywhere."""
-    return load_label_profile(spec.label_profile or territory_pack(territory) or "default")
+def label_of(named: str | None, territory: str) -> LabelProfile:
+    """The label that videos wear: the one named, else that of the territory's rules, else the one for anywhere."""
+    return load_label_profile(named or territory_pack(territory) or "default")

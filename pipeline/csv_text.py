@@ -78,12 +78,15 @@ def _line(text: str, number: int) -> str:
     return text
 
 
-def unusable(what: str, line: int | None = None) -> InputError:
+_FORM = "send CSV with a header, or one JSON object a line, in UTF-8 or UTF-16"
+
+
+def unusable(what: str, line: int | None = None, next_step: str = _FORM) -> InputError:
     """A file of recipients that cannot be used as a whole."""
     return InputError(
         what,
         where="" if line is None else f"line {line}",
-        next_step="send CSV with a header, or one JSON object a line, in UTF-8 or UTF-16",
+        next_step=next_step,
         code="recipients_unusable",
     )
 

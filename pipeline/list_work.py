@@ -1,15 +1,20 @@
 """What workers do with a list of recipients (pipeline/recipient_lists.py): try it, and enter it once it is started.
 
 A list's row is the job, as a render's is: a message is a hint, a lease keeps two workers from doing it at once, and the
-sweeper sends a message again. A trial has no effects and begins anew after a crash; an entry is a batch under the id of
-the list (pipeline/batch.py), which enters what is missing.
+sweeper sends a message again. A long list is done in slices: after some seconds its worker puts down how far it is,
+sends the list to the end of the queue, and takes what waits there, so that no list starves the videos beside it. A
+slice of a trial has no effects and is tried again after a crash; an entry is a batch under the key of the list
+(pipeline/batch.py), which enters what is missing.
 """
 
 from __future__ import annotations
 
 import logging
+import shutil
+import time
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import IO, Any
 
 from sqlalchemy import and_, or_, select, update
@@ -28,9 +33,9 @@ from pipeline.course import Course, is_at
 from pipeline.jobs import workspace
 from pipeline.leases import database_clock, database_seconds
 from pipeline.ownership import owned
-from pipeline.recipient_lists import FILE_ROLE, TOPIC, VERDICTS_ROLE, WORKING, pieces
+from pipeline.recipient_lists import FILE_ROLE, TOPIC, VERDICTS_ROLE, WORKING, pieces, tell, verdicts_path
 from pipeline.recipients import Format, recipients
-from pipeline.shift import Shift, ShiftOver
+from pipeline.shift import SLICE_SECONDS, Shift, ShiftOver
 from pipeline.steering import discard_lists
 from pipeline.tables import CampaignRow, PersonaRow, RecipientListRow
 from pipeline.trial import Trial, VerdictFile
@@ -41,7 +46,7 @@ KEPT = timedelta(days=30)
 """For so long after its last change a list's files are kept; of one that was entered, what was said of its rows."""
 
 _FORGOTTEN_AT_ONCE = 100
-_MOST_TRIES = 50  # leases of one list: one that kills its worker is not tried for ever
+_MOST_TRIES = 50  # leases without a slice that ended: a list that kills its worker is not tried for ever
 _HALTED = and_(
     RecipientListRow.phase == "entering",
     is_at(RecipientListRow.campaign_id, Course.PAUSED, Course.CANCELLED),
@@ -50,10 +55,15 @@ _HALTED = and_(
 
 @dataclass(frozen=True)
 class _Taken:
-    """The right to work on a list, in the phase that it is in."""
+    """The right to work on a list, in the phase that it is in, until the slice is over (monotonic seconds)."""
 
     row: RecipientListRow
     fence: int
+    until: float
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() >= self.until
 
     def ours(self) -> Any:
         return and_(
@@ -63,16 +73,21 @@ class _Taken:
         )
 
 
+class _SliceOver(Exception):
+    """The rest is for another slice."""
+
+
 class _NotOurs(Exception):
     """The list was discarded, another worker has it, or its campaign is halted."""
 
 
 def on_list(list_id: str, shift: Shift | None = None) -> None:
-    """Try or enter a list, whichever it waits for. What cannot be done becomes its problem, for people to see."""
+    """A slice of trying or entering a list, whichever it waits for. What cannot be done becomes its problem, for people
+    to see."""
     taken = _claim(list_id)
     if taken is None:
         return
-    if taken.fence > _MOST_TRIES:
+    if taken.row.tries > _MOST_TRIES:
         _give_up(taken, GreenroomError("it ended its worker each time", next_step="send it in parts"))
         return
     try:
@@ -113,13 +128,14 @@ def _claim(list_id: str) -> _Taken | None:
             )
             .values(
                 fence=RecipientListRow.fence + 1,
+                tries=RecipientListRow.tries + 1,
                 lease_until=clock + get_settings().pipeline.lease_seconds,
                 hinted_at=None,
             )
             .returning(RecipientListRow)
             .execution_options(synchronize_session=False, populate_existing=True)
         ).one_or_none()
-    return _Taken(row, row.fence) if row is not None else None
+    return _Taken(row, row.fence, time.monotonic() + SLICE_SECONDS) if row is not None else None
 
 
 def _try(taken: _Taken) -> None:
@@ -132,51 +148,71 @@ def _try(taken: _Taken) -> None:
     limit = authority.scope.max_renders
     allowed = None if limit == "unlimited" else max(0, (limit or 0) - authority.renders_counted)
     trial = Trial(campaign, persona, brand.name, row.key, allowed)
+    over = False
     with _opened(row) as file, workspace() as folder:
         path = folder / "verdicts.csv"
-        with path.open("w", encoding="utf-8-sig", newline="") as out:
-            verdicts = VerdictFile(out, list(campaign.field_schema.get("properties", {})))
-            for chunk in chunks(recipients(pieces(file), _form(row), campaign.field_schema)):
+        if (
+            row.verdicts_sha256 is not None
+        ):  # of the slices before: what was counted and what was written go together
+            trial.go_on(row.trial)
+            shutil.copyfile(verdicts_path(row), path)
+        with path.open(
+            "a", encoding="utf-8-sig" if row.verdicts_sha256 is None else "utf-8", newline=""
+        ) as out:
+            names = list(campaign.field_schema.get("properties", {}))
+            verdicts = VerdictFile(out, names, begun=row.verdicts_sha256 is not None)
+            rows = recipients(pieces(file), _form(row), campaign.field_schema)
+            for chunk in chunks(islice(rows, trial.rows, None)):
                 beat()
                 verdicts.write(trial.take(chunk))
-                _renew(taken, bytes_read=file.tell(), trial=trial.as_dict())
+                _renew(taken, bytes_read=file.tell())
+                if over := taken.over:
+                    break
         stored = blobs().put_file(path, VERDICTS_ROLE)
-    _end(
-        taken,
-        "checked",
-        trial=trial.as_dict(),
-        verdicts_sha256=stored.sha256,
-        bytes_read=row.size,
-        problem=None,
-    )
+    told = {"trial": trial.as_dict(), "verdicts_sha256": stored.sha256}
+    if over:
+        _next_slice(taken, **told)
+    else:
+        _end(taken, "checked", bytes_read=row.size, problem=None, **told)
 
 
 def _enter(taken: _Taken) -> None:
     row = taken.row
 
     def told(report: BatchReport) -> None:
-        _renew(taken, bytes_read=file.tell(), entered=_said(report))
+        _renew(taken, bytes_read=file.tell(), entered=_said(row, report))
+        if taken.over and report.stopped is None:
+            raise _SliceOver
 
-    with _opened(row) as file:
-        report = submit(
-            row.campaign_id,
-            pieces(file),
-            _form(row),
-            key=row.key,
-            brand_id=row.brand_id,
-            maker_id=row.maker_id,
-            progress=told,
-        )
-    if report.stopped is not None:  # with a new version of the authority the same list goes on
-        _end(taken, "checked", entered=_said(report), problem=report.stopped.as_dict())
+    try:
+        with _opened(row) as file:
+            report = submit(
+                row.campaign_id,
+                pieces(file),
+                _form(row),
+                key=row.key,
+                brand_id=row.brand_id,
+                maker_id=row.maker_id,
+                skip=row.entered.get("rows", 0),
+                progress=told,
+            )
+    except _SliceOver:
+        _next_slice(taken)
         return
-    _end(taken, "entered", entered=_said(report), bytes_read=row.size, file_sha256=None, problem=None)
+    entered = _said(row, report)
+    if report.stopped is not None:  # with a new version of the authority the same list goes on
+        _end(taken, "checked", entered=entered, problem=report.stopped.as_dict())
+        return
+    _end(taken, "entered", entered=entered, bytes_read=row.size, file_sha256=None, problem=None)
 
 
-def _said(report: BatchReport) -> dict[str, Any]:
-    """The numbers of a batch; which rows were refused, and why, the trial has told."""
+def _said(row: RecipientListRow, report: BatchReport) -> dict[str, Any]:
+    """The numbers of this slice and those before; which rows were refused, and why, the trial has told."""
     told = report.as_dict()
-    return {name: told[name] for name in ("rows", "made", "blocked", "known", "refused")}
+    return {
+        name: row.entered.get(name, 0) + told[name]
+        for name in ("rows", "made", "blocked", "known", "refused")
+    }
 
 
 def _form(row: RecipientListRow) -> Format:
@@ -193,6 +229,13 @@ def _renew(taken: _Taken, **values: Any) -> None:
         lease = database_clock(session) + get_settings().pipeline.lease_seconds
         if not _set(session, taken, ~_HALTED, lease_until=lease, **values):
             raise _NotOurs
+
+
+def _next_slice(taken: _Taken, **values: Any) -> None:
+    """The list goes to the end of the queue, and whoever takes it from there goes on."""
+    with transaction() as session:
+        if _set(session, taken, lease_until=None, tries=0, **values):
+            tell(session, taken.row)
 
 
 def _free(taken: _Taken) -> None:

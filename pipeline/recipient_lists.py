@@ -90,7 +90,7 @@ def receive(
                 code="too_many_lists",
             )
         session.add(row)
-        _tell(session, row)
+        tell(session, row)
     return row
 
 
@@ -120,16 +120,11 @@ def start(list_id: str, *, brand_id: str, actor: str) -> RecipientListRow:
                 where=list_id,
                 next_step="correct it, and send it again",
             )
-        row.phase, row.maker_id, row.problem, row.bytes_read, row.changed_at = (
-            "entering",
-            actor,
-            None,
-            0,
-            now(),
-        )
+        row.phase, row.maker_id, row.problem, row.changed_at = "entering", actor, None, now()
+        row.bytes_read, row.entered = 0, {}  # from its first row: what was entered before is known then
         facts = {"actor": actor, "list_id": row.id, "renders": wanted}
         append(session, Event.CAMPAIGN_STARTED, row.campaign_id, facts)
-        _tell(session, row)
+        tell(session, row)
     return row
 
 
@@ -177,7 +172,8 @@ def verdicts_path(row: RecipientListRow) -> Path:
     return blobs().get_file(row.verdicts_sha256 or "", VERDICTS_ROLE)
 
 
-def _tell(session: Session, row: RecipientListRow) -> None:
+def tell(session: Session, row: RecipientListRow) -> None:
+    """A message goes out: a worker has something to do for this list."""
     session.flush()
     session.execute(
         update(RecipientListRow)

@@ -94,8 +94,10 @@ def _row(number: int, cells: list[str], header: list[str], properties: Mapping[s
     while len(cells) > len(header) and not cells[-1].strip():
         cells.pop()  # a spreadsheet's empty columns beside the table
     if len(cells) != len(header):
-        what = f"the row has {len(cells)} cells, the header {len(header)}"
-        return Recipient(number, {}, _unreadable(what, number))
+        what = f"the row does not have a cell for each of the header's {len(header)} columns"
+        return Recipient(
+            number, {}, _unreadable(what, number, "put a value that holds the separator into quotes")
+        )
     for name, cell in zip(header, cells, strict=True):
         # A text that begins so was calculated somewhere, or would be somewhere else: nobody meant it to be spoken.
         if cell.lstrip().startswith("=") or cell.strip() in _SPREADSHEET_ERRORS:
@@ -138,7 +140,7 @@ def _header(line: str, separator: str, properties: Mapping[str, Any]) -> list[st
     except csv.Error as error:
         raise unusable("the header cannot be read", 1) from error
     if twice := [name for name, count in Counter(header).items() if count > 1 and name]:
-        raise unusable(f"the header names `{shortened(twice[0])}` twice", 1)
+        raise unusable(f"the header names `{shortened(twice[0])}` twice", 1, "name each column once")
     if not header or len(header) > MOST_FIELDS or "" in header:
         raise unusable(f"the header is not a list of at most {MOST_FIELDS} different field names", 1)
     if unknown := [name for name in header if name not in properties]:
@@ -147,6 +149,7 @@ def _header(line: str, separator: str, properties: Mapping[str, Any]) -> list[st
         raise unusable(
             f"the header names `{shortened(unknown[0])}`, no field of the campaign{meant}; its fields: {known}",
             1,
+            "rename that column as its field, or take it out",
         )
     return header
 
@@ -163,9 +166,9 @@ def _value(field: Any, cell: str) -> Any:
     return cell
 
 
-def _unreadable(what: str, number: int) -> InputError:
+def _unreadable(what: str, number: int, fix: str = "correct the row") -> InputError:
     return InputError(
-        what, where=f"row {number}", next_step="correct the row and send it again", code="row_unreadable"
+        what, where=f"row {number}", next_step=f"{fix}, and send it again", code="row_unreadable"
     )
 
 

@@ -79,7 +79,7 @@ def campaign_row(brand: BrandRow, persona_id: str, spec: CampaignSpec) -> Campai
         language=spec.language,
         risk_class=spec.risk_class,
         rule_pack=brand.rule_pack,
-        label_profile=label_of(spec, territory).name,
+        label_profile=label_of(spec.label_profile, territory).name,
         gate_set="standard",
         release_on_approval=spec.release_on_approval,
     )

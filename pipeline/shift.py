@@ -24,6 +24,11 @@ from pipeline.tables import RenderRow
 log = logging.getLogger("greenroom.pipeline")
 
 
+SLICE_SECONDS = 10.0
+"""For so long a worker is at what goes over many rows, such as a list; then the rest goes to the end of the queue. A
+chunk that is begun is ended. A video's longer stages take more."""
+
+
 class ShiftOver(Exception):
     """Raised by a beat: the time that the worker was left is over, its stage is given back."""
 

@@ -7,6 +7,7 @@ a cancelled campaign is left to end.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from pipeline.agreement import CODE
 from pipeline.course import Course, cancelled, take_helm
 from pipeline.life import move_all
 from pipeline.ownership import owned
+from pipeline.shift import SLICE_SECONDS
 from pipeline.states import STAGE_AT, State
 from pipeline.tables import CampaignCourseRow, CampaignRow, RecipientListRow, RenderRow
 
@@ -107,8 +109,10 @@ def _steer(session: Session, campaign_id: str, brand_id: str, to: Course, *, act
 
 
 def on_cancelled(payload: dict[str, Any]) -> int:
-    """End what nobody has approved of a cancelled campaign, its lists too. Returns how many renders ended."""
+    """End what nobody has approved of a cancelled campaign, its lists too. Of a large one a slice is ended, and the
+    message goes out again. Returns how many renders ended."""
     campaign_id, ended, after = str(payload["campaign_id"]), 0, ""
+    until = time.monotonic() + SLICE_SECONDS
     with transaction() as session:
         if take_helm(session, campaign_id) is not Course.CANCELLED:
             return 0
@@ -121,9 +125,13 @@ def on_cancelled(payload: dict[str, Any]) -> int:
             facts = {"reason_code": "campaign_cancelled"}
             if rows:
                 move_all(session, rows, State.BLOCKED, values={"reason": reason}, facts=facts)
-        if not rows:
+            over = bool(rows) and time.monotonic() >= until
+            if over:
+                outbox.post(session, CANCELLED, campaign_id=campaign_id, kind="cpu")
+        ended += len(rows)
+        if over or not rows:
             return ended
-        ended, after = ended + len(rows), rows[-1].id
+        after = rows[-1].id
 
 
 def _open(session: Session, campaign_id: str, after: str) -> Sequence[RenderRow]:

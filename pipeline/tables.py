@@ -364,6 +364,9 @@ class RecipientListRow(Base):
     entered: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     fence: Mapped[int] = mapped_column(Integer, default=0)
+    tries: Mapped[int] = mapped_column(
+        Integer, default=0, server_default="0"
+    )  # leases since a slice was ended
     lease_until: Mapped[float | None] = mapped_column(Float)  # seconds of the database's clock
     hinted_at: Mapped[float | None] = mapped_column(Float)
 

@@ -91,6 +91,18 @@ class Trial:
         causes = sorted(self.causes.values(), key=lambda one: -int(one["rows"]))
         return {"counts": dict(self.counts), "causes": causes, "more_causes": self.more_causes}
 
+    @property
+    def rows(self) -> int:
+        """How many were tried."""
+        return sum(self.counts.values())
+
+    def go_on(self, told: Mapping[str, Any]) -> None:
+        """After the rows that :meth:`as_dict` told of."""
+        self.counts |= told["counts"]
+        self.causes = {(one["kind"], one["code"], one["field"]): dict(one) for one in told["causes"]}
+        self.more_causes = told["more_causes"]
+        self._accepted = sum(self.counts[kind] for kind in MADE)
+
     def _tried(self, chunk: Sequence[Recipient]) -> list[RowVerdict]:
         asked: dict[int, RenderRow] = {}
         told: dict[int, RowVerdict] = {}
@@ -186,11 +198,13 @@ class VerdictFile:
 
     HEAD = ("row", "verdict", "cause", "field", "what", "citation", "fix", "words", "said")
 
-    def __init__(self, file: IO[str], fields: Sequence[str]):
-        """Args: file: opened in UTF-8 with a byte-order mark and ``newline=""``. fields: the campaign's."""
+    def __init__(self, file: IO[str], fields: Sequence[str], *, begun: bool = False):
+        """Args: file: opened in UTF-8 with a byte-order mark and ``newline=""``. fields: the campaign's. begun: the
+        file has its head already."""
         self._writer = csv.writer(file)
         self._fields = list(fields)
-        self._writer.writerow([*self.HEAD, *self._fields])
+        if not begun:
+            self._writer.writerow([*self.HEAD, *self._fields])
 
     def write(self, verdicts: Sequence[RowVerdict]) -> None:
         """One line for each cause of each row, and one for a row without any."""

@@ -82,13 +82,25 @@ def rows_of(names: Sequence[str], sent: Mapping[str, str]) -> list[FieldRow]:
     return rows
 
 
-def schema_of(rows: Sequence[FieldRow]) -> dict[str, Any]:
-    """The JSON Schema of some rows. Raises InputError for a bound that is no number."""
+def schema_of(rows: Sequence[FieldRow], recipient: str = "") -> dict[str, Any]:
+    """The JSON Schema of some rows.
+
+    Args:
+        recipient: the field that says who a recipient is; one that no row has is words that are not spoken; "": none.
+
+    Raises InputError for a bound that is no number.
+    """
+    properties = {row.name: _described(row) for row in rows}
+    required = [row.name for row in rows if row.required]
+    if recipient and recipient not in properties:
+        properties[recipient] = _described(FieldRow(recipient))
+        required.append(recipient)
     return {
         "type": "object",
-        "properties": {row.name: _described(row) for row in rows},
-        "required": [row.name for row in rows if row.required],
+        "properties": properties,
+        "required": required,
         "additionalProperties": False,
+        **({"recipient": recipient} if recipient else {}),
     }
 
 

@@ -28,6 +28,14 @@ def still(path: Path, *, at: float, widest: int, limits: MediaSettings | None = 
     Raises:
         MediaError: as :func:`core.media.probe.probe`; ``no_frames`` where there is no picture.
     """
+    return small_jpeg(picture_at(path, at=at, limits=limits), widest)
+
+
+def picture_at(path: Path, *, at: float, limits: MediaSettings | None = None) -> NDArray[np.uint8]:
+    """The picture that is shown at ``at`` seconds (height, width, 3; BGR), or the last one of a shorter video.
+
+    Raises as :func:`still`.
+    """
     limits = limits or get_settings().media
     shown = None
     with read(path, limits, want="F") as reading:
@@ -37,7 +45,7 @@ def still(path: Path, *, at: float, widest: int, limits: MediaSettings | None = 
             shown = frame
     if shown is None:
         raise media_error("no_frames", path, {}, limits)
-    return small_jpeg(shown.image, widest)
+    return shown.image
 
 
 def small_jpeg(image: NDArray[np.uint8], widest: int) -> bytes:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
 import sys
 from typing import Any
 
+from greenroom.asking import password
 from greenroom.cli import command
 from greenroom.output import Answer
 
@@ -71,7 +70,13 @@ def run(args: argparse.Namespace) -> Answer:
                 code="usage",
             )
         said = {name: value or input(ASKED[name]) for name, value in given.items()}
-        begin(**said, password=_password(), territory=args.territory, rule_pack=args.rule_pack, code=None)
+        begin(
+            **said,
+            password=password("password, at least 12 characters: "),
+            territory=args.territory,
+            rule_pack=args.rule_pack,
+            code=None,
+        )
         made = True
     return _told(made, address)
 
@@ -148,7 +153,3 @@ def _told(made: bool, address: str | None) -> Answer:
             "next: `greenroom up`, then docs/start/operator.md; `greenroom user invite` brings the others in"
         )
     return Answer(document, "\n".join(lines))
-
-
-def _password() -> str:
-    return os.environ.get("GREENROOM_PASSWORD") or getpass.getpass("password, at least 12 characters: ")

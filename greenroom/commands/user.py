@@ -7,10 +7,9 @@ administrators invite. Invitations: greenroom/commands/invitations.py.
 from __future__ import annotations
 
 import argparse
-import getpass
-import os
 from typing import TYPE_CHECKING, Any
 
+from greenroom.asking import password
 from greenroom.cli import command
 from greenroom.commands import invitations
 from greenroom.output import Answer
@@ -84,7 +83,9 @@ def run_add(args: argparse.Namespace) -> Answer:
     from review_ui.accounts import create_account
 
     migrate()
-    row = create_account(brand_id=args.brand, email=args.email, role=args.role, password=_password())
+    row = create_account(
+        brand_id=args.brand, email=args.email, role=args.role, password=password("password: ")
+    )
     return Answer({"id": row.id, "email": row.email, "role": row.role}, f"{row.email} ({row.role}): {row.id}")
 
 
@@ -112,7 +113,7 @@ def run_password(args: argparse.Namespace) -> Answer:
     from review_ui.changes import set_password
 
     account = _found(args)
-    return _told(set_password(account.id, _password()))
+    return _told(set_password(account.id, password("password: ")))
 
 
 def run_disable(args: argparse.Namespace) -> Answer:
@@ -149,7 +150,3 @@ def _told(row: AccountRow) -> Answer:
     word = standing_word(row)
     document = {"id": row.id, "email": row.email, "role": row.role, "standing": word}
     return Answer(document, f"{row.email} ({row.role}): {word}")
-
-
-def _password() -> str:
-    return os.environ.get("GREENROOM_PASSWORD") or getpass.getpass("password: ")

@@ -16,6 +16,7 @@ from audit.standing import authority_standing
 from core.database import Base, reading
 from core.models import Finding, Verdict
 from core.tables import BrandRow
+from generate.sayable import check_sayable
 from generate.templates import ComposedScript, compose_script
 from pipeline.jobs import Job, Outcome
 from pipeline.states import State
@@ -57,6 +58,7 @@ def answer(
     # Trust step 2: fields are data, never template. An import brings its own words, or none.
     if render.origin == "made":
         composed = compose_script(campaign.template, campaign.field_schema, render.fields)
+        check_sayable(composed, campaign.language)
     else:
         composed = ComposedScript(text=render.script or "", fields=())
     scope = covered_by(session, authority, render, script=composed.text or None)  # step 1 again: its topics

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -19,6 +21,7 @@ from pipeline.campaign_spec import CHANNELS, campaign_from
 from pipeline.drafts import Look, look_at
 from pipeline.lists import page_of_personas
 from pipeline.ownership import owned
+from pipeline.preview import still_of
 from pipeline.service import create_campaign
 from pipeline.tables import PersonaRow
 from policy.topics import topics
@@ -33,6 +36,7 @@ from review_ui.field_forms import (
     schema_from,
     schema_of,
 )
+from review_ui.making import in_line
 from review_ui.rendering import fragment, page
 from review_ui.security import Signed, Visitor, check_brand, check_token
 
@@ -93,7 +97,11 @@ def _draft(sent: Sent) -> Draft:
     rows = rows_of(named_in(sent.get("template", "")), sent)
     try:
         as_json = sent.get("described") == "json"
-        schema = schema_from(sent.get("schema", "")) if as_json else schema_of(rows)
+        schema = (
+            schema_from(sent.get("schema", ""))
+            if as_json
+            else schema_of(rows, sent.get("recipient", "").strip())
+        )
     except GreenroomError as problem:
         return Draft(sent, rows, {}, problem)
     return Draft(sent, rows, schema, None)
@@ -150,8 +158,31 @@ def look(request: Request, written: Written) -> Response:
     html = fragment(request, "campaign_look.html", look=seen, pieces=_pieces(seen))
     rows = fragment(request, "campaign_fields.html", rows=draft.rows, kinds=KINDS)
     schema = json.dumps(draft.schema, indent=2, ensure_ascii=False)
-    told = {"look": html, "rows": rows, "names": [row.name for row in draft.rows], "schema": schema}
+    names = [row.name for row in draft.rows]
+    told = {"look": html, "rows": rows, "names": names, "schema": schema, "still": _still_at(sent)}
     return JSONResponse(told)
+
+
+_STILLS = CapacityLimiter(4)
+"""Threads in which they are made, or waited for."""
+
+
+@router.get("/still.jpg")
+async def still(visitor: Signed, persona: str = "", territory: str = "", label_profile: str = "") -> Response:
+    """Who appears, under the label of the place. Raises as :func:`pipeline.preview.still_of`."""
+    require(visitor.account, "make")
+    brand_id = visitor.account.brand_id
+
+    def made() -> bytes:
+        return still_of(persona, territory=territory.strip(), label_profile=label_profile, brand_id=brand_id)
+
+    return Response(await in_line(_STILLS, made), media_type="image/jpeg")
+
+
+def _still_at(sent: Sent) -> str:
+    """The still's address; "" while nobody is chosen."""
+    asked = {name: sent.get(name, "").strip() for name in ("persona", "territory", "label_profile")}
+    return "/campaigns/still.jpg?" + urlencode(asked) if asked["persona"] else ""
 
 
 @router.post("/hear")
@@ -181,8 +212,10 @@ def _personas(visitor: Visitor) -> list[PersonaRow]:
     return list(found.rows)
 
 
-def _pieces(look: Look | None) -> Any:
-    return marked_script(look.script, list(look.findings)) if look is not None else []
+def _pieces(look: Look | None) -> list[Any]:
+    """The marked script of each way."""
+    said = look.said if look is not None else ()
+    return [marked_script(one.script, list(one.findings)) for one in said]
 
 
 def _shown(
@@ -203,6 +236,7 @@ def _shown(
         rows=draft.rows,
         schema=draft.sent.get("schema") or json.dumps(draft.schema, indent=2, ensure_ascii=False),
         look=look,
+        still=_still_at(draft.sent),
         pieces=_pieces(look),
         problem=problem,
         personas=_personas(visitor),

@@ -18,7 +18,7 @@ from pipeline.recipient_lists import lists_of
 from pipeline.script_reading import asked_of
 from pipeline.service import get_campaign, page_of_campaigns, request_render
 from pipeline.steering import cancel, pause, resume
-from pipeline.tables import CampaignRow
+from pipeline.tables import CampaignRow, PersonaRow
 from review_ui.accounts import require
 from review_ui.fields import sent_fields, typed
 from review_ui.memberships import persona_has_account
@@ -88,6 +88,7 @@ def show(
 ) -> Response:
     """The page of one campaign. ``values``, ``tags``: what was typed into a form that is refused for ``problem``."""
     with reading() as session:
+        persona = session.get_one(PersonaRow, row.persona_id)
         stopped = causes_of(session, row.id)
         found = progress_of(session, row)
         linked = tags_of(session, row.id) if tags is None else tags
@@ -99,6 +100,7 @@ def show(
         status=problem.http_status if problem is not None else 200,
         visitor=visitor,
         row=row,
+        persona=persona,
         values=values or {},
         problem=problem,
         numbers=numbers(found.counts),

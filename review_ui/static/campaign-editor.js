@@ -14,6 +14,10 @@ class CampaignEditor extends HTMLElement {
     this.classList.add("live");
     this.form.addEventListener("input", () => this.soon());
     this.form.addEventListener("change", () => this.fit());
+    this.still = this.querySelector(".still img");
+    this.still.addEventListener("load", () => this.seen(true));
+    this.still.addEventListener("error", () => this.seen(false));  // the look says why nobody can be shown
+    this.see(this.still.getAttribute("src"));
     this.querySelector(".hear").addEventListener("click", () => this.hear());
     this.form.addEventListener("submit", () => this.making(true));
     addEventListener("pageshow", () => this.making(false));  // somebody came back to this page
@@ -40,9 +44,21 @@ class CampaignEditor extends HTMLElement {
     const told = await answer.json();
     if (turn !== this.turn) return;
     this.say("");
+    this.see(told.still);
     this.querySelector(".look").replaceChildren(...parsed(told.look));
     this.name(told.names, parsed(told.rows));
     if (!this.asJson.checked) this.schema.value = told.schema;
+  }
+
+  // The same picture is not fetched anew at each key.
+  see(address) {
+    if (!address) this.seen(false);
+    else if (this.still.getAttribute("src") !== address) this.still.src = address;
+    else if (this.still.complete) this.seen(this.still.naturalWidth > 0);
+  }
+
+  seen(yes) {
+    this.still.parentElement.hidden = !yes;
   }
 
   // A row that is there stays as it is; one that the text names no more waits, should it come back.

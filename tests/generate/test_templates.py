@@ -27,6 +27,11 @@ SCHEMA: dict[str, Any] = {
 FIELDS = {"first": "Anaïs O’Neil", "city": "São Paulo", "boxes": 3}
 
 
+def test_a_line_break_after_a_block_stands_between_the_words():
+    source = "{% if boxes > 0 %}Your box is here.{% endif %}\nSee you."
+    assert compose_script(source, SCHEMA, FIELDS).text == "Your box is here.\nSee you."
+
+
 def test_fields_stand_where_the_spans_say() -> None:
     script = compose_script(
         "Hi {{ first|upper }} from {{ city }}:  {{ boxes }} {{ tier }} boxes.", SCHEMA, FIELDS

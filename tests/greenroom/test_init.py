@@ -52,6 +52,18 @@ def init(
     get_settings.cache_clear()
 
 
+def test_without_a_password_and_without_anybody_to_type_it_says_so(
+    init: Init, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_words: str) -> str:
+        raise EOFError
+
+    monkeypatch.delenv("GREENROOM_PASSWORD")
+    monkeypatch.setattr("getpass.getpass", nobody)
+    told, code, _ = init(*FLAGS)
+    assert code != 0 and "GREENROOM_PASSWORD" in str(told["error"])
+
+
 def test_it_makes_all_that_an_installation_begins_with(init: Init) -> None:
     told, code, _ = init(*FLAGS)
     assert code == 0 and told["made"] and told["development"] and told["page"] is None

@@ -390,7 +390,91 @@ def test_memory_holds_one_chunk_and_a_bounded_number_of_causes(
 
     monkeypatch.setattr(pipeline.list_work, "_renew", look)
     row = send(people(24) + MIXED.split("\n", 1)[1].replace(";", ","))
-    on_list(row.id)
+    gc.freeze()  # what was there before is not looked through each time
+    try:
+        on_list(row.id)
+    finally:
+        gc.unfreeze()
     assert len(held) > 6 and max(held) <= held[0] + 4
     trial = now_is(world, row).trial
     assert len(trial["causes"]) == 2 and trial["more_causes"] > 0
+
+
+def test_a_long_list_is_done_in_slices_and_what_waits_beside_it_has_its_turn(
+    world: World, campaign: str, send: Any, monkeypatch: pytest.MonkeyPatch
+):
+    whole = send(people(5) + MIXED.split("\n", 1)[1].replace(";", ","))
+    other = world.campaign().id
+    work()
+    monkeypatch.setattr(pipeline.list_work, "SLICE_SECONDS", 0.0)
+    sliced = send(people(5) + MIXED.split("\n", 1)[1].replace(";", ","), campaign=other)
+    on_list(sliced.id)
+    (told,) = [payload for topic, payload in waiting_messages() if topic == "recipients.list"][-1:]
+    assert told["list_id"] == sliced.id, "it went to the end of the queue"
+    row = now_is(world, sliced)
+    assert (row.phase, row.lease_until, row.tries) == ("checking", None, 0) and 0 < row.bytes_read < row.size
+    assert sum(row.trial["counts"].values()) == 4, "one chunk"
+    while now_is(world, sliced).phase == "checking":
+        on_list(sliced.id)
+    first, then = now_is(world, whole), now_is(world, sliced)
+    assert then.trial == first.trial
+    assert verdicts_path(then).read_bytes() == verdicts_path(first).read_bytes()
+    begun(world, first), begun(world, then)
+    slices = 0
+    while now_is(world, sliced).phase == "entering":
+        on_list(sliced.id)
+        slices += 1
+    monkeypatch.setattr(pipeline.list_work, "SLICE_SECONDS", 60.0)
+    on_list(whole.id)
+    assert slices > 2 and now_is(world, sliced).entered == now_is(world, whole).entered
+    assert [(one.state, one.fields) for one in renders(other)] == [
+        (one.state, one.fields) for one in renders(campaign)
+    ]
+
+
+def test_a_slice_that_was_cut_off_is_tried_again_and_counted_once(
+    world: World, send: Any, monkeypatch: pytest.MonkeyPatch
+):
+    row = send(people(10))
+    monkeypatch.setattr(pipeline.list_work, "SLICE_SECONDS", 0.0)
+    on_list(row.id)
+    monkeypatch.setattr(pipeline.list_work, "SLICE_SECONDS", 60.0)
+    real = pipeline.list_work._renew
+
+    def cut_off(taken: Any, **values: Any) -> None:
+        real(taken, **values)
+        monkeypatch.setattr(pipeline.list_work, "_renew", real)
+        raise ShiftOver
+
+    monkeypatch.setattr(pipeline.list_work, "_renew", cut_off)
+    on_list(row.id)
+    assert sum(now_is(world, row).trial["counts"].values()) == 4 and now_is(world, row).tries == 1
+    on_list(row.id)
+    assert now_is(world, row).trial["counts"]["ready"] == 10
+    assert len(verdicts_path(now_is(world, row)).read_text().splitlines()) == 11
+
+
+def test_a_list_that_ends_its_worker_each_time_is_given_up(
+    world: World, send: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pipeline.list_work, "_MOST_TRIES", 1)
+    row = send(GOOD)
+
+    class Ends(Shift):
+        def beat(self) -> None:
+            raise ShiftOver
+
+    on_list(row.id, Ends())
+    on_list(row.id)
+    assert now_is(world, row).phase == "unusable"
+
+
+def test_a_name_that_the_voice_cannot_say_is_told_before_anything_is_made(
+    world: World, campaign: str, send: Any
+):
+    row = send("first_name,remark\nОльга,Thank you.\nOlga,Thank you.\n")
+    work()
+    trial = now_is(world, row).trial
+    (cause,) = trial["causes"]
+    assert (cause["code"], cause["field"], cause["first"]) == ("voice_unsayable", "first_name", [1])
+    assert trial["counts"]["ready"] == 1 and "Ольга" not in str(trial)

@@ -134,6 +134,19 @@ def test_what_nobody_approved_ends_with_a_cancelled_campaign_and_the_rest_stays(
     assert world.ledger().good
 
 
+def test_a_large_campaign_ends_in_slices_and_what_waits_beside_it_has_its_turn(
+    world: World, campaign: str, by: dict[str, str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pipeline.steering, "CHUNK", 2)
+    monkeypatch.setattr(pipeline.steering, "SLICE_SECONDS", 0.0)
+    for _ in range(5):
+        world.render(campaign=campaign)
+    cancel(campaign, reason="Over.", **by)
+    waiting_messages()
+    assert on_cancelled({"campaign_id": campaign}) == 2
+    assert work() == ["campaign.cancelled"] * 3 and unfinished() == []
+
+
 def test_a_lost_message_is_sent_again_until_nothing_is_left(world: World, campaign: str, by: dict[str, str]):
     from greenroom.relay import sweep
     from greenroom.status import Status

@@ -107,6 +107,32 @@ def test_a_look_says_what_would_be_said_and_which_rule_fires_with_its_source_and
     assert list_campaigns(brand_id=desk.world.brand_id) == []
 
 
+def test_a_look_goes_every_way_that_the_text_can_take(desk: Desk):
+    cure = "{% if city is defined %}It leaves {{ city }}.{% else %}This tea is guaranteed to cure any cold.{% endif %}"
+    told = desk.write("/campaigns/look", template="Hello {{ first_name }}. " + cure).json()["look"]
+    assert "no rule fires" in told and "Other ways" not in told, "every recipient has a city"
+    told = desk.write(
+        "/campaigns/look", template="Hello {{ first_name }}. " + cure, **{"city.optional": "yes"}
+    ).json()
+    for words in ("would be blocked", "for some recipients", "left out", "guaranteed", "<mark"):
+        assert words in told["look"], words
+    both = desk.write(
+        "/campaigns/look", territory="us", template="Hi. " + cure, **{"city.optional": "yes"}
+    ).json()
+    assert both["look"].count("does not allow this territory") == 1, "what holds for every way is told once"
+    spoken = desk.write("/campaigns/look", **{"city.optional": "yes"}).json()["look"]
+    assert "cannot be made" in spoken and "for some recipients" in spoken and "has no value" in spoken
+    never = desk.write("/campaigns/look", template="Hi.{% if day == 'Sunday' %} Rest.{% endif %}").json()[
+        "look"
+    ]
+    assert "not looked at" in never
+
+
+def test_a_language_that_the_voice_does_not_speak_is_told(desk: Desk):
+    assert "nothing is spoken" in desk.write("/campaigns/look", language="de").json()["look"]
+    assert "nothing is spoken" not in desk.write("/campaigns/look", language="en-GB").json()["look"]
+
+
 def test_a_look_asks_the_authority_too(desk: Desk):
     outside = desk.write("/campaigns/look", territory="us").json()["look"]
     assert "does not allow this territory" in outside
@@ -140,6 +166,18 @@ def test_what_cannot_be_a_campaign_is_said_and_what_was_typed_stays(
     assert list_campaigns(brand_id=desk.world.brand_id) == []
 
 
+def test_a_column_that_is_not_spoken_may_say_who_the_recipient_is(desk: Desk):
+    assert desk.write(recipient="email").status_code == 303
+    (row,) = list_campaigns(brand_id=desk.world.brand_id)
+    schema = row.field_schema
+    assert schema["recipient"] == "email" and "email" in schema["required"] and schema["properties"]["email"]
+    sent = desk.send(row.id, "first_name,city,day,email\nAsha,Pune,Monday,asha@brand.example\n")
+    work()
+    assert "1 video would be made" in desk.get(sent.headers["location"]).text
+    assert "lower case letters" in desk.write(recipient="E-mail").text
+    assert "required" in desk.write(recipient="city", **{"city.optional": "yes"}).text
+
+
 def test_fields_may_be_described_as_json(desk: Desk):
     schema = '{"type": "object", "properties": {"code": {"type": "string", "pattern": "^[A-Z]{3}$", "default": "ABC"}}}'
     made = desk.write(template="Your code is {{ code }}.", described="json", schema=schema)
@@ -153,6 +191,21 @@ def test_its_beginning_can_be_heard(desk: Desk):
     assert sound.headers["content-type"] == "audio/wav" and sound.content[:4] == b"RIFF"
     assert desk.write("/campaigns/hear", template="").status_code == 422
     assert desk.write("/campaigns/hear", persona="per_of_another_brand").status_code == 404
+
+
+def test_a_still_shows_who_appears_under_the_label_of_the_place(desk: Desk):
+    person, place = desk.world.persona.id, "/campaigns/still.jpg"
+    address = desk.write("/campaigns/look").json()["still"]
+    assert address == f"{place}?persona={person}&territory=in&label_profile="
+    assert address.replace("&", "&amp;") in desk.write(look="yes").text, "without script too"
+    here, there = (desk.get(f"{place}?persona={person}&territory={where}") for where in ("in", "eu"))
+    assert here.headers["content-type"] == "image/jpeg" and here.content[:3] == b"\xff\xd8\xff"
+    assert here.content != there.content, "each wears its own territory's label"
+    assert desk.get(f"{place}?persona=per_of_another_brand").status_code == 404
+    for wrong in ("territory=nowhere", "label_profile=../x"):
+        assert desk.get(f"{place}?persona={person}&{wrong}").status_code == 422
+    desk.world.withdraw()
+    assert desk.get(f"{place}?persona={person}&territory=in").status_code == 409
 
 
 def test_what_is_typed_never_becomes_markup(desk: Desk):
@@ -183,7 +236,7 @@ def test_a_list_is_tried_shown_and_started(desk: Desk, campaign: str):
         "3 rows tried: 1 video would be made",
         "blocked by a rule or the authority",
         "Hello Asha, your tea is ready. Thank you.",
-        "the row has 1 cells",
+        "the row does not have a cell for each",
         "Start: make 1 video",
         "spring &amp; summer.csv",
     ):

@@ -147,6 +147,8 @@ MAKING: tuple[Sabotage, ...] = (
         "if report.verdict is Verdict.BLOCK:", "if False:",
         "intake:a_script_that_breaks_a_rule_is_blocked_at_once_with_its_findings",
         "intake:the_words_of_an_import_pass_the_same_rules"),
+    off("2", "letters that the voice cannot say", SCRIPT, "check_sayable(composed, campaign.language)", "pass",
+        "recipient_lists:a_name_that_the_voice_cannot_say_is_told_before_anything_is_made"),
     off("3", "a rule that flags", EXAMINE,
         "Verdict.worst([examination.verdict, *_script_verdicts(render.script_findings)])", "examination.verdict",
         "runner:a_rule_that_flags_the_script_flags_the_render"),

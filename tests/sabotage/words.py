@@ -13,6 +13,7 @@ FILES = {
     "to_whom": "tests/delivery/test_to_whom.py",
     "webhooks": "tests/delivery/test_webhooks.py",
     "outward": "tests/core/test_outward.py",
+    "recipient_lists": "tests/pipeline/test_recipient_lists.py",
     "runner": "tests/pipeline/test_runner.py",
     "life": "tests/pipeline/test_life.py",
     "review": "tests/pipeline/test_review.py",

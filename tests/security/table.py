@@ -25,6 +25,7 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("GET", "/campaigns/new"): Asks("make", "cookie"),
     ("POST", "/campaigns"): Asks("make", "form"),
     ("POST", "/campaigns/look"): Asks("make", "form"),
+    ("GET", "/campaigns/still.jpg"): Asks("make", "cookie"),
     ("POST", "/campaigns/hear"): Asks("make", "form"),
     ("GET", "/campaigns/{campaign_id}/progress"): Asks("view", "cookie"),
     ("POST", "/campaigns/{campaign_id}/renders"): Asks("make", "form"),
