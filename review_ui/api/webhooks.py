@@ -14,9 +14,8 @@ from delivery import webhook_messages, webhooks
 from delivery.tables import WebhookRow
 from delivery.webhook_sending import next_try
 from review_ui.api.caller import Releaser
-from review_ui.api.documents import CHANGES, CLOSED, V1
+from review_ui.api.documents import CHANGES, CLOSED, V1, Asked
 from review_ui.api.once import Released, once
-from review_ui.api.sending import Asked
 
 router = APIRouter(prefix=f"{V1}/webhooks", tags=["webhooks"])
 

@@ -20,6 +20,8 @@ RESOURCES = {
     "links": "Links",
     "webhooks": "Webhooks",
     "events": "Events",
+    "authorities": "Reference clips, and authorities",
+    "holds": "Legal holds",
 }
 
 
