@@ -118,7 +118,7 @@ def test_every_role_at_every_route(
     async def checked(*_: object) -> dict[str, object]:
         raise InputError("only the door is tried here", next_step="go on")
 
-    monkeypatch.setattr("review_ui.api.checks.run_child", checked)
+    monkeypatch.setattr("review_ui.api.measuring.run_child", checked)
     account = new_account(role="reviewer")
     with transaction() as session:
         row = session.get_one(AccountRow, account.id)
