@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import pydantic_core
-from fastapi import APIRouter, Form, UploadFile
+from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
@@ -97,7 +97,7 @@ async def state(
         int, Form(description="For how many years past its end the document is kept: 1, 3, 6 or 10.")
     ] = proposals.KEEP_YEARS[0],
     document: Annotated[
-        UploadFile | None, Form(description="What the person signed: PDF, PNG or JPEG. A consent needs one.")
+        UploadFile | None, File(description="What the person signed: PDF, PNG or JPEG. A consent needs one.")
     ] = None,
 ) -> Response:
     """State an authority for a persona or a reference; legal decides over it."""

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.database import reading
 from delivery.tags import set_tags
@@ -65,6 +65,8 @@ class RetriedCause(BaseModel):
 
 class Tags(Asked):
     """What is appended to the address of a link; empty: nothing."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"utm_source": "newsletter"}]})
 
     utm_source: str = Field("", max_length=100)
     utm_medium: str = Field("", max_length=100)

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline import suppression
 from review_ui.api.documents import CHANGES, V1, Asked
@@ -20,6 +20,8 @@ router = APIRouter(prefix=f"{V1}/suppressions", tags=["sending"])
 
 class Recipients(Asked):
     """E-mail addresses, telephone numbers, or the customer's own numbers."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"keys": ["asha@customer.example"]}]})
 
     keys: list[Annotated[str, Field(max_length=400)]] = Field(min_length=1, max_length=suppression.MOST_KEYS)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from delivery import webhook_messages, webhooks
 from delivery.tables import WebhookRow
@@ -45,6 +45,10 @@ class WithSecret(Webhook):
 
 class NewWebhook(Asked):
     """Where to, and of what; no events: of all."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"address": "https://hook.example/x", "events": ["render.released"]}]}
+    )
 
     address: str = Field("", max_length=2_000)
     events: list[Annotated[str, Field(max_length=40)]] = Field(default=[], max_length=20)
