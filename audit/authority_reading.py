@@ -35,7 +35,7 @@ def get_authority(session: Session, authority_id: str) -> Authority:
     """
     row = session.get(AuthorityRow, authority_id)
     if row is None:
-        raise NotFound("there is no such authority", where=authority_id)
+        raise NotFound("there is no such authority", where=authority_id, next_step="check the id")
     superseded_by = session.scalar(select(AuthorityRow.id).where(AuthorityRow.supersedes == authority_id))
     statuses = session.scalars(
         select(AuthorityStatusRow)

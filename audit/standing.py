@@ -136,7 +136,7 @@ def _record_of(session: Session, authority_id: str) -> str:
         return known
     record_id = session.scalar(select(AuthorityRow.record_id).where(AuthorityRow.id == authority_id))
     if record_id is None:
-        raise NotFound("there is no such authority", where=authority_id)
+        raise NotFound("there is no such authority", where=authority_id, next_step="check the id")
     with _remembering:
         if len(_RECORDS) >= _MOST_RECORDS:
             del _RECORDS[next(iter(_RECORDS))]  # the oldest

@@ -38,7 +38,7 @@ def supersede_authority(authority_id: str, path: Path, *, brand_id: str, actor: 
     with transaction() as session:
         old = get_authority(session, authority_id)
         if old.document.brand_id != brand_id:
-            raise NotFound("there is no such authority", where=authority_id)
+            raise NotFound("there is no such authority", where=authority_id, next_step="check the id")
         make = authority_from_file(path, brand_id=brand_id, actor=actor, supersedes=authority_id)
         return make(session, old.document.persona_id)
 

@@ -1,4 +1,5 @@
-"""Tables of the pipeline: personas, campaigns, renders and their numbers, and the cache of stage results."""
+"""Tables of the pipeline: personas, campaigns, renders and their numbers, and the cache of stage results; those of the
+review and of the sending, which stand in files of their own, are had from here too."""
 
 from __future__ import annotations
 
@@ -12,6 +13,24 @@ from core.covered import Covered, Uncovered, new_salt
 from core.database import Base, now
 from core.tables import BigId
 from pipeline.counting import COUNTING
+from pipeline.review_tables import AnnotationRow, ReviewFlagRow, ReviewLeaseRow
+from pipeline.sending_tables import CampaignCourseRow, RecipientListRow, SuppressionRow
+
+__all__ = [
+    "AnnotationRow",
+    "CampaignCourseRow",
+    "CampaignRow",
+    "ImportRow",
+    "PersonaRow",
+    "RecipientListRow",
+    "RenderCountChangeRow",
+    "RenderCountRow",
+    "RenderRow",
+    "ReviewFlagRow",
+    "ReviewLeaseRow",
+    "StageResultRow",
+    "SuppressionRow",
+]
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -274,149 +293,3 @@ class StageResultRow(Base):
     stage: Mapped[str] = mapped_column(String(20))
     result: Mapped[dict[str, Any]] = mapped_column()
     created_at: Mapped[datetime] = mapped_column(default=now)
-
-
-class AnnotationRow(Base):
-    """What a reviewer wrote on a video, on some seconds or a place of it: a note, what to change, why a senior should
-    look."""
-
-    __tablename__ = "annotations"
-    __ledger__ = Covered(
-        committed=(
-            "id", "brand_id", "render_id", "sealed_sha256", "author_id", "kind", "code", "words", "t0", "t1",
-            "region", "created_at", "salt",
-        ),
-        immutable=True,
-    )  # fmt: skip
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
-    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), index=True)
-    sealed_sha256: Mapped[str] = mapped_column(String(64))
-    author_id: Mapped[str] = mapped_column(String(40), info={"personal": "pseudonym of a reviewer"})
-    kind: Mapped[str] = mapped_column(String(20))  # pipeline/annotations.py
-    code: Mapped[str] = mapped_column(String(20))
-    words: Mapped[str] = mapped_column(Text, info={"personal": "free words of a reviewer"})
-    t0: Mapped[float | None] = mapped_column(Float)  # seconds of the video; None: all of it
-    t1: Mapped[float | None] = mapped_column(Float)
-    region: Mapped[list[Any] | None] = (
-        mapped_column()
-    )  # x, y, width, height as shares of the picture; None: all of it
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
-
-
-class ReviewLeaseRow(Base):
-    """Who looks at a render in review, and until when: two people do not take the same one."""
-
-    __tablename__ = "review_leases"
-    __ledger__ = Uncovered("over after a minute and a half; a wrong row delays a decision and makes none")
-
-    render_id: Mapped[str] = mapped_column(ForeignKey("renders.id"), primary_key=True)
-    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
-    account_id: Mapped[str] = mapped_column(String(40), info={"personal": "pseudonym of a reviewer"})
-    until: Mapped[float] = mapped_column(Float, index=True)  # seconds of the database's clock
-
-
-class CampaignCourseRow(Base):
-    """Whether a campaign's videos are made: paused, running again, or cancelled for good. None: it runs."""
-
-    __tablename__ = "campaign_courses"
-    __ledger__ = Covered(
-        committed=("campaign_id", "brand_id", "course", "reason", "changed_by", "changed_at", "salt")
-    )
-
-    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
-    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"), index=True)
-    course: Mapped[str] = mapped_column(String(20), index=True)  # pipeline/course.py
-    reason: Mapped[str] = mapped_column(Text, info={"personal": "free words of an operator"})
-    changed_by: Mapped[str] = mapped_column(String(40), info={"personal": "pseudonym of an operator"})
-    changed_at: Mapped[datetime] = mapped_column(default=now)
-    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
-
-
-class RecipientListRow(Base):
-    """A file of recipients on its way in: tried row by row, and then, where a person starts it, entered."""
-
-    __tablename__ = "recipient_lists"
-    __ledger__ = Uncovered(
-        "a file on its way in: each row that enters is a render, and the ledger says who started which list"
-    )
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
-    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaigns.id"))
-    maker_id: Mapped[str] = mapped_column(String(40))
-    name: Mapped[str] = mapped_column(String(120), info={"personal": "a file's name, in its sender's words"})
-    key: Mapped[str] = mapped_column(String(80))  # of the batch: the same file again is the same batch
-    form: Mapped[str] = mapped_column(String(10))
-    phase: Mapped[str] = mapped_column(String(20))  # pipeline/recipient_lists.py
-    problem: Mapped[dict[str, Any] | None] = mapped_column()
-
-    # The file, and what was said of each of its rows; NULL once they are forgotten.
-    file_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
-    verdicts_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
-    size: Mapped[int] = mapped_column(BigInteger)
-
-    # How far the trial or the entry is, and what came of the rows. No recipient's values.
-    bytes_read: Mapped[int] = mapped_column(BigInteger, default=0)
-    trial: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    entered: Mapped[dict[str, Any]] = mapped_column(default=dict)
-
-    fence: Mapped[int] = mapped_column(Integer, default=0)
-    tries: Mapped[int] = mapped_column(
-        Integer, default=0, server_default="0"
-    )  # leases since a slice was ended
-    lease_until: Mapped[float | None] = mapped_column(Float)  # seconds of the database's clock
-    hinted_at: Mapped[float | None] = mapped_column(Float)
-
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    changed_at: Mapped[datetime] = mapped_column(default=now)
-
-    __table_args__ = (
-        Index("ix_recipient_lists_campaign", "campaign_id", "created_at", "id"),
-        Index("ix_recipient_lists_waiting", "phase", "lease_until"),
-        Index("ix_recipient_lists_brand_id", "brand_id"),
-    )
-
-
-class ReviewFlagRow(Base):
-    """A gate that did not pass, of a render on its way through review (pipeline/flags.py)."""
-
-    __tablename__ = "review_flags"
-    __ledger__ = Uncovered("it narrows a list that people are shown; the receipts say what the gates found")
-
-    id: Mapped[str] = mapped_column("render_id", ForeignKey("renders.id"), primary_key=True)
-    gate: Mapped[str] = mapped_column(String(60), primary_key=True)
-    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
-    campaign_id: Mapped[str] = mapped_column(String(40))
-    created_at: Mapped[datetime] = mapped_column()  # the render's
-
-    __table_args__ = (
-        Index("ix_review_flags_brand", "brand_id", "gate", "created_at", "render_id"),
-        Index("ix_review_flags_campaign", "campaign_id", "gate", "created_at", "render_id"),
-    )
-
-
-class SuppressionRow(Base):
-    """A recipient to whom the brand sends nothing more, until ``removed_at``. See pipeline/suppression.py."""
-
-    __tablename__ = "suppressions"
-    __ledger__ = Covered(
-        committed=("id", "brand_id", "key_digest", "added_by", "removed_at", "created_at", "salt")
-    )
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
-    key_digest: Mapped[str] = mapped_column(
-        String(64), info={"personal": "a keyed digest of a recipient's address or number"}
-    )
-    added_by: Mapped[str] = mapped_column(String(80))
-    removed_at: Mapped[datetime | None] = mapped_column()
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    salt: Mapped[str] = mapped_column(String(32), default=new_salt)
-
-    __table_args__ = (
-        # A key is on the list once; one that was taken off may come back.
-        Index("uq_suppressions_key", "brand_id", "key_digest", unique=True, **_where("removed_at IS NULL")),
-    )

@@ -28,8 +28,8 @@ from review_ui.roles import RIGHTS, check_role
 from review_ui.seals import intact, keyed, seal
 from review_ui.tables import AccountRow, ApiKeyRow
 
-KEY_RIGHTS = ("view", "make", "release")
-"""What the API asks for, and so what a key can have. An approval is a person's: no key records one."""
+KEY_RIGHTS = ("view", "make", "release", "audit")
+"""What the API asks for, and so what a key can have. An approval of a video is a person's: no key records one."""
 
 PREFIX = "grk_"  # a key is known by it, in a scan for secrets that were published too
 DAYS = 90.0

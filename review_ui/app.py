@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -21,7 +21,7 @@ from core.metrics import serve
 from delivery.collector import offer
 from review_ui import metrics, uploads
 from review_ui.access import Access
-from review_ui.api import jobs
+from review_ui.api import carrying
 from review_ui.api.router import RESOURCES
 from review_ui.bodies import FORM_LIMITS, Bodies
 from review_ui.heads import Heads
@@ -143,12 +143,12 @@ async def _housekeeping(_app: FastAPI) -> AsyncIterator[None]:
     logs.set_up("web")
     offer(database=False)
     serve("web")
-    task = asyncio.create_task(_forget_now_and_then())
+    beside = [asyncio.create_task(_forget_now_and_then()), asyncio.create_task(carrying.look())]
     yield
-    await jobs.stop()
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    for task in beside:
+        task.cancel()
+    await asyncio.gather(*beside, return_exceptions=True)
+    await carrying.stop()
 
 
 async def _forget_now_and_then() -> None:

@@ -18,7 +18,6 @@ from delivery.tables import LinkRow
 from pipeline.counts import counts_by_key
 from pipeline.states import STAGE_AT, State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
-from review_ui.tables import AccountRow
 
 OPEN = (*STAGE_AT, State.IN_REVIEW, State.APPROVED, State.FAILED)
 
@@ -91,19 +90,20 @@ def change(
     status: AuthorityStatus,
     reason: str,
     *,
-    account: AccountRow,
+    brand_id: str,
+    actor_id: str,
     effect: Effect | None = None,
 ) -> Look:
     """Suspend, lift or withdraw; the caller has checked the right. ``effect`` None: what the record says.
 
     Raises:
-        NotFound: no such authority of this account's brand.
+        NotFound: no such authority of this brand.
         Conflict, InputError: as :func:`audit.authorities.set_status`.
     """
     with transaction() as session:
-        look(session, authority_id, brand_id=account.brand_id)  # another brand's does not exist
-        set_status(session, authority_id, status, reason, account.id, effect=effect)
-        return look(session, authority_id, brand_id=account.brand_id)
+        look(session, authority_id, brand_id=brand_id)  # another brand's does not exist
+        set_status(session, authority_id, status, reason, actor_id, effect=effect)
+        return look(session, authority_id, brand_id=brand_id)
 
 
 def reaches(session: Session, authorities: Iterable[Authority]) -> dict[str, Reach]:

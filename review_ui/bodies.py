@@ -27,14 +27,17 @@ from review_ui.child import places
 from review_ui.rates import TooManyTries, network_of
 
 # Where a file may be sent, and which line it stands in: strangers do not fill the one of accounts.
-PROPOSAL = "/authorities/propose"
+PROPOSAL, API_PROPOSAL = "/authorities/propose", "/api/v1/proposals"
 UPLOADS = {
     "/verify": "verify",
     "/api/v1/verify": "verify",
     "/api/v1/analyze_video": "analyze",
     PROPOSAL: "document",
+    API_PROPOSAL: "document",
     "/personas": "media",
+    "/api/v1/references": "media",
     "/imports": "media",
+    "/api/v1/imports": "media",
 }
 AT_ONCE = {"verify": places("verify"), "analyze": places("analyze"), "document": 6, "media": 6}
 """A place is held until the answer. Where a file is checked there are as many as the line of checks holds."""
@@ -45,9 +48,9 @@ PROPOSAL_BYTES = 11_000_000  # a signed document, and the form around it
 BATCH_BYTES = 8_000_000  # a part of a batch of recipients
 BATCH = re.compile(r"/api/v1/campaigns/[^/]{1,100}/recipients")
 LIST_BYTES = 64_000_000  # a list of recipients: some hundred thousand of them
-LIST = re.compile(r"/campaigns/[^/]{1,100}/lists")
+LIST = re.compile(r"(?:/api/v1)?/campaigns/[^/]{1,100}/lists")
 LISTS_AT_ONCE = 4
-SUPPRESSED = "/suppressions/import"  # a list as long as a batch
+SUPPRESSED = ("/suppressions/import", "/api/v1/suppressions/import")  # a list as long as a batch
 FORM_LIMITS: Any = {"max_files": 1, "max_fields": 80, "max_part_size": 64_000}
 """For the parser of forms: what an upload's other parts hold stays in memory."""
 
@@ -137,11 +140,11 @@ def _limit(path: str) -> int:
     """Bytes that may be sent there."""
     if LIST.fullmatch(path):
         return LIST_BYTES
-    if path == PROPOSAL:
+    if path in (PROPOSAL, API_PROPOSAL):
         return PROPOSAL_BYTES
     if path in UPLOADS:
         return get_settings().web.upload_max_bytes
-    return BATCH_BYTES if BATCH.fullmatch(path) or path == SUPPRESSED else FORM_BYTES
+    return BATCH_BYTES if BATCH.fullmatch(path) or path in SUPPRESSED else FORM_BYTES
 
 
 class _Body:

@@ -14,6 +14,11 @@ from typing import Any
 
 Schema = dict[str, Any]
 
+USUAL = ("401", "408", "413", "422", "429", "500", "503")
+"""The statuses of errors that any operation may answer with."""
+EVERYWHERE = "idempotency-key"
+"""The parameter that each POST takes, which the page tells of once."""
+
 
 @dataclass(frozen=True)
 class Word:
@@ -50,7 +55,7 @@ class Operation:
         right: what it asks for; "" where nobody has to say who they are.
         body: kinds of content that it takes.
         sends: the document that is sent as JSON, or the parts of a form.
-        errors: its statuses of errors.
+        errors: its statuses of errors, beside ``USUAL``.
         sample: a command line of curl.
     """
 
@@ -101,8 +106,7 @@ def reference_of(openapi: Schema, site: str) -> Reference:
 def _operation(path: str, method: str, said: Schema, schemas: dict[str, Schema], site: str) -> Operation:
     content: Schema = said.get("requestBody", {}).get("content", {})
     first = next(iter(content), "")
-    schema: Schema = content.get(first, {}).get("schema", {})
-    name = _name_of(schema)
+    name = _body_of(said, first)
     form = name.startswith("Body_")
     return Operation(
         id=said["operationId"],
@@ -113,6 +117,7 @@ def _operation(path: str, method: str, said: Schema, schemas: dict[str, Schema],
         parameters=[
             Value(one["name"], _kind(one["schema"]), one.get("required", False), _says(one), one["in"])
             for one in said.get("parameters", [])
+            if one["name"] != EVERYWHERE
         ],
         body=list(content),
         sends=_fields(schemas[name]) if form else [],
@@ -122,8 +127,8 @@ def _operation(path: str, method: str, said: Schema, schemas: dict[str, Schema],
             for status, answer in sorted(said["responses"].items())
             if status < "400"
         ],
-        errors=sorted(status for status in said["responses"] if status >= "400"),
-        sample=_sample(path, method, first, schemas.get(name, {}), site, closed=bool(_right(said))),
+        errors=sorted(status for status in said["responses"] if status >= "400" and status not in USUAL),
+        sample=_sample(path, method, said, schemas, site),
     )
 
 
@@ -204,6 +209,12 @@ def _name_of(schema: Schema) -> str:
     return name
 
 
+def _body_of(said: Schema, kind: str) -> str:
+    """The name of the document that an operation takes, also where it may be left out."""
+    schema: Schema = said.get("requestBody", {}).get("content", {}).get(kind, {}).get("schema", {})
+    return next(filter(None, map(_name_of, [schema, *schema.get("anyOf", [])])), "")
+
+
 def _schema_of(answer: Schema) -> Schema:
     contents: Schema = answer.get("content", {})
     found: Schema = next(iter(contents.values()), {"schema": {}})["schema"]
@@ -215,23 +226,47 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("``", "`").split())
 
 
-def _sample(path: str, method: str, kind: str, schema: Schema, site: str, *, closed: bool) -> str:
+def _sample(path: str, method: str, said: Schema, schemas: dict[str, Schema], site: str) -> str:
     """The call as a command line of curl."""
-    address = re.sub(r"\{(\w+)_id\}", lambda found: f"{_PREFIXES.get(found[1], 'id')}_YOURS", site + path)
+    address = re.sub(r"\{(\w+)_id\}", lambda found: f"{_PREFIXES[found[1]]}_YOURS", site + path)
+    content: Schema = said.get("requestBody", {}).get("content", {})
+    kind = next(iter(content), "")
+    schema = schemas.get(_body_of(said, kind), {})
     words = ["curl"]
-    if closed:
+    if _right(said):
         words += ["-H", '"Authorization: Bearer $API_KEY"']
     if kind == "multipart/form-data":
-        words += ["-F", "file=@video.mp4"]
+        words += [word for part in _parts(schema) for word in ("-F", part)]
     elif kind == "application/json":
-        example = (schema.get("examples") or [{}])[0]
-        words += ["-H", "'Content-Type: application/json'", "-d", shlex.quote(json.dumps(example))]
+        words += ["-H", "'Content-Type: application/json'", "-d", shlex.quote(json.dumps(_example(schema)))]
     elif kind:
-        address += "?key=spring"
+        if any(one["name"] == "key" for one in said.get("parameters", [])):
+            address += "?key=spring"
         words += ["-H", f"'Content-Type: {kind}'", "--data-binary", "@recipients.csv"]
     elif method == "POST":
         words += ["-X", "POST"]
     return " ".join([*words, shlex.quote(address)])
 
 
-_PREFIXES = {"campaign": "cmp", "render": "rnd", "link": "lnk", "job": "job"}
+def _example(schema: Schema) -> Any:
+    """The document's own example, or else what it needs at least."""
+    if examples := schema.get("examples"):
+        return examples[0]
+    needed = {name: schema["properties"][name] for name in schema.get("required", [])}
+    return {name: (one.get("enum") or [name.upper()])[0] for name, one in needed.items()}
+
+
+def _parts(schema: Schema) -> Iterator[str]:
+    """What a form holds at least, and its file."""
+    for name, one in schema["properties"].items():
+        if "file" in "".join(word.text for word in _kind(one)):
+            yield f"{name}=@{_FILES.get(name, name)}"
+        elif name in schema.get("required", []):
+            yield f"{name}={name.upper()}"
+
+
+_FILES = {"file": "video.mp4", "document": "consent.pdf"}
+_PREFIXES = {
+    "campaign": "cmp", "render": "rnd", "link": "lnk", "job": "job", "list": "lst", "webhook": "whk", "message": "msg",
+    "reference": "onb", "proposal": "prp", "authority": "aut", "hold": "hld",
+}  # fmt: skip

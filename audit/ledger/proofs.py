@@ -34,7 +34,7 @@ def prove(session: Session, entry_id: str) -> str:
     """
     row = session.scalars(select(LedgerEntryRow).where(LedgerEntryRow.entry_id == entry_id)).first()
     if row is None:
-        raise NotFound("there is no such ledger entry", where=entry_id)
+        raise NotFound("there is no such ledger entry", where=entry_id, next_step="check the id")
     current = current_checkpoint()
     if row.position is None or current is None or row.position >= current[0].size:
         raise Conflict(

@@ -78,7 +78,16 @@ def _change(args: argparse.Namespace, status: str, effect: str | None = None) ->
 
     who = actor(args, "audit")
     wanted = Effect(effect) if effect is not None else None
-    return _told(change(args.authority_id, AuthorityStatus(status), args.reason, account=who, effect=wanted))
+    return _told(
+        change(
+            args.authority_id,
+            AuthorityStatus(status),
+            args.reason,
+            brand_id=who.brand_id,
+            actor_id=who.id,
+            effect=wanted,
+        )
+    )
 
 
 def _told(found: Look) -> Answer:

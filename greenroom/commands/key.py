@@ -22,7 +22,10 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     )
     new.add_argument("name", help="of the program that uses it")
     new.add_argument(
-        "--right", action="append", required=True, help="view, make or release; again for a further one"
+        "--right",
+        action="append",
+        required=True,
+        help="view, make, release or audit; again for a further one",
     )
     new.add_argument("--days", type=float, default=90.0, help="how long it works (90)")
     shown = command(actions, shared, "list", "the keys of a brand", run_list)

@@ -88,7 +88,11 @@ def read_document(row: DocumentRow) -> bytes:
         IntegrityError: what is stored is not what was kept.
     """
     if row.blob_sha256 is None:
-        raise NotFound("this document's time was over, and it was deleted", where=row.id)
+        raise NotFound(
+            "this document's time was over, and it was deleted",
+            where=row.id,
+            next_step="ask whoever signed it",
+        )
     sealed = blobs().get_file(row.blob_sha256, ROLE).read_bytes()
     try:
         data = AESGCM(derived_key("documents")).decrypt(sealed[:_NONCE], sealed[_NONCE:], _place(row))

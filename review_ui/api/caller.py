@@ -118,4 +118,6 @@ def _by_password(request: Request, password: HTTPBasicCredentials) -> Caller:
 
 
 Viewer = Annotated[Caller, Security(caller, scopes=["view"])]
+Maker = Annotated[Caller, Security(caller, scopes=["make"])]
+Auditor = Annotated[Caller, Security(caller, scopes=["audit"])]
 Releaser = Annotated[Caller, Security(caller, scopes=["release"])]

@@ -17,6 +17,7 @@ from core.errors import InputError
 from pipeline.batch import submit
 from pipeline.campaign_spec import CampaignSpec
 from pipeline.counts import Counts, counts_of_campaigns
+from pipeline.course import Course, course_of, courses_of
 from pipeline.lists import page_of_personas
 from pipeline.paging import MOST_ROWS, PAGE_ROWS
 from pipeline.recipients import Format
@@ -85,7 +86,7 @@ class NewCampaign(CampaignSpec):
 
 
 class Campaign(BaseModel):
-    """A campaign, which is never edited, and how many of its renders are in each state."""
+    """A campaign, which is never edited, its course, and how many of its renders are in each state."""
 
     campaign: str
     name: str
@@ -101,6 +102,7 @@ class Campaign(BaseModel):
     label_profile: str
     release_on_approval: bool
     created_at: datetime
+    course: Course
     renders: dict[State, int]
 
 
@@ -161,14 +163,18 @@ def personas(caller: Viewer, cursor: Cursor = "", limit: Limit = PAGE_ROWS) -> P
 def campaigns(caller: Viewer, cursor: Cursor = "", limit: Limit = PAGE_ROWS) -> CampaignPage:
     """The brand's campaigns, page by page."""
     found = page_of_campaigns(brand_id=caller.brand_id, cursor=cursor, limit=limit)
-    items = [_document(row, found.counts[row.id]) for row in found.page.rows]
+    with reading() as session:
+        courses = courses_of(session, [row.id for row in found.page.rows])
+    items = [
+        _document(row, found.counts[row.id], courses.get(row.id, Course.RUNNING)) for row in found.page.rows
+    ]
     return CampaignPage(campaigns=items, next=found.page.next, previous=found.page.previous)
 
 
 @router.get("/campaigns/{campaign_id}", responses=NAMED)
 def one_campaign(caller: Viewer, campaign_id: str) -> Campaign:
     """One campaign."""
-    return _shown(get_campaign(campaign_id, brand_id=caller.brand_id))
+    return shown(get_campaign(campaign_id, brand_id=caller.brand_id))
 
 
 @router.post("/campaigns", status_code=201, response_model=Campaign, responses=CHANGES)
@@ -178,7 +184,7 @@ async def make_campaign(call: Made, new: NewCampaign) -> Response:
     spec = CampaignSpec(**new.model_dump(exclude={"persona"}))
 
     def make() -> Campaign:
-        return _shown(create_campaign(brand_id=brand_id, persona_id=new.persona, spec=spec))
+        return shown(create_campaign(brand_id=brand_id, persona_id=new.persona, spec=spec))
 
     return await once(call, new.model_dump(mode="json"), lambda: run_in_threadpool(make), status=201)
 
@@ -225,14 +231,7 @@ async def submit_recipients(
 ) -> Response:
     """One video for each row of a CSV or of JSON lines, at most 5,000 a call. A batch comes in parts: the same key, and
     in `first` the number of the part's first row. The same part again makes nothing twice."""
-    who = call.caller
-    form = FORMATS.get(request.headers.get("content-type", "").partition(";")[0].strip().lower())
-    if form is None:
-        raise InputError(
-            "recipients come as CSV or as JSON lines",
-            where="content-type",
-            next_step=f"send one of: {', '.join(FORMATS)}",
-        )
+    who, form = call.caller, form_of(request)
     body = await _body(request)
 
     def make() -> Batch:
@@ -263,12 +262,25 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _shown(row: CampaignRow) -> Campaign:
+def form_of(request: Request) -> Format:
+    """What a list of recipients is, by its ``Content-Type``. Raises InputError."""
+    form = FORMATS.get(request.headers.get("content-type", "").partition(";")[0].strip().lower())
+    if form is None:
+        raise InputError(
+            "recipients come as CSV or as JSON lines",
+            where="content-type",
+            next_step=f"send one of: {', '.join(FORMATS)}",
+        )
+    return form
+
+
+def shown(row: CampaignRow) -> Campaign:
+    """A campaign as it is told, with the numbers of this moment."""
     with reading() as session:
-        return _document(row, counts_of_campaigns(session, [row.id])[row.id])
+        return _document(row, counts_of_campaigns(session, [row.id])[row.id], course_of(session, row.id))
 
 
-def _document(row: CampaignRow, counts: Counts) -> Campaign:
+def _document(row: CampaignRow, counts: Counts, course: Course) -> Campaign:
     return Campaign(
         campaign=row.id,
         name=row.name,
@@ -284,5 +296,6 @@ def _document(row: CampaignRow, counts: Counts) -> Campaign:
         label_profile=row.label_profile,
         release_on_approval=row.release_on_approval,
         created_at=row.created_at,
+        course=course,
         renders={State(state): number for state, number in counts.items()},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,12 +17,13 @@ from core.errors import InputError
 from pipeline.models import Analysis
 from review_ui.api import jobs
 from review_ui.api.documents import CLOSED, MEASURES, V1
+from review_ui.api.measuring import Task, measure
 from review_ui.api.once import Open, Posted, PostedByAnybody, Watched, once
 from review_ui.api.verification import Verification
-from review_ui.child import check_room, run_child
+from review_ui.child import check_room
 from review_ui.fetching import LONGEST_URL, checked
 from review_ui.security import SignInNeeded
-from review_ui.uploads import Unreadable, kept, room_for
+from review_ui.uploads import kept, room_for
 
 router = APIRouter(prefix=V1, tags=["checks"])
 
@@ -50,12 +51,8 @@ async def analyze_video(
     call: Watched, file: UploadFile | None = None, video_url: VideoUrl = "", prefer: Prefer = ""
 ) -> Response:
     """Measure a video: quality, authenticity, lip sync, provenance. It is deleted after the answer."""
-
-    async def check(path: Path) -> dict[str, Any]:
-        return await run_child("analyze", path, video_url)
-
     return await _checked(
-        call, "analyze", file=file, video_url=video_url, prefer=prefer, check=check,
+        call, "analyze", file=file, video_url=video_url, prefer=prefer,
         document=RootModel[Analysis].model_validate,
     )  # fmt: skip
 
@@ -75,27 +72,19 @@ async def verify_video(
     """
     if video_url and call.caller is None:
         raise SignInNeeded("an address is fetched for callers with a key alone", next_step="send the file")
-
-    async def check(path: Path) -> dict[str, Any]:
-        report = await run_child("verify", path, video_url)
-        if report["verdict"] == "unreadable":
-            raise Unreadable(report)
-        return report
-
     return await _checked(
-        call, "verify", file=file, video_url=video_url, prefer=prefer, check=check,
+        call, "verify", file=file, video_url=video_url, prefer=prefer,
         document=Verification.model_validate,
     )  # fmt: skip
 
 
 async def _checked(
     call: Posted | PostedByAnybody,
-    task: jobs.Task,
+    task: Task,
     *,
     file: UploadFile | None,
     video_url: str,
     prefer: str,
-    check: Callable[[Path], Awaitable[dict[str, Any]]],
     document: Callable[[Any], BaseModel],
 ) -> Response:
     """Both checks: the file or its address, the answer at once or a job."""
@@ -118,13 +107,13 @@ async def _checked(
         if caller is None or not asks_for_a_job(prefer):
 
             async def at_once() -> BaseModel:
-                return document(await check(path))
+                return document(await measure(task, path, video_url))
 
             return await once(call, said, at_once)
 
         async def later() -> BaseModel:
             check_room(task)
-            return await jobs.start(caller, task, lambda: check(path), keeping)
+            return await jobs.start(caller, task, path, video_url)
 
         answer = await once(call, said | {"prefer": "respond-async"}, later, status=202)
         answer.headers["preference-applied"] = "respond-async"

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 V1 = "/api/v1"
+
+
+class Asked(BaseModel):
+    """A body: what it does not know is refused, so that a slip of the pen is not taken for a wish."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class ErrorBody(BaseModel):

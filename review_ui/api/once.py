@@ -102,6 +102,7 @@ def _word(key: str | None) -> str:
 Watched = Annotated[Posted, Security(posted, scopes=["view"])]
 Made = Annotated[Posted, Security(posted, scopes=["make"])]
 Released = Annotated[Posted, Security(posted, scopes=["release"])]
+Audited = Annotated[Posted, Security(posted, scopes=["audit"])]
 Open = Annotated[PostedByAnybody, Depends(posted_by_anybody)]
 
 

@@ -1,8 +1,8 @@
-"""Further tries of what stopped, how a campaign gets on, who is not to be sent anything, and links as a file."""
+"""Further tries of what stopped, how a campaign gets on, its tags, and its links as a file."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -11,14 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.database import reading
 from delivery.tags import set_tags
-from pipeline import suppression
 from pipeline.again import make_again, retry_cause
 from pipeline.causes import causes_of
 from pipeline.progress import progress_of
 from pipeline.service import get_campaign
 from pipeline.states import State
 from review_ui.api.caller import Viewer
-from review_ui.api.documents import CHANGES, NAMED, V1
+from review_ui.api.documents import CHANGES, NAMED, V1, Asked
 from review_ui.api.once import Made, Released, once
 from review_ui.api.renders import RenderItem, item_of
 from review_ui.pages.links import as_file
@@ -26,12 +25,6 @@ from review_ui.progress import document
 from review_ui.rendering import site_of
 
 router = APIRouter(prefix=V1, tags=["sending"])
-
-
-class Asked(BaseModel):
-    """A body: what it does not know is refused, so that a slip of the pen is not taken for a wish."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Again(Asked):
@@ -70,33 +63,10 @@ class RetriedCause(BaseModel):
     left: bool
 
 
-class Recipients(Asked):
-    """E-mail addresses, telephone numbers, or the customer's own numbers."""
-
-    keys: list[Annotated[str, Field(max_length=400)]] = Field(min_length=1, max_length=suppression.MOST_KEYS)
-
-
-class AddedKeys(BaseModel):
-    """What came of keys that were to be added. ``known``: were on the list already."""
-
-    added: int
-    known: int
-
-
-class RemovedKeys(BaseModel):
-    """How many were on the list."""
-
-    removed: int
-
-
-class Looked(BaseModel):
-    """For each key, in the order that they were sent, whether it is on the list."""
-
-    suppressed: list[bool]
-
-
 class Tags(Asked):
     """What is appended to the address of a link; empty: nothing."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"utm_source": "newsletter"}]})
 
     utm_source: str = Field("", max_length=100)
     utm_medium: str = Field("", max_length=100)
@@ -167,42 +137,6 @@ async def retry_failed(call: Made, campaign_id: str, asked: Cause | None = None)
         return RetriedCause(retried=done.renders, left=done.left)
 
     return await once(call, cause, lambda: run_in_threadpool(act))
-
-
-@router.post("/suppressions", response_model=AddedKeys, responses=CHANGES)
-async def suppress(call: Released, asked: Recipients) -> Response:
-    """Nothing more is made, released or linked for these recipients."""
-    who = call.caller
-
-    def act() -> AddedKeys:
-        done = suppression.add(asked.keys, brand_id=who.brand_id, actor_id=who.actor_id)
-        return AddedKeys(added=done.added, known=done.known)
-
-    return await once(call, asked.model_dump(), lambda: run_in_threadpool(act))
-
-
-@router.post("/suppressions/remove", response_model=RemovedKeys, responses=CHANGES)
-async def unsuppress(call: Released, asked: Recipients) -> Response:
-    """Take recipients off the list."""
-    who = call.caller
-
-    def act() -> RemovedKeys:
-        return RemovedKeys(
-            removed=suppression.remove(asked.keys, brand_id=who.brand_id, actor_id=who.actor_id)
-        )
-
-    return await once(call, asked.model_dump(), lambda: run_in_threadpool(act))
-
-
-@router.post("/suppressions/look", response_model=Looked, responses=CHANGES)
-async def look(call: Released, asked: Recipients) -> Response:
-    """Whether recipients are on the list. The list itself holds digests, and names nobody."""
-    brand_id = call.caller.brand_id
-
-    def act() -> Looked:
-        return Looked(suppressed=suppression.on_list(asked.keys, brand_id=brand_id))
-
-    return await once(call, asked.model_dump(), lambda: run_in_threadpool(act))
 
 
 @router.post(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import Float, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.covered import Uncovered
@@ -35,7 +35,11 @@ class KeptAnswerRow(Base):
 
 
 class JobRow(Base):
-    """A check of a file that goes on after its request was answered."""
+    """A check of a file that goes on after its request was answered; its lease is as a render's (pipeline/leases.py).
+
+    ``asked``: encrypted, where the file is fetched from, or how its name ends; NULL: of code that kept it to itself.
+    ``file_sha256``: the encrypted file in the blob store.
+    """
 
     __tablename__ = "api_jobs"
     __ledger__ = Uncovered(
@@ -48,9 +52,17 @@ class JobRow(Base):
     task: Mapped[str] = mapped_column(String(20))
     state: Mapped[str] = mapped_column(String(20), default="working")
     answer: Mapped[str | None] = mapped_column(Text, info={"personal": "words that are heard in a file"})
+    asked: Mapped[str | None] = mapped_column(Text, info={"personal": "the address of a file"})
+    file_sha256: Mapped[str | None] = mapped_column(String(64))
+    fence: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    lease_until: Mapped[float | None] = mapped_column(Float)  # seconds of the database's clock
     beat_at: Mapped[datetime] = mapped_column(default=now)
     ended_at: Mapped[datetime | None] = mapped_column()
     expires_at: Mapped[datetime] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
-    __table_args__ = (Index("ix_api_jobs_brand", "brand_id", "created_at"),)
+    __table_args__ = (
+        Index("ix_api_jobs_brand", "brand_id", "created_at"),
+        Index("ix_api_jobs_working", "state", "lease_until"),
+    )

@@ -8,15 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from delivery import webhook_messages, webhooks
 from delivery.tables import WebhookRow
 from delivery.webhook_sending import next_try
 from review_ui.api.caller import Releaser
-from review_ui.api.documents import CHANGES, CLOSED, V1
+from review_ui.api.documents import CHANGES, CLOSED, V1, Asked
 from review_ui.api.once import Released, once
-from review_ui.api.sending import Asked
 
 router = APIRouter(prefix=f"{V1}/webhooks", tags=["webhooks"])
 
@@ -46,6 +45,10 @@ class WithSecret(Webhook):
 
 class NewWebhook(Asked):
     """Where to, and of what; no events: of all."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"address": "https://hook.example/x", "events": ["render.released"]}]}
+    )
 
     address: str = Field("", max_length=2_000)
     events: list[Annotated[str, Field(max_length=40)]] = Field(default=[], max_length=20)

@@ -177,7 +177,8 @@ def withdraw(request: Request, visitor: Sent, words: Words = "", sure: Sure = ""
             _version_in_force(visitor, persona),
             AuthorityStatus.REVOKED,
             words.strip() or _WITHDRAWN,
-            account=visitor.account,
+            brand_id=visitor.account.brand_id,
+            actor_id=visitor.account.id,
         )
     except GreenroomError as problem:
         return _show_withdrawal(request, visitor, problem, words)

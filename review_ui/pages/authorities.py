@@ -153,7 +153,8 @@ def _change(
     visitor: Visitor, authority_id: str, status: AuthorityStatus, reason: str, effect: Effect | None = None
 ) -> Response:
     require(visitor.account, "audit")
-    change(authority_id, status, reason, account=visitor.account, effect=effect)
+    who = visitor.account
+    change(authority_id, status, reason, brand_id=who.brand_id, actor_id=who.id, effect=effect)
     return RedirectResponse(f"/authorities?done={authority_id}#{authority_id}", status_code=303)
 
 

@@ -21,9 +21,10 @@ Word = Annotated[str, Form(max_length=300)]
 
 TIMES = {30.0: "a month", DAYS: "three months", 365.0: "a year"}
 RIGHT_WORDS = {
-    "view": "reads campaigns, renders, evidence and events; has files checked",
-    "make": "makes campaigns, asks for videos",
-    "release": "releases what people approved, makes links, recalls",
+    "view": "reads campaigns, renders, evidence, authorities and events; has files checked",
+    "make": "makes campaigns, asks for videos, brings finished ones in, states authorities",
+    "release": "releases what people approved, makes links, recalls; suppressions and webhooks",
+    "audit": "approves, suspends and withdraws authorities in your name, places and lifts holds",
 }
 
 

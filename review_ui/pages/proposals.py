@@ -87,7 +87,9 @@ def document(visitor: Sent, proposal_id: str) -> Response:
     with reading() as session:
         row = find_proposal(session, proposal_id, brand_id=account.brand_id)
     if row.document_id is None:
-        raise NotFound("no document came with this proposal", where=proposal_id)
+        raise NotFound(
+            "no document came with this proposal", where=proposal_id, next_step="read what it states"
+        )
     kept, data = open_document(row.document_id, brand_id=account.brand_id, actor_id=account.id)
     suffix = {"application/pdf": "pdf", "image/png": "png", "image/jpeg": "jpg"}[kept.media_type]
     headers = {"content-disposition": f'attachment; filename="{kept.id}.{suffix}"'}

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from core.settings import get_settings
-from review_ui.reference import reference_of
+from review_ui.reference import USUAL, reference_of
 from review_ui.rendering import page
 from review_ui.security import seen
 
@@ -20,10 +20,14 @@ RESOURCES = {
     "links": "Links",
     "webhooks": "Webhooks",
     "events": "Events",
+    "authorities": "Reference clips, and authorities",
+    "holds": "Legal holds",
 }
 
 
 @router.get("/docs")
 def docs(request: Request) -> Response:
     shown = reference_of(request.app.openapi(), get_settings().web.address)
-    return page(request, "reference.html", visitor=seen(request), reference=shown, titles=RESOURCES)
+    return page(
+        request, "reference.html", visitor=seen(request), reference=shown, titles=RESOURCES, everywhere=USUAL
+    )

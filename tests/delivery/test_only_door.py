@@ -47,7 +47,7 @@ MAY: dict[str, set[str]] = {
     "delivery/register.py": {"dictionary"},  # what the register says
     "delivery/webhook_messages.py": {"assigns"},  # where a message is
     "delivery/withdrawal.py": {"update"},
-    "review_ui/api/jobs.py": {"assigns"},  # where a job is
+    "review_ui/api/carrying.py": {"assigns"},  # where a job is
     "review_ui/pages/console.py": {"dictionary"},  # what a script is answered
     "greenroom/backup/load.py": {
         "unguards"

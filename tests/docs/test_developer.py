@@ -15,11 +15,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.database import reading
+from pipeline.list_work import on_list
 from pipeline.models import Analysis
-from review_ui.api import checks
+from review_ui.api import measuring
 from review_ui.api_keys import KEY_RIGHTS, make_key
 from review_ui.app import make_app
 from review_ui.tables import AccountRow
+from tests.kit import media
 from tests.kit.world import World
 from tests.review_ui.test_answers import report
 from tests.shapes import shapes_of
@@ -50,10 +52,9 @@ def curl(client: TestClient, words: list[str], files: dict[str, bytes]) -> Any:
     headers = dict(header.split(": ", 1) for header in said.headers)
     more: dict[str, Any] = {}
     if said.parts:
-        (name, value) = said.parts[0].split("=", 1)
-        more = (
-            {"files": {name: (value[1:], files[value[1:]])}} if value[0] == "@" else {"data": {name: value}}
-        )
+        parts = dict(part.split("=", 1) for part in said.parts)
+        sent = {name: (value[1:], files[value[1:]]) for name, value in parts.items() if value[0] == "@"}
+        more = {"files": sent, "data": {name: parts[name] for name in parts if name not in sent}}
     elif body := said.data or said.binary:
         more = {"content": files[body[1:]] if body.startswith("@") else body.encode()}
     method = said.method or ("POST" if more else "GET")
@@ -67,32 +68,35 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> None:
     async def child(task: str, _path: Path, _url: str = "") -> dict[str, Any]:
         return dict(report()) if task == "verify" else dict(next(shapes_of(Analysis)))
 
-    monkeypatch.setattr(checks, "run_child", child)
+    monkeypatch.setattr(measuring, "run_child", child)
 
 
-def test_every_call_of_the_page_works_in_its_order(world: World, checked: None):
+def test_every_call_of_the_page_works_in_its_order(world: World, checked: None, tmp_path: Path):
     with reading() as session:
         account = session.get_one(AccountRow, world.operator)
-    _, token = make_key(account, name="the page", rights=KEY_RIGHTS)
-    files = {"recipients.csv": b"first_name\nBen\nCara\n", "released.mp4": b"x", "finished.mp4": b"x"}
+    _, token = make_key(account, name="the page", rights=["view", "make", "release"])
+    files = {"recipients.csv": b"first_name\nBen\nCara\n", "released.mp4": b"x"}
+    files["finished.mp4"] = media.write_clip(tmp_path / "finished.mp4", 9).read_bytes()
     ids = {"per": world.persona.id}
     answered: list[str] = []
     with TestClient(make_app(), base_url=SITE) as client:
         for words in calls():
             said = " ".join(words)
             filled = [
-                re.sub(r"(per|cmp|rnd|job)_YOURS", lambda found: ids[found[1]], word)
+                re.sub(r"(per|cmp|rnd|job|lst)_YOURS", lambda found: ids[found[1]], word)
                 .replace("$SITE", f"{SITE}/api/v1")
                 .replace("$API_KEY", token)
                 for word in words
             ]
             if words[-1].endswith("/release"):
                 world.approved(world.advance(ids["rnd"]))
+            if words[-1].endswith("/start"):
+                on_list(ids["lst"])
             answer = curl(client, filled, files)
             assert answer.status_code in (200, 201, 202), (said, answer.text)
             document = answer.json()
-            for name, prefix in (("campaign", "cmp"), ("render", "rnd"), ("job", "job")):
-                if isinstance(document.get(name), str):
+            for name, prefix in (("campaign", "cmp"), ("render", "rnd"), ("job", "job"), ("list", "lst")):
+                if isinstance(document.get(name), str) and not words[-1].endswith("/imports"):
                     ids[prefix] = document[name]
             answered.append(re.sub(r".*/api/v1|\?.*", "", str(answer.request.url)))
             if answer.status_code == 202:

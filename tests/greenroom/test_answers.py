@@ -599,6 +599,14 @@ ELSEWHERE = {
     "ledger check-proof": "test_ledger_commands.py", "ledger acknowledge": "test_ledger_commands.py",
     "web": "test_drain.py", "worker": "test_processes.py", "relay": "test_processes.py",
     "sequencer": "test_processes.py", "init": "test_init.py",
+    **dict.fromkeys(
+        (
+            "suppression add", "suppression remove", "suppression look", "suppression import", "suppression count",
+            "tag show", "tag set", "webhook make", "webhook list", "webhook rotate", "webhook test", "webhook end",
+            "webhook messages", "webhook redeliver",
+        ),
+        "test_sending_commands.py",
+    ),
 }  # fmt: skip
 TESTED = {
     "analyze", "verify", "render", "import", "review list", "review approve", "review reject", "release", "recall",

@@ -100,6 +100,11 @@ READS = {
     "policy check": "Hello.",
     "review list": "",
     "status": "",
+    "suppression count": "",
+    "suppression look": "asha@kit.example",
+    "tag show": "cmp_absent",
+    "webhook list": "",
+    "webhook messages": "",
     "brand list": "",
     "user list": "",
     "user invitations": "--brand brd_absent",
@@ -113,6 +118,8 @@ WRITES = (
     "demo|init|up|brand add|user brand|user leave-brand|user invite|user uninvite|"
     "render|import|release|recall|review approve|review reject|link make|link revoke|watermark embed|"
     "persona add|authority suspend|authority resume|authority revoke|authority supersede|campaign create|"
+    "suppression add|suppression remove|suppression import|tag set|webhook make|webhook rotate|webhook test|"
+    "webhook end|webhook redeliver|"
     "hold place|hold lift|key make|key revoke|campaign submit|campaign pause|campaign resume|campaign cancel|"
     "pki init|pki rotate|user add|user role|user password|user disable|user enable|user forget-factors|models pull"
 )

@@ -3,6 +3,7 @@ tests/review_ui/test_developer_browser.py."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 
@@ -10,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from review_ui.api_keys import KEY_RIGHTS
 from review_ui.app import make_app
-from review_ui.reference import reference_of
+from review_ui.reference import USUAL, reference_of
 
 WEIGHT = 150_000  # bytes of a page without its media
 
@@ -44,13 +45,20 @@ def test_each_operation_has_a_right_errors_and_a_sample_that_a_shell_reads():
     operations = [one for group in shown.groups.values() for one in group]
     assert len(operations) > 15
     for one in operations:
-        assert one.says and one.answers and one.errors
+        assert one.says and one.answers and not set(one.errors) & set(USUAL)
         assert one.right in KEY_RIGHTS or one.path == "/api/v1/verify", one.path
         words = shlex.split(one.sample)
+        needed = {part.name for part in one.sends if part.required}
+        assert needed <= {word.partition("=")[0] for word in words}, "of a form, what it needs"
         assert words[0] == "curl" and words[-1].startswith(SITE) and "{" not in words[-1]
         assert ("-X" in words or "-d" in words or "-F" in words or "--data-binary" in words) is (
             one.method == "POST"
         )
+        if "-d" in words:
+            fields = next(each.fields for each in shown.documents if each.name == one.document)
+            assert {part.name for part in fields if part.required} <= set(
+                json.loads(words[words.index("-d") + 1])
+            )
     assert all(
         words.text for document in shown.documents for field in document.fields for words in field.kind
     )

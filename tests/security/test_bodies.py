@@ -163,7 +163,7 @@ def test_strangers_do_not_stand_in_the_line_of_accounts(client: TestClient, monk
     async def checked(*_: object) -> dict[str, object]:
         raise InputError("only the door is tried here", next_step="go on")
 
-    monkeypatch.setattr("review_ui.api.checks.run_child", checked)
+    monkeypatch.setattr("review_ui.api.measuring.run_child", checked)
     monkeypatch.setitem(AT_ONCE, "verify", 0)
     assert client.post("/api/v1/verify", files={"file": b"x"}).status_code == 503
     assert client.post("/api/v1/analyze_video", files={"file": b"x"}).status_code == 401

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core.database import reading
+from review_ui.api import carrying
 from review_ui.api_keys import KEY_RIGHTS, make_key
 from review_ui.app import make_app
 from review_ui.roles import RIGHTS
@@ -39,7 +40,8 @@ class Program:
 
 
 @pytest.fixture
-def web(world: World) -> Iterator[TestClient]:
+def web(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    monkeypatch.setattr(carrying, "LOOK_SECONDS", 3600.0)  # a job that a test leaves is the test's own
     with TestClient(make_app(), base_url=ORIGIN, follow_redirects=False) as client:
         yield client
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,12 +12,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, update
 
+from core.blobs import blobs
 from core.database import now, reading, transaction
 from core.errors import InputError
 from pipeline.models import Analysis
 from provenance.models import VerifyVerdict
 from review_ui import child
-from review_ui.api import checks, jobs
+from review_ui.api import carrying, jobs, measuring
 from review_ui.api.checks import asks_for_a_job
 from review_ui.api.tables import JobRow
 from review_ui.api.verification import Verification
@@ -47,7 +49,7 @@ class Child:
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Child:
     found = Child()
-    monkeypatch.setattr(checks, "run_child", found)
+    monkeypatch.setattr(measuring, "run_child", found)
     return found
 
 
@@ -87,17 +89,94 @@ def test_a_defect_of_a_job_tells_nothing(api: Program, asked: Child):
     assert job["state"] == "failed" and "secret" not in str(job)
 
 
-def test_a_job_whose_process_ended_is_lost_and_says_so(api: Program, asked: Child):
-    at = api.post("/analyze_video", files=FILE, headers=LATER).json()
-    ended(api, api.post("/analyze_video", files=FILE, headers=LATER))
+def left_behind(api: Program, monkeypatch: pytest.MonkeyPatch, **row: Any) -> str:
+    """A job whose process was killed as soon as it had answered, and whose lease has ended; its id."""
+    with monkeypatch.context() as killed:
+        killed.setattr(carrying, "begin", lambda _job: None)
+        at: str = api.post("/analyze_video", files=FILE, headers=LATER).json()["job"]
     with transaction() as session:
-        session.execute(
-            update(JobRow)
-            .where(JobRow.id == at["job"])
-            .values(state="working", beat_at=now() - jobs.LOST_AFTER - timedelta(seconds=1))
+        session.execute(update(JobRow).values(lease_until=0.0, **row))
+    assert api.get(f"/jobs/{at}").json()["state"] == "working"
+    return at
+
+
+def test_a_job_outlives_the_process_that_took_it(api: Program, asked: Child, monkeypatch: pytest.MonkeyPatch):
+    at = left_behind(api, monkeypatch)
+    (kept,) = blobs().names("check")
+    assert b"a video" not in blobs().get_file(kept[0], "check").read_bytes(), "encrypted"
+    (job,) = carrying.take_over()
+    assert carrying.take_over() == [], "one process has it"
+    asyncio.run(carrying._carry(job))
+    assert api.get(f"/jobs/{at}").json()["state"] == "done"
+    assert asked.asked == [("analyze", b"a video", "")] and list(blobs().names("check")) == []
+
+
+def test_a_process_that_is_late_says_nothing(api: Program, asked: Child, monkeypatch: pytest.MonkeyPatch):
+    at = left_behind(api, monkeypatch)
+    (late,) = carrying.take_over()
+    with transaction() as session:
+        session.execute(update(JobRow).values(lease_until=0.0))
+    (job,) = carrying.take_over()
+    asyncio.run(carrying._carry(late))
+    assert api.get(f"/jobs/{at}").json()["state"] == "working"
+    asyncio.run(carrying._carry(job))
+    assert api.get(f"/jobs/{at}").json()["state"] == "done"
+
+
+@pytest.mark.parametrize("row", [{"attempts": carrying.MOST_TRIES}, {"asked": None}])
+def test_a_job_that_nobody_ends_is_lost_and_says_so(
+    api: Program, asked: Child, monkeypatch: pytest.MonkeyPatch, row: dict[str, Any]
+):
+    """Begun too often; or by code that kept its file to itself."""
+    at = left_behind(api, monkeypatch, **row)
+    assert carrying.take_over() == []
+    job = api.get(f"/jobs/{at}").json()
+    assert (job["state"], job["error"]["code"]) == ("failed", "job_lost") and job["error"]["next"]
+    assert list(blobs().names("check")) == []
+
+
+def test_a_job_whose_file_or_whose_row_was_changed_fails(
+    api: Program, asked: Child, monkeypatch: pytest.MonkeyPatch
+):
+    """The file of another job is none of this one's, and neither is an address that somebody wrote into the row."""
+    first, second = left_behind(api, monkeypatch), left_behind(api, monkeypatch)
+    with transaction() as session:
+        one, other = session.get_one(JobRow, first), session.get_one(JobRow, second)
+        one.file_sha256, other.file_sha256 = other.file_sha256, one.file_sha256
+        other.asked = one.asked
+    (job,) = carrying.take_over()
+    asyncio.run(carrying._carry(job))
+    for at in (first, second):
+        assert api.get(f"/jobs/{at}").json()["error"]["code"] == "integrity"
+    assert asked.asked == []
+
+
+def test_a_process_that_is_told_to_end_gives_its_jobs_back(
+    api: Program, asked: Child, monkeypatch: pytest.MonkeyPatch
+):
+    left_behind(api, monkeypatch)
+    (job,) = carrying.take_over()
+
+    async def told_to_end() -> None:
+        carrying.begin(job)
+        await asyncio.sleep(0)
+        await carrying.stop()
+
+    asyncio.run(told_to_end())
+    with reading() as session:
+        row = session.scalars(select(JobRow)).one()
+        assert (row.state, row.lease_until, row.attempts) == ("working", 0.0, 1), (
+            "at once, and it counts as no try"
         )
-    job = api.get(f"/jobs/{at['job']}").json()
-    assert (job["state"], job["error"]["code"]) == ("failed", "job_lost")
+    assert len(carrying.take_over()) == 1
+
+
+def test_files_of_jobs_that_are_gone_are_deleted(api: Program, asked: Child, monkeypatch: pytest.MonkeyPatch):
+    left_behind(api, monkeypatch)
+    assert carrying.sweep() == 0
+    (kept,) = blobs().names("check")
+    os.utime(blobs().get_file(kept[0], "check"), (0, 0))
+    assert carrying.sweep() == 1 and list(blobs().names("check")) == []
 
 
 def test_a_job_is_its_brands_and_gone_after_a_day(api: Program, asked: Child):
@@ -105,7 +184,7 @@ def test_a_job_is_its_brands_and_gone_after_a_day(api: Program, asked: Child):
     with reading() as session:
         row = session.scalars(select(JobRow)).one()
         assert "intact" not in (row.answer or ""), "encrypted"
-        assert row.expires_at - row.created_at == jobs.KEPT
+        assert row.expires_at - row.created_at == carrying.KEPT
     with transaction() as session:
         session.execute(update(JobRow).values(expires_at=now()))
     assert api.get(f"/jobs/{job['job']}").status_code == 404 == api.get("/jobs/job_1").status_code
