@@ -208,7 +208,9 @@ def check_keys_in_use(session: Session, rows: Sequence[ReceiptRow]) -> None:
     query = select(LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.facts).where(
         LedgerEntryRow.subject.in_(list(old)), LedgerEntryRow.event == Event.RECEIPT_ISSUED.value
     )
-    known = {entry.subject: entry for entry in sorted(session.execute(query).all(), key=lambda found: found.id)}
+    known = {
+        entry.subject: entry for entry in sorted(session.execute(query).all(), key=lambda found: found.id)
+    }
     for row in old.values():
         entry = known.get(row.id)
         told = entry is not None and entry.facts.get("rows") == committed(row)

@@ -90,7 +90,9 @@ def _verify_signer(
     for key_id in log.signers(note) if note else ():
         retired = retired_by(session, key_id, keys.LEDGER)
         if retired is not None and retired.position is not None and retired.position < checkpoint.size:
-            report.add("unsigned", "checkpoint", f"it was signed with the key {key_id} after that was retired")
+            report.add(
+                "unsigned", "checkpoint", f"it was signed with the key {key_id} after that was retired"
+            )
 
 
 def _past_checkpoints(
