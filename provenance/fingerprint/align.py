@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import fftconvolve
 
 from provenance.fingerprint.models import SPEECH_RATE, Fingerprint
 from provenance.fingerprint.sound import bits_of
@@ -60,6 +59,8 @@ def _picture(print_: Fingerprint) -> Floats:
 
 def _peaks(reference: Floats, candidate: Floats, most: int) -> list[float]:
     """Offsets of the highest normalised correlations of two series (hops, columns)."""
+    from scipy.signal import fftconvolve  # here: relay and web load this file, and do not wait for scipy
+
     if len(reference) < SPEECH_RATE or len(candidate) < SPEECH_RATE:
         return []
     pad = round(MARGIN * SPEECH_RATE)
