@@ -74,5 +74,15 @@ def test_no_process_waits_at_its_start_for_what_a_stage_alone_needs() -> None:
         [sys.executable, "-c", program + "\nprint(json.dumps(list(sys.modules)))"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    late = {"torch", "mediapipe", "openvino", "onnxruntime", "jsonschema", "scipy.signal", "scipy.stats", "pyloudnorm"}
+    late = {
+        "torch",
+        "mediapipe",
+        "openvino",
+        "onnxruntime",
+        "jsonschema",
+        "scipy.signal",
+        "scipy.stats",
+        "pyloudnorm",
+        "c2pa",
+    }
     assert late & set(json.loads(loaded.stdout)) == set()
