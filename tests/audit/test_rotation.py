@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from audit import keys, rotation, signing
 from audit.errors import KeyProblem, RetiredKey
+from audit.key_record import named_keys
 from audit.ledger import Event, append, sequence_pending, verify_ledger
 from audit.tables import LedgerEntryRow
 from core.database import reading, transaction
@@ -103,6 +104,20 @@ def test_a_ledger_key_that_was_retired_signs_no_checkpoint_over_the_entry_that_s
         ("unsigned", "checkpoint")
     ]
     rotation.rotate(keys.LEDGER)
+    sequence_pending()
+    assert verify_ledger().good
+
+
+@pytest.mark.parametrize("name", keys.NAMES)
+def test_after_a_restore_from_before_a_rotation_it_leads_on_from_what_the_database_names(name: str) -> None:
+    rotation.begin(name)
+    before, ring = keys.current_key_id(name), keys.provider(name)
+    with ring.locked():
+        ring.make_current(ring.prepare())  # this machine has rotated; the restored database knows nothing of it
+    assert set(named_keys(name)) == {before}
+    made = rotation.rotate(name)
+    assert (made.old, named_keys(name)) == (before, {before: True, made.new: False})
+    assert keys.sign(name, b"data").key_id == made.new
     sequence_pending()
     assert verify_ledger().good
 
