@@ -113,7 +113,9 @@ def test_after_a_restore_from_before_a_rotation_it_leads_on_from_what_the_databa
     rotation.begin(name)
     before, ring = keys.current_key_id(name), keys.provider(name)
     with ring.locked():
-        ring.make_current(ring.prepare())  # this machine has rotated; the restored database knows nothing of it
+        ring.make_current(
+            ring.prepare()
+        )  # this machine has rotated; the restored database knows nothing of it
     assert set(named_keys(name)) == {before}
     made = rotation.rotate(name)
     assert (made.old, named_keys(name)) == (before, {before: True, made.new: False})

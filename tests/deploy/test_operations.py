@@ -73,7 +73,9 @@ def machine(postgres: Postgres) -> Iterator[Machine]:
     program.chmod(0o755)
     made = Machine(folder, postgres)
     settings = (DEPLOY / "greenroom.env").read_text()
-    (folder / "greenroom.env").write_text(settings.replace("db.example/greenroom?sslmode=verify-full", made.here))
+    (folder / "greenroom.env").write_text(
+        settings.replace("db.example/greenroom?sslmode=verify-full", made.here)
+    )
     for name in ("pgpass", "owner-pgpass", "claim.key"):
         (secrets / name).write_text(f"{name} of a test\n")
         (secrets / name).chmod(0o600)
