@@ -145,8 +145,12 @@ def _told(made: bool, address: str | None) -> Answer:
             "use set a signing certificate and GREENROOM_ENVIRONMENT=production: docs/operations.md"
         )
     if address is None:
-        then = "start the processes (docs/operations.md)" if get_settings().shared_database else "`greenroom up`"
-        lines.append(f"next: {then}, then docs/start/operator.md; `greenroom user invite` brings the others in")
+        then = (
+            "start the processes (docs/operations.md)" if get_settings().shared_database else "`greenroom up`"
+        )
+        lines.append(
+            f"next: {then}, then docs/start/operator.md; `greenroom user invite` brings the others in"
+        )
     return Answer(document, "\n".join(lines))
 
 
