@@ -17,6 +17,12 @@ class KeyNotHere(KeyProblem):
     retryable = True
 
 
+class RetiredKey(KeyNotHere):
+    """This machine still signs with a key that another one has taken out of use. With the new key it goes on."""
+
+    code = "retired_key"
+
+
 class UnknownKey(KeyNotHere, IntegrityError):
     """Signed under a key whose public half is not on this machine: it is not believed, nor called forged."""
 

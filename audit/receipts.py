@@ -1,7 +1,8 @@
 """Receipts: a gate's signed verdict over an essence (trust step 8).
 
 A receipt says: this gate, in this version, under this gate set, measured this essence and decided so. It is
-stored once and verified each time it is read. It does not say that the gate was right.
+stored once and verified each time it is read: signed by a key of this installation, and before that key was retired,
+by the ledger's order. It does not say that the gate was right.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from sqlalchemy.orm import Session
 from audit import keys
 from audit.errors import ForgedReceipt, ReceiptConflict
 from audit.events import Event
+from audit.key_record import ended_keys
 from audit.ledger.entries import Entry, append_all, committed, timestamp
 from audit.models import Receipt
-from audit.tables import ReceiptRow
+from audit.signing import check_in_use
+from audit.tables import LedgerEntryRow, ReceiptRow
 from core.canonical import canonical_json, digest_bytes
 from core.covered import new_salt
 from core.database import now
@@ -49,6 +52,8 @@ def issue(
     Raises:
         ReceiptConflict: stored already with another verdict. A gate is a pure function of its inputs, so
             one of the two runs was not the version that it names.
+        RetiredKey: this process still signs with a key that was retired; nothing is stored.
+        ForgedReceipt: what is stored already is not what was signed here.
     """
     return issue_all(
         session,
@@ -80,13 +85,14 @@ def issue_all(
     )
     stored = {(row.gate, row.gate_version): row for row in session.scalars(measured)}
     rows: list[ReceiptRow] = []
+    new: list[ReceiptRow] = []
     entries: list[Entry] = []
     for decision in decisions:
         result = decision.result
         row = stored.get((result.gate, result.version))
         if row is None:
             row = _signed(essence, decision, gate_set_sha256, brand_id, brief_sha256)
-            session.add(row)
+            new.append(row)
             facts = {
                 "essence": essence,
                 "gate": result.gate,
@@ -103,8 +109,10 @@ def issue_all(
                 next_step="raise the gate's version whenever what it measures changes",
             )
         rows.append(row)
+    check_in_use(session, keys.RECEIPTS, [row.key_id for row in new])
+    session.add_all(new)
     append_all(session, entries)
-    return [verified(row) for row in rows]
+    return all_verified(session, rows)
 
 
 def _signed(
@@ -153,7 +161,7 @@ def receipts_for(
     """Every receipt over an essence, verified, by gate then time. The filters narrow where given.
 
     Raises :class:`ForgedReceipt` (an IntegrityError) when one of them is not what this installation
-    signed, or names another essence.
+    signed, names another essence, or was signed with a key after it was retired.
     """
     query = select(ReceiptRow).where(ReceiptRow.essence == essence)
     if gate_set_sha256 is not None:
@@ -163,7 +171,7 @@ def receipts_for(
     if brief_sha256 is not None:
         query = query.where(ReceiptRow.brief_sha256.in_(["", brief_sha256]))
     rows = session.scalars(query.order_by(ReceiptRow.gate, ReceiptRow.created_at)).all()
-    return [verified(row) for row in rows]
+    return all_verified(session, rows)
 
 
 def missing_receipts(receipts: Sequence[Receipt], required: Sequence[str]) -> list[str]:
@@ -175,15 +183,47 @@ def missing_receipts(receipts: Sequence[Receipt], required: Sequence[str]) -> li
 def receipt_document(session: Session, receipt_id: str) -> dict[str, Any]:
     """The signed bytes and the signature, for the evidence pack."""
     row = session.get_one(ReceiptRow, receipt_id)
-    verified(row)
+    all_verified(session, [row])
     return {
         "document": json.loads(row.document),
         "signature": {"algorithm": "ed25519", "key_id": row.key_id, "value": row.signature},
     }
 
 
+def all_verified(session: Session, rows: Sequence[ReceiptRow]) -> list[Receipt]:
+    """What rows say, in their order, their signatures checked and that their keys were in use. Raises ForgedReceipt."""
+    check_keys_in_use(session, rows)
+    return [verified(row) for row in rows]
+
+
+def check_keys_in_use(session: Session, rows: Sequence[ReceiptRow]) -> None:
+    """Whoever kept a key that was retired issues no receipt. Raises :class:`ForgedReceipt`.
+
+    A receipt from before counts as the ledger's entry from before tells of it: one that was exchanged since is new.
+    """
+    ended = ended_keys(session, keys.RECEIPTS, {row.key_id for row in rows})
+    old = {row.id: row for row in rows if row.key_id in ended}
+    if not old:
+        return
+    query = select(LedgerEntryRow.id, LedgerEntryRow.subject, LedgerEntryRow.facts).where(
+        LedgerEntryRow.subject.in_(list(old)), LedgerEntryRow.event == Event.RECEIPT_ISSUED.value
+    )
+    known = {
+        entry.subject: entry for entry in sorted(session.execute(query).all(), key=lambda found: found.id)
+    }
+    for row in old.values():
+        entry = known.get(row.id)
+        told = entry is not None and entry.facts.get("rows") == committed(row)
+        if entry is None or not told or entry.id > ended[row.key_id]:
+            raise ForgedReceipt(
+                "a receipt was signed with a key after it was retired",
+                where=row.id,
+                next_step="run `greenroom ledger verify`; nothing is sealed or released on this receipt",
+            )
+
+
 def verified(row: ReceiptRow) -> Receipt:
-    """What a row says, its signature checked. Raises :class:`ForgedReceipt`."""
+    """What a row says, its signature checked; not when: see :func:`all_verified`. Raises :class:`ForgedReceipt`."""
     data = row.document.encode("utf-8")
     if not keys.verify(keys.RECEIPTS, keys.Signature(row.key_id, row.signature), data):
         raise ForgedReceipt("a receipt was not signed here, or was changed", where=row.id)

@@ -90,7 +90,7 @@ def rotate(name: str, *, actor: str = "", lost: bool = False) -> Rotation:
     with provider.locked(".rotation"), exclusive("keys"):
         named = _check_rotates(name, lost)
         with provider.locked():
-            old = _old(name) or _last(named)
+            old = _replaced(name, named)
             _keep_believing(name, provider)
             new = provider.prepare()
         with transaction() as session:
@@ -133,6 +133,13 @@ def _check_name(name: str) -> None:
             where=name,
             next_step=f"use one of {', '.join(keys.NAMES)}",
         )
+
+
+def _replaced(name: str, named: dict[str, bool]) -> str | None:
+    """The key whose place is taken. After a restore of a backup from before a rotation the database names an earlier
+    one than this machine signs with: the way on leads from what it names."""
+    old = _old(name)
+    return old if old in named else _last(named) or old
 
 
 def _old(name: str) -> str | None:

@@ -1,11 +1,13 @@
-"""Signing what is later held against the order of the ledger: decisions and authorities."""
+"""Signing what is later held against the order of the ledger: decisions, authorities and receipts."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
 
 from audit import keys
-from audit.errors import KeyProblem
+from audit.errors import RetiredKey
 from audit.key_record import retired_by
 from audit.keys import Signature
 
@@ -17,14 +19,20 @@ def sign_in_use(session: Session, name: str, data: bytes) -> Signature:
     to every reader, so nothing is signed meanwhile.
 
     Raises:
-        KeyProblem: this process still signs with a key that was retired.
+        RetiredKey: this process still signs with a key that was retired.
         KeyNotHere, RemoteSignerProblem: as :func:`audit.keys.sign`.
     """
     signature = keys.sign(name, data)
-    if retired_by(session, signature.key_id, name) is not None:
-        raise KeyProblem(
-            f"the key that signs {name} was retired, and the change to the new one did not reach this process",
-            where=signature.key_id,
-            next_step=f"give the new key out (docs/operations.md), or run `greenroom pki rotate {name}` again",
-        )
+    check_in_use(session, name, [signature.key_id])
     return signature
+
+
+def check_in_use(session: Session, name: str, key_ids: Iterable[str]) -> None:
+    """None of these keys, with which something was just signed, was taken out of use. Raises RetiredKey."""
+    for key_id in sorted(set(key_ids)):
+        if retired_by(session, key_id, name) is not None:
+            raise RetiredKey(
+                f"the key that signs {name} was retired, and the change to the new one did not reach this process",
+                where=key_id,
+                next_step=f"give the new key out (docs/operations.md), or run `greenroom pki rotate {name}` again",
+            )

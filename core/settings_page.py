@@ -23,6 +23,10 @@ OTHERS = {
     ),
     "GREENROOM_ETC": ("`/etc/greenroom`", "Where `deploy/as` finds settings and secrets."),
     "GREENROOM_AS": ("`greenroom-<process>`", "The user that `deploy/as` becomes."),
+    "GREENROOM_KEYS_HOME": (
+        "`/root/greenroom`",
+        "Home of `deploy/as keys` and `deploy/as owner`, which run as root.",
+    ),
     "GREENROOM_PROGRAM": ("`/opt/greenroom/bin/greenroom`", "What `deploy/as` runs."),
     "GREENROOM_VERSION": ("has to be set", "Tag of the image that `deploy/compose.yaml` starts."),
     "GREENROOM_OWNER_PASSWORD_FILE": (

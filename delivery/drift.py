@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from audit.receipts import verified
+from audit.receipts import all_verified
 from audit.tables import ReceiptRow
 from core.database import reading
 from core.errors import InputError
@@ -45,15 +45,15 @@ def distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
 def recorded() -> tuple[Baseline, dict[str, int]]:
     """Shares of the newest receipts of each gate that measured at least ``LEAST`` times, and how many they are.
 
-    Raises what :func:`audit.receipts.verified` raises: nothing is learned from a forged receipt.
+    Raises what :func:`audit.receipts.all_verified` raises: nothing is learned from a forged receipt.
     """
     baseline: Baseline = {}
     counts: dict[str, int] = {}
     with reading() as session:
         for gate in session.scalars(select(ReceiptRow.gate).distinct().order_by(ReceiptRow.gate)).all():
             newest = select(ReceiptRow).where(ReceiptRow.gate == gate)
-            rows = session.scalars(newest.order_by(ReceiptRow.created_at.desc()).limit(NEWEST))
-            results = [verified(row).decision.result for row in rows]
+            rows = session.scalars(newest.order_by(ReceiptRow.created_at.desc()).limit(NEWEST)).all()
+            results = [receipt.decision.result for receipt in all_verified(session, rows)]
             scores = [r.score for r in results if r.score is not None and not r.abstained]
             if len(scores) >= LEAST:
                 baseline[gate], counts[gate] = shares(scores), len(scores)

@@ -17,8 +17,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import jsonschema
-
 from generate.errors import FieldError, TemplateError
 
 LONGEST_FIELD = 500  # characters, whatever the schema says
@@ -97,6 +95,8 @@ def _described(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             raise wrong("the format of a field is 'name' or 'place'", where)
         if "pattern" in field and not _tame(str(field["pattern"])):
             raise wrong("the pattern is too long, broken, or repeats a repetition", where)
+    import jsonschema  # here and below: it takes a process that only shows or sends things a while to load
+
     try:
         jsonschema.Draft202012Validator.check_schema(dict(schema))
     except jsonschema.SchemaError as error:
@@ -212,6 +212,8 @@ def _of_format(name: str, format_: str | None, text: str) -> None:
 
 
 def _validate(name: str, field: Mapping[str, Any], value: FieldValue) -> None:
+    import jsonschema
+
     error = next(iter(jsonschema.Draft202012Validator(dict(field)).iter_errors(value)), None)
     if error is not None:
         rule = str(error.validator)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d
 
 from core.heartbeat import beat
 
@@ -30,7 +29,7 @@ def true_peak_db(samples: NDArray[np.float32]) -> float:
     """dBTP, measured on 4x oversampled sound; -inf for silence."""
     if not np.any(samples):
         return float("-inf")
-    return float(20 * np.log10(np.abs(_finer(samples)).max()))
+    return float(20 * np.log10(_oversampled(samples).max()))
 
 
 def normalise(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
@@ -50,18 +49,12 @@ def normalise(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     return _limit(loud, rate)
 
 
-def _finer(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    from scipy.signal import resample_poly  # a second to import: on the first use
-
-    finer: NDArray[np.float32] = resample_poly(samples, _OVERSAMPLE, 1)
-    return finer
-
-
 def _limit(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    from scipy.ndimage import minimum_filter1d
+
     beat()
     ceiling = 10 ** ((PEAK_DBTP - 0.1) / 20)
-    fine = np.abs(_finer(samples))[: len(samples) * _OVERSAMPLE]
-    peaks = fine.reshape(-1, _OVERSAMPLE).max(axis=1)
+    peaks = _oversampled(samples)[: len(samples) * _OVERSAMPLE].reshape(-1, _OVERSAMPLE).max(axis=1)
     if peaks.max() <= ceiling:
         return samples
     reach = max(3, int(0.005 * rate)) | 1
@@ -70,3 +63,11 @@ def _limit(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     padded = np.pad(gain, reach // 2, mode="edge")
     smooth = np.convolve(padded, window / window.sum(), mode="valid")
     return (samples * smooth).astype(np.float32)
+
+
+def _oversampled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Magnitudes between the samples too."""
+    from scipy.signal import resample_poly  # here: relay and web load this file, and do not wait for scipy
+
+    fine: NDArray[np.float32] = np.abs(resample_poly(samples, _OVERSAMPLE, 1))
+    return fine

@@ -17,6 +17,11 @@ from core.addresses import broker_tls
 from core.settings import Settings, get_settings
 from pipeline.states import KINDS, STAGES
 
+AT_ONCE = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.0, "interval_max": 0.1}
+"""How a message is sent: a relay that cannot reach the broker goes on with its other work, and its next pass tries
+again. By default a pass would stand still for a dozen seconds. A worker that waits for messages reconnects in its own
+way."""
+
 PATIENCE = 5.0
 """Seconds that a broker has to take a connection; one that does not answer must not hold the relay."""
 
@@ -49,8 +54,9 @@ def make_app() -> Celery:
         app.conf.broker_transport_options = _folders(settings.home / "broker")
         return app
     app.conf.broker_use_ssl = broker_tls(settings)
-    if settings.broker_url.startswith("redis"):
-        app.conf.broker_transport_options = _redis(settings)
+    app.conf.broker_transport_options = AT_ONCE | (
+        _redis(settings) if settings.broker_url.startswith("redis") else {}
+    )
     return app
 
 

@@ -58,11 +58,12 @@ def database_seconds(session: Session) -> float:
 
 @dataclass
 class Claim:
-    """The right to work on one stage of one render until the lease ends."""
+    """The right to work on one stage of one render until the lease ends. ``waits``: how often it waited for others."""
 
     render_id: str
     stage: StageSpec
     fence: int
+    waits: int = 0
     watcher: Callable[[float], None] | None = None  # shows the progress where a person looks on
     _fraction: float = 0.0
     _last_renewal: float = field(default_factory=time.monotonic)
@@ -178,10 +179,12 @@ def claim(
                 hinted_at=None,  # if this worker dies, the next sweep says so at once
                 progress=0.0,
             )
-            .returning(RenderRow.state, RenderRow.fence)
+            .returning(RenderRow.state, RenderRow.fence, RenderRow.waits)
             .execution_options(synchronize_session=False)
         ).one_or_none()
-    return Claim(render_id, wanted[State(taken.state)], taken.fence) if taken is not None else None
+    if taken is None:
+        return None
+    return Claim(render_id, wanted[State(taken.state)], taken.fence, taken.waits)
 
 
 def free_leases_of(owner: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable
 
@@ -29,6 +30,12 @@ from pipeline.states import State
 from pipeline.tables import RenderRow
 
 log = logging.getLogger("greenroom.pipeline")
+
+RECORD_TRIES = 4
+"""That a finished stage's result is offered to a database in whose way somebody is; then the stage is given back."""
+RECORD_PAUSE = 0.5
+"""Seconds before the second try, at most; doubled for each further one, and down to half of it by chance, so that
+workers who were in each other's way do not meet again."""
 
 STAGE_FUNCTIONS: dict[str, Callable[[Job], Outcome]] = {
     "script": script.run,
@@ -73,7 +80,7 @@ def run_stage(taken: Claim, shift: Shift | None = None) -> None:
             job, stopped = look(taken)
             learned(brand_id=job.render.brand_id)
             outcome = _attempt(job, stopped)
-        _record(job, outcome, time.monotonic() - began)
+        _record_or_end(job, outcome, time.monotonic() - began, shift or Shift())
     except LeaseLost:
         log.warning("lease lost: %s %s", taken.render_id, taken.stage.name)
         stage_lost(taken.stage.name, time.monotonic() - began)
@@ -84,8 +91,9 @@ def run_stage(taken: Claim, shift: Shift | None = None) -> None:
         _postpone(taken, again.code, retryable=again.retryable)
         stage_postponed(taken.stage.name, again.code, time.monotonic() - began)
     except DatabaseBusy as busy:
-        # Before the work or when its result was to be recorded. Where that was recorded all the same, this is late.
-        _postpone(taken, busy.code, retryable=True)
+        # Before the work or when its result was to be recorded. Where that was recorded all the same, this is late. A
+        # stage that has waited for others long enough uses up its tries by it.
+        _postpone(taken, busy.code, retryable=taken.waits < get_settings().pipeline.max_waits)
         stage_postponed(taken.stage.name, busy.code, time.monotonic() - began)
 
 
@@ -158,7 +166,7 @@ def _attempt(job: Job, stopped: Outcome | Exception | None) -> Outcome:
     # Attempts are counted when a lease is taken: a render that kills its worker each time is parked, not retried.
     if job.render.attempts > settings.max_attempts:
         return failed(
-            job.claim, "poison", f"the stage '{stage}' ended its worker {job.render.attempts - 1} times"
+            job.claim, "poison", f"the stage '{stage}' came to no end in {job.render.attempts - 1} tries"
         )
     try:
         if isinstance(stopped, Exception):
@@ -169,15 +177,20 @@ def _attempt(job: Job, stopped: Outcome | Exception | None) -> Outcome:
     except InputError as error:
         return failed(job.claim, error.code, str(error))
     except GreenroomError as error:
-        spent = job.render.waits >= settings.max_waits if error.retryable else _last_try(job)
-        if spent:
-            return failed(job.claim, error.code, str(error))
-        raise _TryAgain(error.code, retryable=error.retryable) from error
+        return _given_up(job, error)
     except Exception as error:
         log.exception("stage raised: %s %s", job.render.id, stage)
         if _last_try(job):
             return failed(job.claim, "internal", f"{type(error).__name__} in the stage '{stage}'")
         raise _TryAgain(type(error).__name__, retryable=False) from error
+
+
+def _given_up(job: Job, error: GreenroomError) -> Outcome:
+    """The end of a stage that nothing more is tried for. Raises _TryAgain while there is."""
+    spent = job.render.waits >= get_settings().pipeline.max_waits if error.retryable else _last_try(job)
+    if spent:
+        return failed(job.claim, error.code, str(error))
+    raise _TryAgain(error.code, retryable=error.retryable) from error
 
 
 def _last_try(job: Job) -> bool:
@@ -188,6 +201,36 @@ def failed(claim: Claim, code: str, message: str) -> Outcome:
     """A stage that cannot be done, and where a person's retry begins."""
     reason = {"code": code, "message": message, "stage": claim.stage.name, "retry": claim.stage.start.value}
     return Outcome(State.FAILED, reason=reason)
+
+
+def _record_or_end(job: Job, outcome: Outcome, seconds: float, shift: Shift) -> None:
+    """Record a result: with some patience where the database is busy, and never twice.
+
+    Whatever a try that raised has left in the database, its end included where that alone was not heard of: a further
+    one compares state and fence, as the first did, and is late then.
+
+    Raises:
+        LeaseLost: it is recorded already, or the stage is somebody else's by now.
+        DatabaseBusy: it is still busy, or the lease ends before the next try. ShiftOver: the worker ends.
+    """
+    until = time.monotonic() + get_settings().pipeline.lease_seconds
+    for number in range(1, RECORD_TRIES + 1):
+        shift.beat()
+        try:
+            _record(job, outcome, seconds)
+            return
+        except (LeaseLost, _TryAgain):
+            raise
+        except DatabaseBusy as busy:
+            pause = RECORD_PAUSE * 2 ** (number - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            if number == RECORD_TRIES or time.monotonic() + pause > until:
+                raise
+            log.warning("its result is offered again: %s %s", job.render.id, busy.code)
+            time.sleep(pause)
+        except GreenroomError as error:
+            # A key that was rotated elsewhere, a receipt that says otherwise: as if the stage itself had raised it.
+            _record(job, _given_up(job, error), seconds)
+            return
 
 
 def _record(job: Job, outcome: Outcome, seconds: float) -> None:

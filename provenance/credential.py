@@ -2,41 +2,42 @@
 
 Sealing adds a manifest with what was done and what the gates said. Publishing appends an UPDATE manifest
 that names the approval; the media boxes stay byte-identical, which is proven here before the file may be
-used. What is signed here is checked by ``verify.py``, which shares nothing with this file.
+used. The library that builds it works in a child without the key (:mod:`provenance.signing`), and what is written into
+a file beside foreign bytes is read back by another. What is signed here is checked by ``verify.py``, which shares
+nothing with this file.
 """
 
 from __future__ import annotations
 
-import os
-import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import c2pa
 
 from core.canonical import digest_file_once
 from core.heartbeat import beat
 from core.media.essence import essence, media_boxes
 from core.media.own import OwnFile
-from provenance.errors import (
-    ProvenanceError,
-    PublishMismatch,
-    SignerFailed,
-    SigningError,
-    TimestampUnavailable,
-)
+from provenance.errors import ProvenanceError, PublishMismatch, SigningError
 from provenance.manifest import published_manifest, sealed_manifest
-from provenance.models import ApprovalFacts, Credential, SealFacts
+from provenance.models import (
+    APPROVAL_ASSERTION,
+    CONTAINER_ASSERTION,
+    GATES_ASSERTION,
+    LABEL_ASSERTION,
+    Anchors,
+    ApprovalFacts,
+    Credential,
+    SealFacts,
+)
+from provenance.reader import holds_manifest, read_raw
 from provenance.signer import Signer
-from provenance.trust import library_settings
+from provenance.signing import Material, SigningJob, sign
 
 MEDIA_TYPE = "video/mp4"
 PARENT = {"title": "imported video", "relationship": "parentOf", "label": "parent"}
-TIMESTAMP_TRIES = 3
-TIMESTAMP_PAUSE = 0.4  # seconds, doubled after each try
+OUR_WORD = (GATES_ASSERTION, CONTAINER_ASSERTION, LABEL_ASSERTION, APPROVAL_ASSERTION)
+"""Assertions whose data a reader gives back as they were ordered."""
 
 
 def seal(
@@ -80,27 +81,19 @@ def seal(
         demonstration=_demonstration(facts.environment, signer),
     )
 
-    def build(builder: c2pa.Builder) -> None:
-        if facts.parent is not None:
-            builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
-            if parent_type is not None:
-                with facts.parent.open("rb") as file:
-                    builder.add_ingredient(PARENT, parent_type, file)
-        for index, ingredient in enumerate(facts.ingredients):
-            if ingredient.path is None:
-                continue  # stated by its digest in the manifest
-            entry = {
-                "title": ingredient.title,
-                "relationship": "inputTo",
-                "label": f"input{index}",
-                "description": f"SHA-256 {ingredient.sha256}",
-            }
-            beat()
-            with ingredient.path.open("rb") as file:
-                builder.add_ingredient(entry, ingredient.media_type, file)
-
-    store = _sign(_Job(manifest, build, asset, signer, anchors), out)
+    job = SigningJob(
+        urn,
+        manifest,
+        asset,
+        signer,
+        anchors,
+        intent="EDIT" if facts.parent is not None else "",
+        materials=_materials(facts, parent_type),
+    )
+    store = sign(job, out)
     try:
+        if own is None:
+            _check_says(out, job)
         own = OwnFile(digest_file_once(out)) if own is not None else None
         digest = essence(out, own=own).sha256
         # Equal boxes are an equal essence, and cheaper to prove; a container whose boxes move is read again.
@@ -137,15 +130,14 @@ def publish(
     urn = _new_urn()
     manifest = published_manifest(urn, approval, demonstration=_demonstration(approval.environment, signer))
 
-    def build(builder: c2pa.Builder) -> None:
-        builder.set_intent(c2pa.C2paBuilderIntent.UPDATE)
-        with sealed.open("rb") as file:
-            builder.add_ingredient(
-                {"title": "sealed video", "relationship": "parentOf", "label": "parent"}, MEDIA_TYPE, file
-            )
-
-    store = _sign(_Job(manifest, build, sealed, signer, anchors), out)
+    material = Material(
+        sealed, MEDIA_TYPE, {"title": "sealed video", "relationship": "parentOf", "label": "parent"}
+    )
+    job = SigningJob(urn, manifest, sealed, signer, anchors, intent="UPDATE", materials=(material,), own=own)
+    store = sign(job, out)
     try:
+        if own is None:
+            _check_says(out, job)
         if media_boxes(out) != media_boxes(sealed):
             raise PublishMismatch(
                 "the published file does not carry the sealed media bytes",
@@ -169,16 +161,54 @@ def _media_type(path: Path) -> str | None:
     return "video/x-msvideo" if head[:4] + head[8:] == b"RIFFAVI " else None
 
 
+def _materials(facts: SealFacts, parent_type: str | None) -> tuple[Material, ...]:
+    """What the library reads beside the video. An ingredient without a file is stated by its digest in the manifest."""
+    found = []
+    if facts.parent is not None and parent_type is not None:
+        found.append(Material(facts.parent, parent_type, PARENT))
+    for index, ingredient in enumerate(facts.ingredients):
+        if ingredient.path is not None:
+            entry = {
+                "title": ingredient.title,
+                "relationship": "inputTo",
+                "label": f"input{index}",
+                "description": f"SHA-256 {ingredient.sha256}",
+            }
+            found.append(Material(ingredient.path, ingredient.media_type, entry))
+    return tuple(found)
+
+
+def _check_says(out: Path, job: SigningJob) -> None:
+    """What was signed is what was ordered: foreign bytes may have taken over the child that wrote it.
+
+    Raises SigningError; the file is of no use then.
+    """
+    document = read_raw(out, Anchors(own=job.anchors)).store
+    said = {
+        entry.get("label"): entry.get("data")
+        for entry in ((document.get("manifests") or {}).get(job.urn) or {}).get("assertions") or []
+    }
+    ordered = {
+        entry["label"]: entry["data"] for entry in job.manifest["assertions"] if entry["label"] in OUR_WORD
+    }
+    if document.get("active_manifest") != job.urn or {label: said.get(label) for label in ordered} != ordered:
+        raise SigningError(
+            "the signed file does not say what was ordered",
+            where=job.source.name,
+            next_step="the file was deleted; look at what this video was imported or made from",
+        )
+
+
 def _carries_credential(material: Path, anchors: str) -> bool:
     """Whether it has a credential of its own. One that we carry along must hold; who signed it is not for us to say."""
-    context = c2pa.Context(c2pa.Settings.from_dict(library_settings(anchors)))
-    try:
-        with material.open("rb") as file, c2pa.Reader(file, context=context) as reader:
-            results = reader.get_validation_results() or {}
-    except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
+    if not holds_manifest(material):
         return False
-    except c2pa.C2paError:
-        results = {"activeManifest": {"failure": [{"code": "unreadable"}]}}
+    reading = read_raw(material, Anchors(own=anchors))
+    if reading.status in ("none", "unsupported"):
+        return False
+    results: Mapping[str, Any] = {"activeManifest": {"failure": [{"code": "unreadable"}]}}
+    if reading.status == "found":
+        results = reading.store.get("validation_results") or {}
     deltas = [delta["validationDeltas"] for delta in results.get("ingredientDeltas") or []]
     codes = {
         str(entry["code"])
@@ -202,79 +232,3 @@ def _new_urn() -> str:
 
 def _demonstration(environment: str, signer: Signer) -> bool:
     return environment != "production" or signer.development
-
-
-@dataclass(frozen=True)
-class _Job:
-    manifest: dict[str, Any]
-    build: Callable[[c2pa.Builder], None]
-    source: Path
-    signer: Signer
-    anchors: str
-
-
-def _sign(job: _Job, out: Path) -> bytes:
-    """Sign with bounded tries. ``out`` appears complete or not at all."""
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    for attempt in range(TIMESTAMP_TRIES):
-        try:
-            store = _sign_once(job, part)
-            part.replace(out)
-            return store
-        except TimestampUnavailable:
-            if attempt == TIMESTAMP_TRIES - 1:
-                raise
-            beat()
-            time.sleep(TIMESTAMP_PAUSE * 2**attempt)
-        finally:
-            part.unlink(missing_ok=True)
-    raise AssertionError("unreachable")
-
-
-def _sign_once(job: _Job, part: Path) -> bytes:
-    beat()
-    failures: list[BaseException] = []
-    signed: list[bool] = []
-
-    def sign(data: bytes) -> bytes:
-        # The library would report any exception here only as "COSE signature invalid": keep the real one.
-        try:
-            signature = job.signer.sign(data)
-        except BaseException as error:
-            failures.append(error)
-            return b""
-        signed.append(True)
-        return signature
-
-    try:
-        context = c2pa.Context(c2pa.Settings.from_dict(library_settings(job.anchors)))
-        builder = c2pa.Builder(job.manifest, context)
-        job.build(builder)
-        native = c2pa.Signer.from_callback(
-            sign, c2pa.C2paSigningAlg.ES256, job.signer.chain, job.signer.timestamp_url
-        )
-        with job.source.open("rb") as reading, part.open("w+b") as writing:
-            store = builder.sign(native, MEDIA_TYPE, reading, writing)
-    except c2pa.C2paError as error:
-        if failures and not isinstance(failures[0], Exception):
-            raise failures[0] from None  # the work is to stop: that is no answer of the signer
-        raise _explained(error, failures, bool(signed)) from (failures[0] if failures else error)
-    if not store:
-        raise SigningError("the library returned no manifest", where=job.source.name)
-    return bytes(store)
-
-
-def _explained(error: Exception, failures: list[BaseException], signed: bool) -> ProvenanceError:
-    text = str(error).lower()
-    if failures:
-        return SignerFailed(
-            f"the signer failed ({type(failures[0]).__name__})",
-            next_step="check the key service; the asset stays unsigned and the stage can be tried again",
-        )
-    if signed and any(word in text for word in ("http", "timestamp", "time stamp", "timed out")):
-        return TimestampUnavailable(
-            "the timestamp authority did not answer",
-            where="GREENROOM_TIMESTAMP_URL",
-            next_step="nothing was signed; try again when the authority answers",
-        )
-    return SigningError(f"the credential could not be made: {error}")

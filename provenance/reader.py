@@ -1,8 +1,8 @@
 """Read a file's credential without trusting the file, the library or its summary (trust step 10).
 
 A child process with explicit anchors; then our own judgement over what it reports: the success codes that
-must be there, every failure anywhere, every ingredient, every manifest in the container. Nothing is shared with
-the signer but the names of assertions.
+must be there, every failure anywhere, every ingredient, every manifest in the container. Nothing of the signer's is
+used here but the names of assertions.
 """
 
 from __future__ import annotations

@@ -113,11 +113,15 @@ def _signed(table: type[Any]) -> Callable[[Session, Any], Any] | None:
         script_decisions.verified(row)
         script_decisions.check_key_in_use(session, row)
 
+    def receipt(session: Session, row: Any) -> None:
+        receipts.verified(row)
+        receipts.check_keys_in_use(session, [row])
+
     checks: dict[str, Callable[[Session, Any], Any]] = {
         "approvals": decision,
         "persona_decisions": persona,
         "script_decisions": script,
-        "receipts": lambda _session, row: receipts.verified(row),
+        "receipts": receipt,
         "authorities": authority,
         "authority_status": status,
     }

@@ -26,6 +26,7 @@ from audit.ledger.integration import NEXT, Step, check_body, files_of, integrate
 from audit.ledger.store import Version
 from audit.ledger.tiles import WIDTH, LedgerFiles, TileReader, tile_path
 from audit.notes import Checkpoint, Verifier, note_of
+from audit.signing import check_in_use
 from audit.tables import LedgerCheckpointRow, LedgerEntryRow, LedgerHeadRow
 from core.database import exclusive, reading, transaction
 from core.settings import get_settings
@@ -51,6 +52,7 @@ def sequence_pending(limit: int = BATCH, *, wait: bool = True, at: Step = lambda
     Raises:
         LedgerInconsistent: database, tiles and last checkpoint disagree. Nothing is signed then.
         KeyNotHere: this machine cannot sign checkpoints; nothing was changed.
+        RetiredKey: it signs with a key that was retired by now; nothing was signed.
     """
     if not _anything_to_do():
         return 0
@@ -242,6 +244,8 @@ def _signed(log: LedgerFiles, last: Checkpoint, size: int) -> tuple[Checkpoint, 
         )
     checkpoint = Checkpoint(log.origin(), size, reader.root())
     signature = keys.sign(keys.LEDGER, checkpoint.text().encode())
+    with reading() as session:  # it sees every entry that has a position by now
+        check_in_use(session, keys.LEDGER, [signature.key_id])
     public = keys.public_key(keys.LEDGER, signature.key_id)
     if public is None:
         raise LedgerInconsistent("the public half of the ledger's key is gone", where=signature.key_id)

@@ -85,12 +85,17 @@ class LedgerFiles:
 
     def verifiers(self) -> list[Verifier]:
         """Every key that may have signed this log."""
-        found = []
-        for key_id in keys.key_ids(keys.LEDGER):
-            key = keys.public_key(keys.LEDGER, key_id)
-            if key is not None:
-                found.append(Verifier(self.origin(), key))
-        return found
+        return list(self._verifiers().values())
+
+    def signers(self, note: str) -> list[str]:
+        """The ids of this log's keys that a note names as its signers; nothing is verified."""
+        named = signers_of(note)
+        known = self._verifiers().items()
+        return [key_id for key_id, verifier in known if (verifier.name, verifier.key_hash) in named]
+
+    def _verifiers(self) -> dict[str, Verifier]:
+        found = {key_id: keys.public_key(keys.LEDGER, key_id) for key_id in keys.key_ids(keys.LEDGER)}
+        return {key_id: Verifier(self.origin(), key) for key_id, key in found.items() if key is not None}
 
     def note(self) -> str | None:
         """The signed checkpoint as it is stored."""

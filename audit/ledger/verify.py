@@ -19,8 +19,10 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from audit import keys
 from audit.commitments import covered_tables
 from audit.errors import LedgerInconsistent
+from audit.key_record import retired_by
 from audit.ledger import merkle
 from audit.ledger.entries import entry_body
 from audit.ledger.report import LedgerReport
@@ -48,8 +50,9 @@ def verify_ledger(against: Sequence[Kept] = ()) -> LedgerReport:
     report = LedgerReport()
     log = LedgerFiles()
     report.origin = log.origin()
-    before = _checkpoint(log, report)
+    note, before = _checkpoint(log, report)
     with reading() as session:
+        _verify_signer(session, log, note, before, report)
         assigned = session.scalar(select(LedgerHeadRow.assigned)) or 0
         past = _past_checkpoints(session, log, before, report)
         checkpoint = _newest(log, before, past, assigned, report)
@@ -65,14 +68,27 @@ def verify_ledger(against: Sequence[Kept] = ()) -> LedgerReport:
     return report
 
 
-def _checkpoint(log: LedgerFiles, report: LedgerReport) -> Checkpoint:
+def _checkpoint(log: LedgerFiles, report: LedgerReport) -> tuple[str, Checkpoint]:
+    """The published note ("" for none that counts) and what it says."""
     empty = Checkpoint(log.origin(), 0, merkle.EMPTY_ROOT)
     try:
         note = log.note()
-        return empty if note is None else log.open(note)
+        return ("", empty) if note is None else (note, log.open(note))
     except IntegrityError as error:
         report.add("unsigned", "checkpoint", error.what)
-        return empty
+        return "", empty
+
+
+def _verify_signer(
+    session: Session, log: LedgerFiles, note: str, checkpoint: Checkpoint, report: LedgerReport
+) -> None:
+    """A key signs no checkpoint over the entry that took it out of use: the sequencer refuses to."""
+    for key_id in log.signers(note) if note else ():
+        retired = retired_by(session, key_id, keys.LEDGER)
+        if retired is not None and retired.position is not None and retired.position < checkpoint.size:
+            report.add(
+                "unsigned", "checkpoint", f"it was signed with the key {key_id} after that was retired"
+            )
 
 
 def _past_checkpoints(

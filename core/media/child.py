@@ -17,15 +17,18 @@ from core.media.walls import lock
 from core.media.wire import Refused, Wire
 
 
-def confine(memory_bytes: int, cpu_seconds: int) -> None:
-    """Give up what decoding does not need: memory, CPU time, files, core dumps, network."""
+def confine(memory_bytes: int, cpu_seconds: int, file_bytes: int = 0) -> None:
+    """Give up what decoding does not need: memory, CPU time, files, core dumps, network.
+
+    ``file_bytes``: how long a file that is open already may become by what is written; 0: nothing is written to files.
+    """
     import ctypes
     import resource
 
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader went away: die at once
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     with contextlib.suppress(OSError, AttributeError):

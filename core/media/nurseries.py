@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class Nursery:
     _failed: float = -PAUSE_SECONDS
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fork(self, request: Mapping[str, Any], descriptors: tuple[int, int, int]) -> Forked | None:
+    def fork(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> Forked | None:
         """None where there is no nursery to be had: nobody has touched the descriptors then."""
         with self._lock:
             if self._is_spent():

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 LARGEST_REQUEST = 1 << 16
+MOST_DESCRIPTORS = 16
 READY, STARTED = b"ready", b"started"
 
 
@@ -37,7 +38,7 @@ def main(descriptor: int, name: str, idle_seconds: float) -> int:
         parent.send(READY)
         while True:
             try:
-                data, descriptors, _, _ = socket.recv_fds(parent, LARGEST_REQUEST, 3)
+                data, descriptors, _, _ = socket.recv_fds(parent, LARGEST_REQUEST, MOST_DESCRIPTORS)
             except TimeoutError:
                 return 0  # no file comes: its memory is given back
             if not data:
@@ -79,9 +80,10 @@ def _become(child: Any, parent: socket.socket, data: bytes, descriptors: list[in
             return
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_DFL)
-        request = json.loads(data) | {"file": descriptors[0], "out": descriptors[1]}
-        os.dup2(descriptors[2], 0)
-        os.close(descriptors[2])
+        file, out, given, *more = descriptors
+        request = json.loads(data) | {"file": file, "out": out} | ({"more": more} if more else {})
+        os.dup2(given, 0)
+        os.close(given)
         code = child.main(json.dumps(request))
     finally:
         os._exit(code)

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BufferedReader
 from typing import Any, Protocol
 
@@ -32,6 +32,7 @@ def start(
     *,
     file: BufferedReader,
     out: int,
+    more: Sequence[int] = (),
     given: bytes = b"",
     environment: Mapping[str, str] | None = None,
     own: OwnFile | None = None,
@@ -40,10 +41,11 @@ def start(
 
     Args:
         module: its code: ``main(request)``, and ``load()`` that imports what it works with.
-        request: a JSON object; ``file`` and ``out`` are added to it.
+        request: a JSON object; ``file`` and ``out`` are added to it, and ``more`` where there are any.
         out: where it writes its answer; the caller closes its own copy of both descriptors.
+        more: further descriptors that it may use.
         given: what it reads on stdin.
-        own: vouches for the file's bytes: a nursery may read them. None: the file is foreign.
+        own: vouches for the file's bytes, and for those of ``more``: a nursery may read them. None: they are foreign.
 
     Raises OSError when no process can be started.
     """
@@ -52,18 +54,16 @@ def start(
         stdin.seek(0)
         variables = {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", **(environment or {})}
         if own is not None and get_settings().media.files_a_nursery > 0 and own.vouches_for(file):
-            forked = nursery_of(module, variables).fork(request, (file.fileno(), out, stdin.fileno()))
+            forked = nursery_of(module, variables).fork(request, (file.fileno(), out, stdin.fileno(), *more))
             if forked is not None:
                 return forked
+        stated = {**request, "file": file.fileno(), "out": out, **({"more": list(more)} if more else {})}
         return subprocess.Popen(
-            [
-                sys.executable, "-s", "-P", "-m", module,
-                json.dumps({**request, "file": file.fileno(), "out": out}),
-            ],
+            [sys.executable, "-s", "-P", "-m", module, json.dumps(stated)],
             stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            pass_fds=(file.fileno(), out),
+            pass_fds=(file.fileno(), out, *more),
             env=variables,
             cwd="/",
-        )  # fmt: skip
+        )

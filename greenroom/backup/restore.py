@@ -138,13 +138,16 @@ def judge(
 
 
 def verifiers_of(manifest: Manifest) -> list[Verifier]:
-    """The log's keys, as the signed manifest lists them."""
-    found = []
-    for pem in manifest.keys.get(keys.LEDGER, {}).values():
-        key = load_pem_public_key(pem.encode())
-        if isinstance(key, Ed25519PublicKey):
-            found.append(Verifier(manifest.ledger.origin, key))
-    return found
+    """The log's keys, as the signed manifest lists them, and those of this machine: one that was made after the backup
+    signed what was kept since."""
+    listed = [load_pem_public_key(pem.encode()) for pem in manifest.keys.get(keys.LEDGER, {}).values()]
+    here = [keys.public_key(keys.LEDGER, key_id) for key_id in keys.key_ids(keys.LEDGER)]
+    found = {
+        keys.raw_public_key(key): Verifier(manifest.ledger.origin, key)
+        for key in (*listed, *here)
+        if isinstance(key, Ed25519PublicKey)
+    }
+    return list(found.values())
 
 
 def move_aside() -> list[Path]:

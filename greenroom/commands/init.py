@@ -118,6 +118,7 @@ def _same(args: argparse.Namespace) -> None:
 
 
 def _told(made: bool, address: str | None) -> Answer:
+    from core.settings import get_settings
     from pipeline.brands import list_brands, organisation
     from review_ui.accounts import list_accounts
     from review_ui.beginning import signs_for_real
@@ -149,7 +150,10 @@ def _told(made: bool, address: str | None) -> Answer:
             "use set a signing certificate and GREENROOM_ENVIRONMENT=production: docs/operations.md"
         )
     if address is None:
+        then = (
+            "start the processes (docs/operations.md)" if get_settings().shared_database else "`greenroom up`"
+        )
         lines.append(
-            "next: `greenroom up`, then docs/start/operator.md; `greenroom user invite` brings the others in"
+            f"next: {then}, then docs/start/operator.md; `greenroom user invite` brings the others in"
         )
     return Answer(document, "\n".join(lines))

@@ -59,7 +59,7 @@ def _picture(print_: Fingerprint) -> Floats:
 
 def _peaks(reference: Floats, candidate: Floats, most: int) -> list[float]:
     """Offsets of the highest normalised correlations of two series (hops, columns)."""
-    from scipy.signal import fftconvolve  # a second to import: on the first use
+    from scipy.signal import fftconvolve  # here: relay and web load this file, and do not wait for scipy
 
     if len(reference) < SPEECH_RATE or len(candidate) < SPEECH_RATE:
         return []

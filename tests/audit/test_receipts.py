@@ -8,8 +8,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
-from audit import keys, receipts, rotation
-from audit.errors import ForgedReceipt, ReceiptConflict
+from audit import keys, receipts, rotation, signing
+from audit.errors import ForgedReceipt, ReceiptConflict, RetiredKey
+from audit.ledger import verify_ledger
 from audit.models import Receipt
 from core.canonical import canonical_json
 from core.database import engine, reading, transaction
@@ -126,7 +127,44 @@ def test_another_document_that_our_key_signed_is_no_receipt() -> None:
 def test_a_receipt_of_a_retired_key_still_verifies() -> None:
     receipt = issue()
     rotation.rotate(keys.RECEIPTS)
-    assert read() == [receipt]
+    assert read() == [receipt] and verify_ledger().good
+
+
+def test_a_key_that_was_retired_issues_no_more_receipts() -> None:
+    """Whoever kept the old key, and has the database too, still issues none, and exchanges none from before."""
+    issue()
+    old = keys.known_key_id(keys.RECEIPTS)
+    rotation.rotate(keys.RECEIPTS)
+    issue(essence="0e" * 32)
+    keys.provider(keys.RECEIPTS).make_current(str(old))
+    with pytest.raises(RetiredKey, match="was retired"):
+        issue(essence="0f" * 32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signing, "retired_by", lambda *_: None)
+        patch.setattr(receipts, "check_keys_in_use", lambda *_: None)
+        forged = issue(essence="0f" * 32)
+    with pytest.raises(ForgedReceipt, match="after it was retired"):
+        read("0f" * 32)
+    with pytest.raises(ForgedReceipt, match="after it was retired"):
+        issue(essence="0f" * 32)  # nor is it taken for one that is stored already
+    assert [problem.where for problem in verify_ledger().problems] == [f"receipts/{forged.id}"]
+
+
+def test_a_receipt_from_before_is_not_exchanged_with_a_key_that_was_retired() -> None:
+    issue()
+    old = keys.known_key_id(keys.RECEIPTS)
+    rotation.rotate(keys.RECEIPTS)
+    with engine().begin() as connection:
+        said = json.loads(connection.execute(text("SELECT document FROM receipts")).scalar_one())
+        said["decision"]["verdict"] = said["decision"]["result"]["verdict"] = "review"
+        document = canonical_json(said)
+        signature = keys.provider(keys.RECEIPTS).sign(str(old), document).hex()
+        connection.execute(
+            text("UPDATE receipts SET document = :d, signature = :s, verdict = 'review'"),
+            {"d": document.decode(), "s": signature},
+        )
+    with pytest.raises(ForgedReceipt, match="after it was retired"):
+        read()
 
 
 def test_the_document_for_the_evidence_pack_is_what_was_signed() -> None:

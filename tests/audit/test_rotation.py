@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from audit import keys, rotation
-from audit.errors import KeyProblem
+from audit import keys, rotation, signing
+from audit.errors import KeyProblem, RetiredKey
+from audit.key_record import named_keys
 from audit.ledger import Event, append, sequence_pending, verify_ledger
 from audit.tables import LedgerEntryRow
 from core.database import reading, transaction
@@ -84,6 +85,43 @@ def test_a_damaged_name_gets_a_key_again(home: Path) -> None:
     (home / "keys" / "receipts" / "current").write_text("no key id")
     made = rotation.rotate("receipts")
     assert made.old is None and keys.sign("receipts", b"data").key_id == made.new
+
+
+def test_a_ledger_key_that_was_retired_signs_no_checkpoint_over_the_entry_that_says_so() -> None:
+    with transaction() as session:
+        append(session, Event.STATE_CHANGED, "rnd_before", {"state": "draft"})
+    sequence_pending()
+    old = keys.known_key_id(keys.LEDGER)
+    rotation.rotate(keys.LEDGER)
+    keys.provider(keys.LEDGER).make_current(str(old))  # the new one has not reached this machine
+    with pytest.raises(RetiredKey, match="was retired"):
+        sequence_pending()
+    assert verify_ledger().good  # what it had signed before stands
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signing, "retired_by", lambda *_: None)
+        sequence_pending()
+    assert [(problem.kind, problem.where) for problem in verify_ledger().problems] == [
+        ("unsigned", "checkpoint")
+    ]
+    rotation.rotate(keys.LEDGER)
+    sequence_pending()
+    assert verify_ledger().good
+
+
+@pytest.mark.parametrize("name", keys.NAMES)
+def test_after_a_restore_from_before_a_rotation_it_leads_on_from_what_the_database_names(name: str) -> None:
+    rotation.begin(name)
+    before, ring = keys.current_key_id(name), keys.provider(name)
+    with ring.locked():
+        ring.make_current(
+            ring.prepare()
+        )  # this machine has rotated; the restored database knows nothing of it
+    assert set(named_keys(name)) == {before}
+    made = rotation.rotate(name)
+    assert (made.old, named_keys(name)) == (before, {before: True, made.new: False})
+    assert keys.sign(name, b"data").key_id == made.new
+    sequence_pending()
+    assert verify_ledger().good
 
 
 def test_an_unknown_name_is_refused() -> None:

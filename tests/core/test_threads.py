@@ -65,9 +65,34 @@ def counts(imports: str, **environment: str) -> dict[str, object]:
     return dict(json.loads(ran.stdout))
 
 
+# A module is in sys.modules from the moment that its import begins, so their order is the order of imports.
+ORDER = """
+import json, os, sys
+loaded = list(sys.modules)
+print(json.dumps([loaded[: loaded.index("core.threads")], {name: os.environ.get(name) for name in sys.argv[1:]}]))
+"""
+NUMERIC = {"numpy", "torch", "cv2", "sklearn", "scipy", "mediapipe", "onnxruntime", "openvino"}
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_numeric_libraries_have_one_thread_and_opencv_the_setting(kind: str) -> None:
-    found = counts(KINDS[kind], GREENROOM_THREADS="3")
+def test_the_limits_are_there_before_any_numeric_library_is(kind: str) -> None:
+    """Each of them reads the environment once, when it is loaded."""
+    clean = {name: value for name, value in os.environ.items() if name not in OURS}
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{KINDS[kind]}\n{ORDER}", *OURS],
+        cwd=ROOT, env=clean | {"GREENROOM_THREADS": "3"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    before, environment = json.loads(ran.stdout)
+    assert NUMERIC & set(before) == set()
+    assert environment == {
+        **dict.fromkeys(OURS[:3], "1"),
+        "OPENCV_FOR_THREADS_NUM": "3",
+        "GREENROOM_THREADS": "3",
+    }
+
+
+def test_numeric_libraries_have_one_thread_and_opencv_the_setting() -> None:
+    found = counts(KINDS["worker"], GREENROOM_THREADS="3")
     assert found["torch"] == 1
     assert set(found["blas"]) == {1} and set(found["openmp"]) == {1}
     assert found["opencv"] == 3

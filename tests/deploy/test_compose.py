@@ -113,7 +113,21 @@ def test_no_secret_stands_in_a_file_of_the_repository() -> None:
             assert not re.search(r"://[^/@]*:[^/@]+@", str(value)), (name, variable)
     assert not re.search(r"^(ENV|ARG).*(PASS|SECRET|TOKEN)", CONTAINERFILE, re.MULTILINE)
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", CONTAINERFILE, re.MULTILINE)
-    assert " ".join(copied).split() == ["pyproject.toml", "README.md", "LICENSE", "THIRD_PARTY.md", *PACKAGES]
+    assert copied[0] == "supply/requirements.txt"
+    assert " ".join(copied[1:]).split() == [
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "THIRD_PARTY.md",
+        *PACKAGES,
+    ]
+
+
+def test_the_image_takes_what_was_locked_by_its_hashes_and_nothing_else() -> None:
+    installs = re.findall(r"pip install (.*)$", CONTAINERFILE.replace("\\\n", ""), re.MULTILINE)
+    assert len(installs) == 2 and all("--no-deps" in words for words in installs)
+    assert "--require-hashes" in installs[0] and installs[0].endswith("-r supply/requirements.txt")
+    assert installs[1] == "--no-deps --no-build-isolation ."
 
 
 def test_a_container_has_the_time_that_its_drain_takes() -> None:

@@ -32,17 +32,25 @@ class Machine:
     etc: Path
     postgres: Postgres
 
+    @property
+    def here(self) -> str:
+        """The address as TLS needs it, with two options: no shell may take it apart at its &."""
+        return f"127.0.0.1:{self.postgres.port}/{DATABASE}?connect_timeout=10&target_session_attrs=any"
+
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
         """A block of the page, with this machine's folders and server for those that the page names."""
-        program = self.etc / "bin"
-        here = f"127.0.0.1:{self.postgres.port}/{DATABASE}"
         for said, instead in {
             "/etc/greenroom": str(self.etc),
-            "/root/greenroom": str(self.etc / "home"),
-            "db.example/greenroom?sslmode=verify-full": here,
+            "db.example/greenroom?sslmode=verify-full": self.here,
         }.items():
             script = script.replace(said, instead)
-        environment = {"PATH": f"{program}:/usr/bin:/bin", "HOME": "/nonexistent"}
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": "/nonexistent",
+            "GREENROOM_ETC": str(self.etc),
+            "GREENROOM_PROGRAM": str(self.etc / "bin" / "greenroom"),
+            "GREENROOM_KEYS_HOME": str(self.etc / "home"),
+        }
         return subprocess.run(
             ["sh", "-eu"],
             input=script,
@@ -63,9 +71,11 @@ def machine(postgres: Postgres) -> Iterator[Machine]:
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\ncd {ROOT} && exec {sys.executable} -m greenroom.cli "$@"\n')
     program.chmod(0o755)
-    here = f"127.0.0.1:{postgres.port}/{DATABASE}"
+    made = Machine(folder, postgres)
     settings = (DEPLOY / "greenroom.env").read_text()
-    (folder / "greenroom.env").write_text(settings.replace("db.example/greenroom?sslmode=verify-full", here))
+    (folder / "greenroom.env").write_text(
+        settings.replace("db.example/greenroom?sslmode=verify-full", made.here)
+    )
     for name in ("pgpass", "owner-pgpass", "claim.key"):
         (secrets / name).write_text(f"{name} of a test\n")
         (secrets / name).chmod(0o600)
@@ -74,7 +84,7 @@ def machine(postgres: Postgres) -> Iterator[Machine]:
          "-v", f"database={DATABASE}", "-f", str(DEPLOY / "postgres" / "roles.sql")],
         check=True, capture_output=True,
     )  # fmt: skip
-    yield Machine(folder, postgres)
+    yield made
     postgres.drop(DATABASE)
     shutil.rmtree(folder)
 
@@ -88,13 +98,17 @@ def block() -> str:
 def test_the_keys_are_made_given_out_and_fit_what_the_page_says_of_each_process(machine: Machine) -> None:
     made = machine.run(block())
     assert made.returncode == 0, made.stderr
-    again = machine.run(block().replace("openssl rand -hex 32 > master-secret", ""))
+    again = machine.run(block())
     assert again.returncode == 0 and "made" not in again.stdout, again.stderr
+    machine.postgres.administer("SELECT 1 / count(*) FROM ledger_entries", database=DATABASE)  # named there
     pairs = " ".join(f"{process}:{uid}" for process, uid in UIDS.items())
     command = "deploy/lay-out /etc/greenroom/secrets /etc/greenroom/processes"
     assert f"`{command}`" in PAGE
     given = machine.run(f"GREENROOM_USERS='{pairs}' {command}")
     assert given.returncode == 0, given.stderr
+    rotated = machine.run("deploy/as keys pki rotate receipts")
+    assert "`deploy/as keys pki rotate " in PAGE
+    assert rotated.returncode == 3 and "`greenroom init` makes the first one" in rotated.stderr
     for process in PROCESSES:
         private = {path.parent.name for path in (machine.etc / "processes" / process).glob("*/*.pem")}
         assert private == SIGNS[process]

@@ -1,6 +1,7 @@
 """From a script to a released, verified and recalled video on several machines: each process has a home of its own, and
 they share PostgreSQL, Redis, an S3 store and settings, nothing else. Workers are killed in the long stages and in the
-release (in each stage, with recorded models: tests/faults).
+release (in each stage, with recorded models: tests/faults). What was made ready of the reference lies on each machine:
+that one without it makes it again is shown by tests/delivery/test_second_machine.py.
 
 With FULL=1 the messages go through RabbitMQ too.
 """
@@ -147,6 +148,8 @@ def machines(
 @pytest.mark.slow
 def test_a_video_is_made_released_and_taken_back_though_its_workers_are_killed(machines: Machines) -> None:
     setting = prepare()
+    for worker in ("worker1", "worker2"):
+        shutil.copytree(machines.root / "operator" / "prepared", machines.root / worker / "prepared")
     render_id = ask(setting)
     for process in ("worker1", "worker2", "relay", "sequencer", "web1", "web2"):
         machines.start(process)

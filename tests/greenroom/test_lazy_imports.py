@@ -1,4 +1,4 @@
-"""Help and version answer at once: no verb's file loads a library that only its work needs."""
+"""Help and version answer at once, and processes start soon: no file loads a library that only its work needs."""
 
 from __future__ import annotations
 
@@ -65,3 +65,24 @@ def test_they_take_less_than_half_a_second_of_cpu(arguments: list[str]) -> None:
         )
         spent.append(cpu() - before)
     assert min(spent) < 0.5, spent
+
+
+def test_no_process_waits_at_its_start_for_what_a_stage_alone_needs() -> None:
+    """The web, both workers, relay and sequencer are restarted one after the other at each upgrade."""
+    program = "import json, sys, greenroom.web, greenroom.worker, greenroom.relay, greenroom.sequencer"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program + "\nprint(json.dumps(list(sys.modules)))"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    late = {
+        "torch",
+        "mediapipe",
+        "openvino",
+        "onnxruntime",
+        "jsonschema",
+        "scipy.signal",
+        "scipy.stats",
+        "pyloudnorm",
+        "c2pa",
+    }
+    assert late & set(json.loads(loaded.stdout)) == set()

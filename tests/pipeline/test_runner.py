@@ -233,7 +233,7 @@ def test_the_sealed_bytes_are_the_examined_ones(world: World):
 
 def test_sealing_that_changes_the_media_is_refused(real_world: World):
     """Whatever the signing library does to the file: the essence stays, or nothing is kept."""
-    real = provenance.credential._sign
+    real = provenance.credential.sign
     render = real_world.render()
 
     def signing(job: Any, out: Path) -> bytes:

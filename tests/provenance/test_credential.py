@@ -13,7 +13,7 @@ import pytest
 
 from core.canonical import digest_file
 from core.media.essence import essence, media_boxes
-from provenance import credential
+from provenance import credential, stamping
 from provenance.credential import publish, seal
 from provenance.errors import ProvenanceError, PublishMismatch, SigningError, TimestampUnavailable
 from provenance.models import ApprovalFacts
@@ -151,7 +151,7 @@ def test_a_credential_that_would_say_nothing_is_refused(studio: Studio, tmp_path
 def test_without_a_timestamp_nothing_is_signed(
     studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credential, "TIMESTAMP_PAUSE", 0.01)
+    monkeypatch.setattr(stamping, "PAUSE", 0.01)
     deaf = replace(studio.signer, timestamp_url="http://127.0.0.1:9/")
     with pytest.raises(TimestampUnavailable, match="did not answer") as caught:
         seal(studio.asset, tmp_path / "out.mp4", seal_facts(), deaf)

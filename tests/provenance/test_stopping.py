@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import Conflict
 from core.heartbeat import beat, beating
-from provenance import credential, reader
+from provenance import reader, stamping
 from provenance.credential import seal
 from provenance.errors import SignerFailed, SigningError, TimestampUnavailable
 from provenance.signer import FileSigner
@@ -73,13 +73,13 @@ def test_a_lease_that_is_lost_while_the_key_service_signs_ends_the_sealing(
 def test_a_lease_that_is_lost_between_two_tries_ends_the_sealing(
     studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(credential, "TIMESTAMP_PAUSE", 0.01)
+    monkeypatch.setattr(stamping, "PAUSE", 0.01)
     deaf = replace(studio.signer, timestamp_url="http://127.0.0.1:9/")
     counting = Count()
     with pytest.raises(TimestampUnavailable), beating(counting):
         seal(studio.asset, tmp_path / "out.mp4", seal_facts(), deaf)
-    assert counting.beats >= credential.TIMESTAMP_TRIES
-    with pytest.raises(Lost), beating(Count(lost_in="_sign")):
+    assert counting.beats >= stamping.TRIES
+    with pytest.raises(Lost), beating(Count(lost_in="token_over")):
         seal(studio.asset, tmp_path / "out.mp4", seal_facts(), deaf)
 
 

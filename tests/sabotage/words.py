@@ -46,6 +46,7 @@ FILES = {
     "approvals": "tests/audit/test_approvals.py",
     "authorities": "tests/audit/test_authorities.py",
     "receipts": "tests/audit/test_receipts.py",
+    "signing": "tests/provenance/test_signing.py",
     "separate_keys": "tests/audit/test_separate_keys.py",
     "keys": "tests/audit/test_keys.py",
     "verify_ledger": "tests/audit/ledger/test_verify.py",

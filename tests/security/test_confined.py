@@ -1,4 +1,4 @@
-"""A library that a hostile file has taken over: in both confined children it can read, reach and change nothing.
+"""A library that a hostile file has taken over: in the confined children it can read, reach and change nothing.
 
 So in a process that starts from nothing, and in one that comes from a nursery."""
 
@@ -9,7 +9,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from core.media import nurseries
 from core.media.own import OwnFile
 from core.media.starting import start
 from core.media.wire import HEADER
+from provenance import exchange
 from tests.security.taken_over import attempts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,23 @@ class Reader:
     __exit__ = lambda self, *_: None
     is_embedded = lambda self: True
     def json(self): return json.dumps({"outcome": outcome(Path(%r), Path(%r)), "validation_state": "Trusted"})
+"""
+
+# Its builder, which reads ingredients: it says what it could do as the claim that it wants to have signed.
+BUILDER = """
+import json
+from pathlib import Path
+from tests.security.taken_over import outcome
+class C2paSigningAlg: ES256 = None
+class Settings:
+    from_dict = staticmethod(lambda settings: settings)
+class Context:
+    def __init__(self, settings): pass
+class Signer:
+    from_callback = staticmethod(lambda callback, *_: callback)
+class Builder:
+    def __init__(self, manifest, context): pass
+    def sign(self, callback, *_): callback(json.dumps(outcome(Path(%r), Path(%r))).encode())
 """
 
 DECODER = """
@@ -81,6 +99,17 @@ def credential_reader(folder: Path, secret: Path, victim: Path, way: str) -> dic
     return outcome
 
 
+def credential_builder(folder: Path, secret: Path, victim: Path, way: str) -> dict[str, str]:
+    (folder / "c2pa.py").write_text(BUILDER % (str(secret), str(victim)), encoding="utf-8")
+    given = {"settings": {}, "chain": "", "manifest": {}, "intent": "", "materials": []}
+    with (folder.parent / f"{folder.name}.out").open("w+b") as out:
+        request = {"file_bytes": 1_000_000}
+        answer = _run("provenance.signing_child", request, folder, victim, way, given, [out.fileno()])
+    _kind, size = exchange.HEADER.unpack(answer[: exchange.HEADER.size])
+    outcome: dict[str, str] = json.loads(answer[exchange.HEADER.size :][:size])
+    return outcome
+
+
 def decoder(folder: Path, secret: Path, victim: Path, way: str) -> dict[str, str]:
     (folder / "taken_decoder.py").write_text(DECODER % (str(secret), str(victim)), encoding="utf-8")
     answer = _run("taken_decoder", {"job": "attack"}, folder, victim, way)
@@ -89,17 +118,26 @@ def decoder(folder: Path, secret: Path, victim: Path, way: str) -> dict[str, str
     return outcome
 
 
-def _run(module: str, request: dict[str, object], folder: Path, file: Path, way: str) -> bytes:
+def _run(
+    module: str,
+    request: Mapping[str, object],
+    folder: Path,
+    file: Path,
+    way: str,
+    given: object = ({},),
+    more: Sequence[int] = (),
+) -> bytes:
     """What a child of the product's own starting answers, in which a library is the attacker."""
     own = OwnFile(digest_file(file)) if way == "nursery" else None
     reader, writer = os.pipe()
     with file.open("rb") as opened:
         child = start(
             module,
-            LIMITS | request,
+            {**LIMITS, **request},
             file=opened,
             out=writer,
-            given=b"[{}]",
+            more=more,
+            given=json.dumps(given).encode(),
             environment={"PYTHONPATH": f"{folder}:{ROOT}"},
             own=own,
         )
@@ -113,7 +151,7 @@ def _run(module: str, request: dict[str, object], folder: Path, file: Path, way:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("child", [credential_reader, decoder])
+@pytest.mark.parametrize("child", [credential_reader, credential_builder, decoder])
 def test_it_is_refused_all_but_computing(child: Child, way: str, tmp_path: Path):
     secret, victim = tmp_path / "keys" / "approvals.pem", tmp_path / "victim"
     secret.parent.mkdir()

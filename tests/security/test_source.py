@@ -32,7 +32,9 @@ NEVER_CALLED = {
 CONNECTS = {
     "core/addresses.py": "nowhere: it reads the operator's settings of the database, broker and Redis",
     "core/weights.py": "the registry of weights, a file of this tree; what comes is held against its digest",
-    "provenance/timestamp.py": "GREENROOM_TIMESTAMP_URL",
+    "provenance/timestamp.py": "nowhere: the development authority listens on loopback",
+    "provenance/stamping.py": "GREENROOM_TIMESTAMP_URL",
+    "provenance/signing.py": "a pair of sockets with the child that builds a credential, which has no address",
     "core/remote_signer.py": "the settings of keys: https, or this machine",
     "core/outward.py": "a brand's webhooks: public addresses alone, checked and pinned (tests/core/test_outward.py)",
     "core/media/nurseries.py": "a pair of sockets with a nursery, which has no address",
@@ -177,6 +179,17 @@ def test_connections_are_opened_in_these_places_alone():
         or name == "limits.storage"
     }
     assert found == set(CONNECTS)
+
+
+def test_the_library_of_credentials_is_loaded_in_confined_children_alone():
+    """It reads what strangers wrote, in native code: never in a process that holds a key (trust steps 9, 10 and 12)."""
+    loading = {
+        str(path.relative_to(ROOT))
+        for path in modules()
+        for name, _ in imported(path)
+        if name.split(".")[0] == "c2pa"
+    }
+    assert loading == {"provenance/reader_child.py", "provenance/signing_child.py"}
 
 
 def test_ready_markup_is_made_in_one_place():
