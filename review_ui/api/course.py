@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from core.models import Finding
 from pipeline import steering
-from pipeline.drafts import look_at
+from pipeline.drafts import Said, look_at
 from pipeline.service import get_campaign
 from review_ui.api.campaigns import Campaign, NewCampaign, shown
 from review_ui.api.documents import CHANGES, V1, Asked, ErrorBody
@@ -27,15 +27,30 @@ class Draft(NewCampaign):
     examples: dict[str, str | int | float] = Field(default={}, max_length=60)
 
 
-class DraftLook(BaseModel):
-    """What would be said of a draft. `script`: with the examples; `heard`: as the voice reads it; `verdict` is "" where
-    nothing could be checked; `problems`: why it cannot be a campaign as it stands."""
+class Way(BaseModel):
+    """What some recipients hear. `script`: "" where it cannot be composed, for the `problem`; `heard`: as the voice
+    reads it; `where`: the fields in which it differs from the examples, null is left out."""
 
     script: str
     heard: str
     seconds: float
-    verdict: Literal["pass", "review", "block", ""]
+    verdict: Literal["pass", "review", "block", "refused"]
     findings: list[Finding]
+    where: dict[str, str | float | None]
+    problem: ErrorBody | None
+
+
+class DraftLook(BaseModel):
+    """What would be said of a draft. `said`: with the examples, and then on each other way through the text, the gravest
+    first; `more`: there are more ways; `unreached`: lines that no value leads to; `silent`: the persona's voice does not
+    speak the language. `verdict`: the gravest, "" where nothing could be checked; `problems`: why it cannot be a
+    campaign as it stands."""
+
+    said: list[Way]
+    more: bool
+    unreached: list[int]
+    silent: bool
+    verdict: Literal["pass", "review", "block", "refused", ""]
     problems: list[ErrorBody]
 
 
@@ -63,11 +78,11 @@ async def look(call: Made, draft: Draft) -> Response:
         )
         return DraftLook.model_validate(
             {
-                "script": found.script,
-                "heard": found.heard,
-                "seconds": found.seconds,
+                "said": [_way(said) for said in found.said],
+                "more": found.more,
+                "unreached": list(found.unreached),
+                "silent": found.silent,
                 "verdict": found.verdict,
-                "findings": found.findings,
                 "problems": [problem.as_dict() for problem in found.problems],
             }
         )
@@ -101,3 +116,15 @@ async def _steered(call: Made, campaign_id: str, steer: Callable[..., None], rea
         return shown(get_campaign(campaign_id, brand_id=who.brand_id))
 
     return await once(call, reason, lambda: run_in_threadpool(act))
+
+
+def _way(said: Said) -> dict[str, Any]:
+    return {
+        "script": said.script,
+        "heard": said.heard,
+        "seconds": said.seconds,
+        "verdict": said.verdict,
+        "findings": said.findings,
+        "where": dict(said.where),
+        "problem": said.problem.as_dict() if said.problem is not None else None,
+    }

@@ -19,7 +19,7 @@ from core.database import reading
 from core.errors import InputError, NotFound
 from delivery.written import one_line_end
 from pipeline.authority_file import AuthorityFile
-from pipeline.capture import proposals
+from pipeline.capture import proposals, stating
 from pipeline.capture.documents import MOST_BYTES, open_document
 from pipeline.capture.tables import ProposalRow
 from review_ui.api.caller import Viewer
@@ -91,11 +91,11 @@ async def state(
     persona: Annotated[str, Form(max_length=40, description="For a new version: whose.")] = "",
     reference: Annotated[str, Form(max_length=40, description="For a new persona: of which clip.")] = "",
     notice: Annotated[
-        str, Form(max_length=proposals.MOST_NOTICE, description="The words that the person was shown.")
+        str, Form(max_length=stating.MOST_NOTICE, description="The words that the person was shown.")
     ] = "",
     keep_years: Annotated[
         int, Form(description="For how many years past its end the document is kept: 1, 3, 6 or 10.")
-    ] = proposals.KEEP_YEARS[0],
+    ] = stating.KEEP_YEARS[0],
     document: Annotated[
         UploadFile | None, File(description="What the person signed: PDF, PNG or JPEG. A consent needs one.")
     ] = None,
@@ -106,7 +106,7 @@ async def state(
     signed = await document.read(MOST_BYTES + 1) if document is not None and document.filename else b""
 
     def act() -> Proposal:
-        row = proposals.propose(
+        row = stating.propose(
             stated,
             brand_id=who.brand_id,
             actor_id=who.maker_id,
@@ -189,7 +189,7 @@ def _document(row: ProposalRow) -> Proposal:
             "persona": row.persona_id,
             "reference": row.onboarding_id,
             "supersedes": row.supersedes,
-            "states": proposals.read_content(row.content),
+            "states": stating.read_content(row.content),
             "notice": row.notice,
             "has_document": row.document_id is not None,
             "proposed_by": row.proposed_by,

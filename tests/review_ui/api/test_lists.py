@@ -79,8 +79,9 @@ def test_a_draft_is_looked_at_and_nothing_is_kept(world: World, api: Program):
         "persona": world.persona.id, "examples": {"first_name": "Asha", "remark": "It is guaranteed to cure any cold."},
     }  # fmt: skip
     seen = api.post("/campaigns/look", draft).json()
-    assert seen["verdict"] == "block" and seen["findings"][0]["hint"] and "Asha" in seen["script"]
-    assert seen["seconds"] > 0 and api.get("/campaigns").json()["campaigns"] == []
+    said = seen["said"][0]
+    assert seen["verdict"] == said["verdict"] == "block" and said["findings"][0]["hint"]
+    assert "Asha" in said["script"] and said["seconds"] > 0 and api.get("/campaigns").json()["campaigns"] == []
 
 
 def test_a_campaign_is_paused_resumed_and_cancelled(world: World, api: Program):
