@@ -28,6 +28,7 @@ from pipeline.states import State
 from pipeline.tables import AnnotationRow, RenderRow
 from review_ui import factors
 from review_ui.accounts import require
+from review_ui.chosen import chosen_of
 from review_ui.evidence import evidence_of
 from review_ui.making import in_line
 from review_ui.people import names_of
@@ -98,6 +99,7 @@ def show(
         why=why,
         words=words,
         covered=get_settings().web.veil,
+        kept=chosen_of(request).query,
         tries=tries_of(row, sent),
         now=now(),
     )
@@ -189,7 +191,7 @@ def act_on(
         return show(request, visitor, render_id, problem, **typed)
     if by_script:
         return JSONResponse({"state": get_render(render_id, brand_id=visitor.account.brand_id).state})
-    return RedirectResponse(f"/renders/{render_id}", status_code=303)
+    return RedirectResponse(f"/renders/{render_id}{chosen_of(request).query}", status_code=303)
 
 
 @router.post("/renders/{render_id}/release")

@@ -130,6 +130,7 @@ def render_html(render: Any, evidence: Evidence, **values: Any) -> str:
         "marks": [],
         "alone": False,
         "covered": False,
+        "kept": "",
         "now": NOW,
     }
     usual["tries"] = Tries(None, None, may=render.state in STOPPED, values=render.fields)
@@ -281,6 +282,7 @@ def test_the_queue_with_rows_that_lack_parts() -> None:
             rule_for=rule_for,
             looking={},
             veiled=False,
+            kept="",
             now=NOW,
         )
         assert "Queue" in text and "1,234,567" in text

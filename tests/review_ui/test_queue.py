@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from html import unescape
+from html import escape, unescape
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from review_ui.pages.queue import numbers
 from review_ui.seals import seal
 from review_ui.tables import AccountRow
 from tests.kit import media
-from tests.review_ui.conftest import PASSWORD
+from tests.review_ui.conftest import PASSWORD, SEALED
 
 MakeRender = Callable[..., RenderRow]
 MANY = PAGE_ROWS * 2 + 20
@@ -50,7 +50,7 @@ def web(client: TestClient, account: AccountRow, signed: Callable[[AccountRow], 
 
 
 def shown(html: str) -> list[str]:
-    return re.findall(r'href="/renders/([^"]+)"', html)
+    return re.findall(r'href="/renders/([^"?]+)[^"]*"', html)
 
 
 def link(html: str, rel: str) -> str | None:
@@ -319,6 +319,40 @@ def test_what_is_narrowed_stays_in_every_address_and_can_be_taken_back(
     assert "view=released&risk=high&hours=24" in text  # another view
     assert "show all" in text and 'href="/?view=review&order=newest&hours=24"' in text
     assert '<option value="high" selected>' in text
+
+
+def test_the_next_one_is_of_what_was_chosen_and_every_address_on_the_way_keeps_it(
+    web: TestClient, apart: dict[str, str], make_render: MakeRender
+) -> None:
+    second = make_render(campaign_id="cmp_risk").id
+    chosen = "?order=newest&risk=high"
+
+    def onward(text: str) -> str:
+        """Where "next" leads from here."""
+        address = re.search(r'action="(/review/next[^"]*)"', text)
+        hidden = dict(re.findall(r'name="(csrf|at_brand|after)" value="([^"]*)"', text))
+        assert address
+        return web.post(unescape(address[1]), data=hidden).headers["location"]
+
+    text = web.get(f"/{chosen}&view=review").text
+    assert f'href="/renders/{second}{escape(chosen)}"' in text
+    first = onward(text)
+    assert first == f"/renders/{second}{chosen}"
+    text = web.get(first).text
+    for act in ("approve", "reject", "change", "hand-on", "notes"):
+        assert f'ction="/renders/{second}/{act}{escape(chosen)}"' in text
+    assert f'href="/{escape(chosen)}">The list that you chose<' in text
+    assert onward(text) == f"/renders/{apart['risk']}{chosen}"
+    token = re.search(r'name="csrf" value="([^"]*)"', text)
+    assert token
+    sent = web.post(
+        f"/renders/{second}/reject{chosen}", data={"csrf": token[1], "asset": SEALED, "code": "lips"}
+    )
+    assert sent.headers["location"] == first
+    assert onward(web.get(first).text) == f"/renders/{apart['risk']}{chosen}"  # after the decision, without script
+    with transaction() as session:
+        session.get_one(RenderRow, apart["risk"]).state = State.RECALLED
+    assert onward(text) == f"/{chosen}"  # nothing more of it waits, though others do
 
 
 def test_strange_words_in_the_address_fit_nothing_and_break_nothing(
