@@ -1,4 +1,4 @@
-"""What a list of renders is narrowed to, as the address says it: on the queue, and on every page that is reached from it.
+"""What a list of renders is narrowed to, as the address says it: on the queue and on the pages reached from it.
 
 A reviewer who narrowed the queue gets the next video of what they chose, so that the address of each video that they
 come to holds it too.
@@ -64,7 +64,9 @@ def chosen_of(request: Request) -> Chosen:
     for name, value in said.items():
         if len(value) > LONGEST or "\x00" in value:  # PostgreSQL has no text with a NUL in it
             raise InputError(
-                "this is nothing that the list can be narrowed to", where=name, next_step="choose it on the queue"
+                "this is nothing that the list can be narrowed to",
+                where=name,
+                next_step="choose it on the queue",
             )
     if said["hours"] not in map(str, AGES):
         said["hours"] = ""

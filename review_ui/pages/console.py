@@ -22,7 +22,7 @@ from delivery.tags import landing, tags_of_render
 from delivery.written import one_line_end
 from pipeline import shown
 from pipeline.annotations import CODES, MOST_WORDS, annotations_of
-from pipeline.review import Rule
+from pipeline.decision_table import Rule
 from pipeline.service import get_render, retry
 from pipeline.states import State
 from pipeline.tables import AnnotationRow, RenderRow

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from core.errors import InputError
-from pipeline import review
+from pipeline import handing_on, review
 from pipeline.annotations import MOST, Ask
 from pipeline.assignment import give_back, next_for, take
 from review_ui import factors
@@ -127,7 +127,7 @@ def hand_on(request: Request, visitor: Sent, render_id: str, asset: Asset, note:
     account = visitor.account
 
     def act() -> None:
-        review.hand_on(
+        handing_on.hand_on(
             render_id,
             brand_id=account.brand_id,
             reviewer_id=account.id,

@@ -15,10 +15,10 @@ from core.gates import load_gate_set
 from core.settings import get_settings
 from pipeline.assignment import looked_at
 from pipeline.counts import Counts
+from pipeline.decision_table import rule_for
 from pipeline.flags import SCRIPT
 from pipeline.lists import campaigns_of
 from pipeline.narrowing import Choices, choices
-from pipeline.review import rule_for
 from pipeline.runs import Order
 from pipeline.service import find_render, list_renders
 from pipeline.states import State

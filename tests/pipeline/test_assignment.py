@@ -13,8 +13,9 @@ from core.database import transaction
 from core.errors import Conflict, Forbidden, InputError, NotFound
 from pipeline.annotations import CODES, MOST, Ask, annotations_of
 from pipeline.assignment import forget_over, give_back, looked_at, next_for, take
+from pipeline.handing_on import hand_on
 from pipeline.narrowing import Narrowing
-from pipeline.review import hand_on, reject
+from pipeline.review import reject
 from pipeline.states import State
 from pipeline.tables import RenderRow, ReviewLeaseRow
 from tests.kit.workers import events_of

@@ -16,9 +16,9 @@ from core.gates import load_gate_set
 from core.models import Finding, GateDecision, GateResult, Span, Verdict
 from pipeline.annotations import CODES
 from pipeline.causes import STOPPED
+from pipeline.decision_table import RULES, rule_for
 from pipeline.lists import RenderList
 from pipeline.paging import Page
-from pipeline.review import RULES, rule_for
 from pipeline.standing import Standing
 from pipeline.states import State
 from pipeline.tables import RenderRow

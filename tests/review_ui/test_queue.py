@@ -349,7 +349,9 @@ def test_the_next_one_is_of_what_was_chosen_and_every_address_on_the_way_keeps_i
         f"/renders/{second}/reject{chosen}", data={"csrf": token[1], "asset": SEALED, "code": "lips"}
     )
     assert sent.headers["location"] == first
-    assert onward(web.get(first).text) == f"/renders/{apart['risk']}{chosen}"  # after the decision, without script
+    assert (
+        onward(web.get(first).text) == f"/renders/{apart['risk']}{chosen}"
+    )  # after the decision, without script
     with transaction() as session:
         session.get_one(RenderRow, apart["risk"]).state = State.RECALLED
     assert onward(text) == f"/{chosen}"  # nothing more of it waits, though others do
