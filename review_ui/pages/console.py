@@ -14,7 +14,6 @@ from pydantic import BeforeValidator
 from core.blobs import blobs
 from core.database import now
 from core.errors import GreenroomError, InputError
-from core.settings import get_settings
 from delivery import links
 from delivery.asked import release_or_ask
 from delivery.recall import recall
@@ -37,6 +36,7 @@ from review_ui.rendering import page
 from review_ui.roles import SENIOR
 from review_ui.security import Sent, Signed, Visitor
 from review_ui.tries import tries_of
+from review_ui.veil import is_veiled
 
 router = APIRouter()
 
@@ -98,7 +98,7 @@ def show(
         note=note,
         why=why,
         words=words,
-        covered=get_settings().web.veil,
+        covered=is_veiled(row.brand_id),
         kept=chosen_of(request).query,
         tries=tries_of(row, sent),
         now=now(),

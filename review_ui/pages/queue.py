@@ -12,7 +12,6 @@ from fastapi.responses import RedirectResponse, Response
 from core.database import now, reading
 from core.errors import NotFound
 from core.gates import load_gate_set
-from core.settings import get_settings
 from pipeline.assignment import looked_at
 from pipeline.counts import Counts
 from pipeline.decision_table import rule_for
@@ -28,6 +27,7 @@ from review_ui.measures import words_of
 from review_ui.people import names_of
 from review_ui.rendering import page
 from review_ui.security import Signed, Visitor
+from review_ui.veil import is_veiled
 
 router = APIRouter()
 
@@ -117,7 +117,7 @@ def queue(
         rule_for=rule_for,
         kept=wanted.query if in_review else "",
         looking=looking(visitor) if in_review else {},
-        veiled=get_settings().web.veil,
+        veiled=is_veiled(brand_id),
         now=now(),
     )
 

@@ -6,7 +6,7 @@ keyboard alone, a cover, a proxy; light, quick and without anything for axe to f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,13 +22,13 @@ from pipeline.annotations import annotations_of
 from review_ui.tables import AccountRow
 from tests.core.media_files import write_raw
 from tests.kit import models
-from tests.kit.browser import chromium, new_page
+from tests.kit.browser import new_page
 from tests.kit.models import Measures
+from tests.kit.web import WEIGHT, address, browser, enter, home, nothing_found, page  # noqa: F401
 from tests.kit.workers import work
 from tests.kit.world import World
-from tests.review_ui.test_passkeys_browser import address, page, sign_in  # noqa: F401
-from tests.review_ui.test_played_browser import home, open_page, play, press_approve, reviewer  # noqa: F401
-from tests.review_ui.test_public_browser import WEIGHT, nothing_found
+from tests.review_ui.conftest import PASSWORD
+from tests.review_ui.test_played_browser import open_page, play, press_approve, reviewer  # noqa: F401
 
 pytestmark = pytest.mark.browser
 
@@ -260,12 +260,6 @@ def test_the_queue_is_narrowed_by_keyboard_alone(
     expect(page.locator("table.queue tbody tr")).to_have_count(2)
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 390), ("light", 1440)])
 def test_pages_are_light_quick_and_clean(
     home: World,
@@ -281,7 +275,7 @@ def test_pages_are_light_quick_and_clean(
     for _ in range(3):
         home.to_review()
     page = new_page(browser, width=width, color_scheme=scheme)
-    sign_in(page, address, reviewer)
+    enter(page, address, reviewer.id, password=PASSWORD)
     weights: list[int] = []
     page.on(
         "response",

@@ -13,16 +13,19 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
+from audit.ledger import Event, append
 from core.database import now, transaction
 from core.settings import get_settings
 from core.tables import BrandRow
 from pipeline.paging import PAGE_ROWS
 from pipeline.states import State
 from pipeline.tables import CampaignRow, RenderRow
+from review_ui.memberships import join_brand, work_at
 from review_ui.pages.queue import numbers
 from review_ui.seals import seal
 from review_ui.tables import AccountRow
 from tests.kit import media
+from tests.kit.workers import last_entry
 from tests.review_ui.conftest import PASSWORD, SEALED
 
 MakeRender = Callable[..., RenderRow]
@@ -453,13 +456,37 @@ def test_the_picture_of_a_video_goes_to_whom_the_video_goes(
     assert web.get(f"/renders/{render.id}/axis").status_code == 404
 
 
-def test_pictures_are_blurred_where_the_organisation_wants_it(
-    web: TestClient, make_render: MakeRender, monkeypatch: pytest.MonkeyPatch
+def test_videos_are_veiled_where_an_administrator_says_so_and_else_as_the_installation_does(
+    client: TestClient,
+    new_account: Callable[..., AccountRow],
+    signed: Callable[[AccountRow], str],
+    make_render: MakeRender,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    render = make_render()
-    assert (
-        "poster veiled" not in web.get("/").text and " covered>" not in web.get(f"/renders/{render.id}").text
-    )
+    render, admin = make_render(), new_account("adm", role="admin")
+    own = {"csrf": signed(admin), "at_brand": "brd_1"}
+
+    def is_veiled() -> bool:
+        in_queue = "poster veiled" in client.get("/").text
+        assert in_queue == (" covered>" in client.get(f"/renders/{render.id}").text)
+        assert in_queue == bool(re.search(r'name="veiled"[^>]* checked', client.get("/brands").text))
+        return in_queue
+
+    assert not is_veiled()
     monkeypatch.setenv("GREENROOM_WEB_VEIL", "true")
     get_settings.cache_clear()
-    assert "poster veiled" in web.get("/").text and " covered>" in web.get(f"/renders/{render.id}").text
+    assert is_veiled()
+    assert client.post("/brands/veil", data=own).headers["location"] == "/brands?saved=1"
+    assert not is_veiled()
+    assert client.post("/brands/veil", data=own | {"veiled": "yes"}).status_code == 303
+    assert is_veiled()
+    assert client.post("/brands/veil", data=own | {"at_brand": "brd_2"}).status_code == 409 and is_veiled()
+    assert last_entry("brd_1", Event.BRAND_CHANGED).facts["kind"] == "veil"
+    with transaction() as session:
+        append(session, Event.BRAND_CREATED, "brd_2", rows=[BrandRow(id="brd_2", name="Another")])
+    monkeypatch.setenv("GREENROOM_WEB_VEIL", "false")
+    get_settings.cache_clear()
+    assert is_veiled()
+    join_brand(admin.id, "brd_2")
+    work_at(admin.id, "brd_2")
+    assert not re.search(r'name="veiled"[^>]* checked', client.get("/brands").text)  # it is each brand's own

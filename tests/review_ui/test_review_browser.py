@@ -25,10 +25,10 @@ from pipeline.tables import RenderRow
 from review_ui.security import COOKIE
 from review_ui.sessions import sign_in
 from review_ui.tables import AccountRow, SignInRow
+from tests.kit.web import address, browser, home, page  # noqa: F401
 from tests.kit.world import World
 from tests.review_ui.conftest import PASSWORD
-from tests.review_ui.test_passkeys_browser import address, page  # noqa: F401
-from tests.review_ui.test_played_browser import home, open_page, reviewer  # noqa: F401
+from tests.review_ui.test_played_browser import open_page, reviewer  # noqa: F401
 
 pytestmark = pytest.mark.browser
 
