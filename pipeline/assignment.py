@@ -7,6 +7,7 @@ of whoever holds one.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Literal
 
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -23,6 +24,8 @@ from pipeline.paging import Place, next_after
 from pipeline.runs import Listing, Order
 from pipeline.states import State
 from pipeline.tables import AnnotationRow, RenderRow, ReviewLeaseRow
+
+Apart = Literal["made", "decided", "handed_on"]
 
 SECONDS = 90.0
 FORGOTTEN_AT_ONCE = 5_000
@@ -136,6 +139,22 @@ def deciders(session: Session, row: RenderRow) -> set[str]:
         ApprovalRow.render_id == row.id, ApprovalRow.sealed_sha256 == row.sealed_sha256
     )
     return set(session.scalars(these))
+
+
+def set_apart(renders: Collection[RenderRow], account_id: str) -> dict[str, Apart]:
+    """Which of some renders in review wait for somebody else than this account, or for a senior reviewer, and why."""
+    ids = [row.id for row in renders]
+    decided = select(ApprovalRow.render_id, ApprovalRow.sealed_sha256).where(
+        ApprovalRow.render_id.in_(ids), ApprovalRow.reviewer_id == account_id
+    )
+    handed = select(AnnotationRow.render_id).where(
+        AnnotationRow.render_id.in_(ids), AnnotationRow.kind == "handed_on"
+    )
+    with reading() as session:
+        found: dict[str, Apart] = dict.fromkeys(session.scalars(handed), "handed_on")
+        theirs = {(row.render_id, row.sealed_sha256) for row in session.execute(decided)}
+    found |= {row.id: "decided" for row in renders if (row.id, row.sealed_sha256) in theirs}
+    return found | {row.id: "made" for row in renders if row.maker_id == account_id}
 
 
 def next_for(

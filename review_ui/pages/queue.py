@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from core.database import now, reading
 from core.errors import NotFound
 from core.gates import load_gate_set
-from pipeline.assignment import looked_at
+from pipeline.assignment import Apart, looked_at, set_apart
 from pipeline.counts import Counts
 from pipeline.decision_table import rule_for
 from pipeline.flags import SCRIPT
@@ -58,6 +58,13 @@ ORDER_WORDS: dict[Order, str] = {
     "newest": "Newest first",
     "gravest": "Gravest first",
 }
+
+APART_WORDS: dict[Apart, str] = {
+    "made": "You asked for it, so someone else decides",
+    "decided": "You have decided, another person has to",
+    "handed_on": "Handed on to a senior reviewer",
+}
+"""Why a video that waits is not one's own to decide over, or not anybody's."""
 
 Words = Annotated[
     str, Query(max_length=200, pattern=r"^[^\x00]*$")
@@ -117,6 +124,8 @@ def queue(
         rule_for=rule_for,
         kept=wanted.query if in_review else "",
         looking=looking(visitor) if in_review else {},
+        apart=set_apart(found.page.rows, visitor.account.id) if in_review and visitor.may("review") else {},
+        apart_words=APART_WORDS,
         veiled=is_veiled(brand_id),
         now=now(),
     )

@@ -281,6 +281,8 @@ def test_the_queue_with_rows_that_lack_parts() -> None:
             campaigns={},
             rule_for=rule_for,
             looking={},
+            apart={},
+            apart_words={},
             veiled=False,
             kept="",
             now=NOW,

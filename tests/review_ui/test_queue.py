@@ -13,15 +13,17 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
+from audit.approvals import record
 from audit.ledger import Event, append
 from core.database import now, transaction
 from core.settings import get_settings
 from core.tables import BrandRow
+from pipeline.annotations import Ask, rows_of
 from pipeline.paging import PAGE_ROWS
 from pipeline.states import State
 from pipeline.tables import CampaignRow, RenderRow
 from review_ui.memberships import join_brand, work_at
-from review_ui.pages.queue import numbers
+from review_ui.pages.queue import APART_WORDS, numbers
 from review_ui.seals import seal
 from review_ui.tables import AccountRow
 from tests.kit import media
@@ -358,6 +360,29 @@ def test_the_next_one_is_of_what_was_chosen_and_every_address_on_the_way_keeps_i
     with transaction() as session:
         session.get_one(RenderRow, apart["risk"]).state = State.RECALLED
     assert onward(text) == f"/{chosen}"  # nothing more of it waits, though others do
+
+
+def test_the_queue_says_whose_decision_a_video_waits_for(
+    web: TestClient, account: AccountRow, make_render: MakeRender
+) -> None:
+    mine, decided, handed, free = (make_render(maker_id=who) for who in (account.id, "u", "u", "u"))
+    with transaction() as session:
+        row = session.get_one(RenderRow, decided.id)
+        record(
+            session, render_id=row.id, sealed_sha256=SEALED, essence="cd" * 32, reviewer_id=account.id,
+            maker_id="u", verdict="approve", reason="", manner="seen", shown_sha256="0" * 64, brand_id="brd_1",
+        )  # fmt: skip
+        row = session.get_one(RenderRow, handed.id)
+        rows = rows_of(row, "usr_ben", "handed_on", [Ask("other", "Is this a claim?")])
+        append(session, Event.REVIEW_ESCALATED, row.id, {"reviewer_id": "usr_ben"}, rows=rows)
+    text = web.get("/").text
+    said = {one.id: re.search(rf"{one.id}[^$]*?</tr>", text) for one in (mine, decided, handed, free)}
+    found = {name: match[0] for name, match in said.items() if match}
+    assert "You asked for it, so someone else decides" in found[mine.id]
+    assert "You have decided, another person has to" in found[decided.id]
+    assert "Handed on to a senior reviewer" in found[handed.id]
+    assert all(words not in found[free.id] for words in APART_WORDS.values())
+    assert "Handed on" not in web.get("/?view=all").text
 
 
 def test_strange_words_in_the_address_fit_nothing_and_break_nothing(
