@@ -27,12 +27,12 @@ def operator(home: World) -> AccountRow:
 
 @pytest.fixture
 def signed(new_page: Callable[..., Page], address: str, operator: AccountRow) -> Callable[..., Page]:
-    def enter(width: int, **more: str) -> Page:
+    def signed_in(width: int, **more: str) -> Page:
         page = new_page(width, **more)
         enter(page, address, operator.id)
         return page
 
-    return enter
+    return signed_in
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

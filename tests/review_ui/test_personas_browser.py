@@ -32,13 +32,13 @@ def as_account(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     """A browser in which an account is signed in."""
     opened = []
 
-    def enter(account_id: str, **more: object) -> Page:
+    def signed_in(account_id: str, **more: object) -> Page:
         page = a_page(browser, **more)
         enter(page, address, account_id)
         opened.append(page)
         return page
 
-    yield enter
+    yield signed_in
     for page in opened:
         page.context.close()
 

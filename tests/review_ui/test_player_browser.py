@@ -6,6 +6,7 @@ keyboard alone, a cover, a proxy; light, quick and without anything for axe to f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> None:
         return decide(result.model_copy(update={"findings": placed, "measures": heard}), gate_set)
 
     monkeypatch.setattr(models, "decision_of", decision_of)
+
+
+NAMES = ("W" * 200, "ज्ञानेश्वरी" * 18, "لطيف " * 40, "A", "雪")
+"""Recipients, from one letter to 200, of several scripts."""
 
 
 def time_of(page: Page) -> float:
@@ -272,8 +277,10 @@ def test_pages_are_light_quick_and_clean(
 ):
     campaign = home.campaign(risk_class="high")
     flagged = home.to_review(flagged=("artifact_quality", "label"), campaign=campaign)
-    for _ in range(3):
-        home.to_review()
+    named = [home.to_review() for _ in NAMES]
+    for name, render in zip(NAMES, named, strict=True):
+        fields = json.dumps({"first_name": name})
+        home.as_database_owner("UPDATE renders SET fields = ? WHERE id = ?", fields, render.id)
     page = new_page(browser, width=width, color_scheme=scheme)
     enter(page, address, reviewer.id, password=PASSWORD)
     weights: list[int] = []
@@ -284,7 +291,7 @@ def test_pages_are_light_quick_and_clean(
         ),
     )
     slow = page.context.new_cdp_session(page)
-    for where in ("/", f"/renders/{flagged.id}", "/styleguide"):
+    for where in ("/", f"/renders/{flagged.id}", f"/renders/{named[0].id}", "/styleguide"):
         weights.clear()
         page.goto(address + where)
         page.wait_for_load_state("networkidle")
