@@ -1,5 +1,5 @@
 """Pages that are older than what they show: a form sent twice, a video withdrawn or recalled while its page was open,
-two tabs of one person, a lease that ended. Nothing is done twice, the person is told, and what they typed is on the page.
+two tabs of one person, a lease that ended. Nothing is done twice, the person is told, and what they typed stays.
 """
 
 from __future__ import annotations
