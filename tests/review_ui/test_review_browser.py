@@ -230,7 +230,9 @@ def test_three_keys_no_page_load_undo_a_lost_session_and_leaving(
     page.get_by_role("link", name="Campaigns").click()
     expect(page.get_by_role("heading", name="Campaigns")).to_be_visible()
     assert home.now_is(second).state == State.APPROVED
+    page.go_back()
     page.go_back()  # to the page of what was decided meanwhile: it is shown as it is now
+    expect(page).to_have_url(at(second))
     expect(page.get_by_text("Approved by")).to_be_visible()
     expect(page.locator("form[data-decision]")).to_have_count(0)
     open_page(third)
