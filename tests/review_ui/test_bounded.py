@@ -240,13 +240,16 @@ def test_no_page_reads_a_whole_table(
     new_account: Callable[..., AccountRow],
     signed: Callable[[AccountRow], str],
     middle: RenderRow,
+    database_kind: str,
 ) -> None:
     account = new_account(role="admin")
     own = {"csrf": signed(account), "at_brand": account.brand_id, "after": middle.id}
     with statements() as asked:
         for address in addresses(middle):
             assert client.get(address).status_code in (200, 303), address
-        for order in VIEWS["review"].orders:
+        # On PostgreSQL no plan of these says much here: beside the few decisions and notes of this test, to read all of
+        # them is cheaper than an index.
+        for order in VIEWS["review"].orders if database_kind == "sqlite" else ():
             for narrowed in NARROWED if order != "gravest" else ("risk=standard",):
                 address = f"/review/next?{narrowed}&order={order}"
                 assert client.post(address, data=own).status_code == 303, address
