@@ -63,7 +63,8 @@ class WebSettings(BaseSettings):
     veil: bool = Field(
         False,
         description="Videos in the console are blurred and muted until somebody plays them, and their pictures in "
-        "lists are blurred: for organisations that review what is hard to look at.",
+        "lists are blurred: for organisations that review what is hard to look at. A brand's administrator may say "
+        "otherwise for that brand.",
     )
     link_hours: float = Field(168.0, description="A delivery link lasts this long by default, hours.")
 

@@ -16,10 +16,11 @@ from core.gates import load_gate_set
 from core.models import Verdict
 from delivery.errors import ReleaseRefused
 from pipeline import final_cut, script_approval
+from pipeline.decision_table import approvers, rule_of
 from pipeline.errors import RecipientSuppressed
 from pipeline.findings import receipts_in
 from pipeline.grounds import grounds_of, subjects_of
-from pipeline.review import approvers, rule_of, shown
+from pipeline.review import shown
 from pipeline.standing import authority_of
 from pipeline.suppression import check_recipient
 from pipeline.tables import RenderRow

@@ -119,6 +119,13 @@ def list_cases(brand_id: str) -> Cases:
         return Cases(waiting[:MOST_SHOWN], session.scalars(closed.limit(MOST_SHOWN)).all())
 
 
+def number_open(brand_id: str) -> int:
+    """How many cases of the brand are open, counted up to ``MOST_SHOWN``."""
+    some = select(ReportRow.id).where(ReportRow.brand_id == brand_id, ReportRow.closed_at.is_(None))
+    with reading() as session:
+        return session.scalar(select(func.count()).select_from(some.limit(MOST_SHOWN).subquery())) or 0
+
+
 def close(report_id: str, *, brand_id: str, actor_id: str, outcome: str, answer: str) -> ReportRow:
     """End a case: the report was ``right`` or ``wrong``, and why.
 

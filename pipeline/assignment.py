@@ -7,6 +7,7 @@ of whoever holds one.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Literal
 
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
@@ -17,9 +18,14 @@ from core.database import add_once, reading, take_turn, transaction
 from core.errors import Conflict, Forbidden
 from pipeline.annotations import is_handed_on
 from pipeline.leases import database_seconds
+from pipeline.narrowing import EVERYTHING, Narrowing
 from pipeline.ownership import owned
+from pipeline.paging import Place, next_after
+from pipeline.runs import Listing, Order
 from pipeline.states import State
 from pipeline.tables import AnnotationRow, RenderRow, ReviewLeaseRow
+
+Apart = Literal["made", "decided", "handed_on"]
 
 SECONDS = 90.0
 FORGOTTEN_AT_ONCE = 5_000
@@ -135,30 +141,57 @@ def deciders(session: Session, row: RenderRow) -> set[str]:
     return set(session.scalars(these))
 
 
-def next_for(
-    account_id: str, *, brand_id: str, after: str = "", without: Collection[str] = (), senior: bool = False
-) -> str | None:
-    """The next render that this account may decide over, taken for it; None where nothing waits.
+def set_apart(renders: Collection[RenderRow], account_id: str) -> dict[str, Apart]:
+    """Which of some renders in review wait for somebody else than this account, or for a senior reviewer, and why."""
+    ids = [row.id for row in renders]
+    decided = select(ApprovalRow.render_id, ApprovalRow.sealed_sha256).where(
+        ApprovalRow.render_id.in_(ids), ApprovalRow.reviewer_id == account_id
+    )
+    handed = select(AnnotationRow.render_id).where(
+        AnnotationRow.render_id.in_(ids), AnnotationRow.kind == "handed_on"
+    )
+    with reading() as session:
+        found: dict[str, Apart] = dict.fromkeys(session.scalars(handed), "handed_on")
+        theirs = {(row.render_id, row.sealed_sha256) for row in session.execute(decided)}
+    found |= {row.id: "decided" for row in renders if (row.id, row.sealed_sha256) in theirs}
+    return found | {row.id: "made" for row in renders if row.maker_id == account_id}
 
-    Oldest first, from the place of ``after`` on and then from the start. Left out is what the account made, decided
-    over or handed on, what somebody else looks at, and what waits for a senior reviewer unless this is one.
+
+def next_for(
+    account_id: str,
+    *,
+    brand_id: str,
+    after: str = "",
+    without: Collection[str] = (),
+    senior: bool = False,
+    campaign_id: str = "",
+    order: Order = "oldest",
+    narrowing: Narrowing = EVERYTHING,
+) -> str | None:
+    """The next render of a list that this account may decide over, taken for it; None where nothing waits.
+
+    From the place of ``after`` on and then from the start. Left out is what the account made, decided over or handed
+    on, what somebody else looks at, and what waits for a senior reviewer unless this is one.
 
     Args:
         after: the render that the account was at.
         without: more that are not wanted: their decisions are on their way.
+        campaign_id, order, narrowing: the list of those in review, as :func:`pipeline.lists.list_renders` takes them.
+
+    Raises as :func:`pipeline.lists.list_renders`.
     """
+    listing = Listing(brand_id, (State.IN_REVIEW,), campaign_id, order, narrowing)
+    listing.check()
     with reading() as session:
-        place = session.get(RenderRow, after) if after else None
+        listing.campaign(session)
+        place = _place(session, listing, after)
     for _ in range(_TRIES):
         with transaction() as session:
-            found = None
-            if place is not None and place.brand_id == brand_id:
-                later = or_(
-                    RenderRow.created_at > place.created_at,
-                    and_(RenderRow.created_at == place.created_at, RenderRow.id > place.id),
-                )
-                found = _first(session, account_id, brand_id, (after, *without), senior, later)
-            found = found or _first(session, account_id, brand_id, (after, *without), senior)
+            free = _free_for(session, account_id, (after, *without), senior=senior)
+            parts = listing.parts(listing.held(session), free)
+            table = listing.keys or RenderRow
+            found = next_after(session, table, parts, order=order, place=place) if place else None
+            found = found or next_after(session, table, parts, order=order)
             if found is None:
                 return None
             row = take_turn(session, RenderRow, found)
@@ -167,14 +200,18 @@ def next_for(
     return None
 
 
-def _first(
-    session: Session,
-    account_id: str,
-    brand_id: str,
-    without: tuple[str, ...],
-    senior: bool,
-    *more: ColumnElement[bool],
-) -> str | None:
+def _place(session: Session, listing: Listing, render_id: str) -> Place | None:
+    """Where a render stands, or would stand, in a list of its brand."""
+    row = session.get(RenderRow, render_id) if render_id else None
+    if row is None or row.brand_id != listing.brand_id:
+        return None
+    return Place(listing.rank_of(row.verdict), row.created_at, row.id)
+
+
+def _free_for(
+    session: Session, account_id: str, without: Collection[str], *, senior: bool
+) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on the renders that this account may decide over at this moment."""
     decided = exists().where(
         ApprovalRow.render_id == RenderRow.id,
         ApprovalRow.sealed_sha256 == RenderRow.sealed_sha256,
@@ -188,20 +225,12 @@ def _first(
     handed_on = and_(AnnotationRow.render_id == RenderRow.id, AnnotationRow.kind == "handed_on")
     if senior:
         handed_on = and_(handed_on, AnnotationRow.author_id == account_id)
-    return session.scalar(
-        select(RenderRow.id)
-        .where(
-            RenderRow.brand_id == brand_id,
-            RenderRow.state == State.IN_REVIEW,
-            RenderRow.maker_id != account_id,
-            RenderRow.id.not_in(without),
-            ~decided,
-            ~taken,
-            ~exists().where(handed_on),
-            *more,
-        )
-        .order_by(RenderRow.created_at, RenderRow.id)
-        .limit(1)
+    return (
+        RenderRow.maker_id != account_id,
+        RenderRow.id.not_in(without),
+        ~decided,
+        ~taken,
+        ~exists().where(handed_on),
     )
 
 

@@ -7,25 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from sqlalchemy import ColumnElement, exists, literal_column, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.database import reading
-from core.errors import InputError
-from core.models import Verdict
 from pipeline.counts import Counts, counts_of_brand, counts_of_campaigns
-from pipeline.narrowing import EVERYTHING, Narrowing, held
-from pipeline.ownership import owned
+from pipeline.narrowing import EVERYTHING, Narrowing
 from pipeline.paging import PAGE_ROWS, Page, Part, page_of
+from pipeline.runs import Listing, Order
 from pipeline.states import State
-from pipeline.tables import CampaignRow, PersonaRow, RenderRow, ReviewFlagRow
-
-Order = Literal["oldest", "newest", "gravest"]
-
-GRAVEST: tuple[Verdict | None, ...] = (Verdict.BLOCK, Verdict.REVIEW, None, Verdict.PASS)
-"""Verdicts as a reviewer wants them: what no gate has decided stands before what passed."""
+from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 
 
 @dataclass(frozen=True)
@@ -57,8 +49,7 @@ def list_renders(
     """A page of a brand's renders in some states (in any, where none is named).
 
     Args:
-        order: by when they were asked for; ``gravest``: the gravest verdict first, then the oldest. A verdict is
-            settled in review, so that only the list of those in review has this order, and no list of one gate.
+        order: see :class:`pipeline.runs.Listing`.
 
     Raises:
         NotFound: no such campaign of this brand.
@@ -67,66 +58,23 @@ def list_renders(
             too many campaigns fit.
     """
     wanted = tuple(dict.fromkeys(states)) or tuple(State)
-    _check(wanted, order, narrowing)
+    listing = Listing(brand_id, wanted, campaign_id, order, narrowing)
+    listing.check()
     with reading() as session:
-        campaign = owned(session, CampaignRow, campaign_id, brand_id) if campaign_id else None
+        campaign = listing.campaign(session)
         counts = _counts(session, brand_id, campaign_id)
-        total = sum(counts.get(state, 0) for state in wanted)
-        # Each run by one of the two: each has its index, and with both a planner may take the longer one.
-        runs: Iterable[tuple[str, State]] = [(campaign_id, state) for state in wanted]
-        if narrowing.by_campaign:
-            numbers = held(session, brand_id, wanted, narrowing, campaign_id)
-            runs, total = numbers, sum(numbers.values())
-        parts = [part for run in runs for part in _parts(brand_id, *run, order, narrowing)]
-        keys = ReviewFlagRow if narrowing.gate else None
-        page = page_of(session, RenderRow, parts, order=order, cursor=cursor, limit=limit, keys=keys)
+        held = listing.held(session)
+        total = sum(counts.get(state, 0) for state in wanted) if held is None else sum(held.values())
+        page = page_of(
+            session,
+            RenderRow,
+            listing.parts(held),
+            order=order,
+            cursor=cursor,
+            limit=limit,
+            keys=listing.keys,
+        )
     return RenderList(page, counts, None if narrowing.uncounted else total, campaign)
-
-
-def _check(states: Sequence[State], order: Order, narrowing: Narrowing) -> None:
-    in_review = tuple(states) == (State.IN_REVIEW,)
-    if order == "gravest" and not in_review:
-        raise InputError(
-            "only what is in review can be listed by its verdict",
-            where="order",
-            next_step="list the state in_review, or order by oldest or newest",
-        )
-    if narrowing.gate and (order == "gravest" or not in_review):
-        raise InputError(
-            "by a gate only what is in review can be listed, and by age alone",
-            where="gate",
-            next_step="list the state in_review, and order by oldest or newest",
-        )
-
-
-_IN_REVIEW: ColumnElement[bool] = literal_column("renders.state = 'in_review'")
-"""Word for word what the partial indexes hold."""
-
-
-def _parts(
-    brand_id: str, campaign_id: str, state: State, order: Order, narrowing: Narrowing
-) -> Iterable[Part]:
-    """A run of the list: of one campaign, or of the whole brand where none is named."""
-    table: type[RenderRow] | type[ReviewFlagRow] = ReviewFlagRow if narrowing.gate else RenderRow
-    scope = table.campaign_id == campaign_id if campaign_id else table.brand_id == brand_id
-    asked = narrowing.old_enough(table.created_at)
-    if narrowing.gate:
-        still = exists().where(RenderRow.id == ReviewFlagRow.id, RenderRow.state == State.IN_REVIEW)
-        return [Part((scope, ReviewFlagRow.gate == narrowing.gate, still, *asked))]
-    if order != "gravest":
-        return [Part((scope, RenderRow.state == state, *asked))]
-    return [
-        Part(
-            (
-                scope,
-                RenderRow.verdict == verdict if verdict else RenderRow.verdict.is_(None),
-                _IN_REVIEW,
-                *asked,
-            ),
-            rank,
-        )
-        for rank, verdict in enumerate(GRAVEST)
-    ]
 
 
 def campaigns_of(rows: Iterable[RenderRow]) -> dict[str, CampaignRow]:

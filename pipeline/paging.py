@@ -169,6 +169,24 @@ def page_of(
     return Page(rows, *((behind, onward) if here.back else (onward, behind)))
 
 
+def next_after(
+    session: Session,
+    table: type[Any],
+    parts: Sequence[Part],
+    *,
+    order: str,
+    place: Place | None = None,
+    by: By = BY,
+) -> str | None:
+    """The key of the first row of the parts after a place, or of all of them; None where there is none.
+
+    Args:
+        table: the table that the parts are of.
+    """
+    found = _walk(session, _Listed(table, parts, by), Cursor(order, place=place), 1)
+    return found[0].id if found else None
+
+
 class _Listed(NamedTuple):
     """What is paged through."""
 

@@ -1,26 +1,27 @@
-"""Trust step 11: a person decides over the sealed asset; two for a high-risk class, none of them the maker."""
+"""Trust step 11: a person decides over the sealed asset; two for a high-risk class, none of them the maker.
+
+What a risk class asks is the decision table's (pipeline/decision_table.py).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from audit.approvals import approvals_for, record
-from audit.ledger import Event, append
-from audit.models import Approval, Decision, Factor, Manner, Receipt
+from audit.approvals import record
+from audit.models import Decision, Factor, Manner, Receipt
 from core.canonical import digest_json
 from core.database import transaction
-from core.errors import Conflict, Forbidden, InputError
+from core.errors import Conflict, InputError
 from core.models import Verdict
 from pipeline.agreement import check_agreement
-from pipeline.annotations import CODES, Ask, Kind, in_words, is_handed_on, rows_of
-from pipeline.assignment import check_free, check_handed_on, check_may_decide, deciders, let_go
+from pipeline.annotations import CODES, Ask, Kind, in_words, rows_of
+from pipeline.assignment import check_free, check_handed_on, let_go
+from pipeline.decision_table import approvers, check_rule, rule_of
 from pipeline.errors import AuthorityInvalid
 from pipeline.findings import findings_in, receipts_in
-from pipeline.grounds import grounds_of
 from pipeline.life import move
 from pipeline.metrics import decided
 from pipeline.ownership import owned
@@ -30,32 +31,6 @@ from pipeline.tables import CampaignRow, PersonaRow, RenderRow
 from pipeline.uses import covered_by, valid_authority
 
 Ranges = Sequence[tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What a risk class asks of the decisions over a render.
-
-    Attributes:
-        people: how many different people must approve.
-        manners: the manners that count. ``seen`` is what the player reported: 95 % of the seconds, and every second
-            with a finding.
-        factor: each proves a passkey, or a one-time code, at the decision itself.
-        hours: asked for so long ago and not decided over yet, the queue says that it is late.
-    """
-
-    people: int
-    manners: frozenset[Manner]
-    factor: bool
-    hours: int
-
-
-# The decision table. An unknown class asks for the most.
-RULES: dict[str, Rule] = {
-    "standard": Rule(people=1, manners=frozenset({"seen", "decided"}), factor=False, hours=24),
-    "high": Rule(people=2, manners=frozenset({"seen"}), factor=True, hours=4),
-}
-STRICTEST = RULES["high"]
 
 
 def approve(
@@ -88,13 +63,12 @@ def approve(
         Forbidden: the reviewer made this render, or the decision table asks for more than was given.
     """
     with transaction() as session:
-        row = _in_review(session, render_id, brand_id, sealed_sha256)
-        _check_turn(session, row, reviewer_id, senior=senior)
+        row = to_decide(session, render_id, brand_id, sealed_sha256, reviewer_id, senior=senior)
         check_agreement(session, row)
         _check_authority(session, row)
         rule = rule_of(session, row)
         manner = _manner(session, row, played, proxy_sha256)
-        _check_rule(row, rule, manner, factor, proxy_sha256)
+        check_rule(row, rule, manner, factor, proxy_sha256)
         _record(
             session,
             row,
@@ -138,8 +112,7 @@ def reject(
         raise InputError("a change needs to be named", where="code", next_step="choose what should change")
     kind: Kind = "change_asked" if change else "rejected"
     with transaction() as session:
-        row = _in_review(session, render_id, brand_id, sealed_sha256)
-        _check_turn(session, row, reviewer_id, senior=senior)
+        row = to_decide(session, render_id, brand_id, sealed_sha256, reviewer_id, senior=senior)
         notes = rows_of(row, reviewer_id, kind, asks)
         said = reason.strip() or "; ".join(dict.fromkeys(in_words(ask) for ask in asks))
         manner = _manner(session, row, played, proxy_sha256)
@@ -167,89 +140,32 @@ def reject(
         return State.REJECTED
 
 
-def hand_on(
-    render_id: str,
-    *,
-    brand_id: str,
-    reviewer_id: str,
-    sealed_sha256: str,
-    words: str,
-    seniors: Collection[str],
-    senior: bool = False,
-) -> None:
-    """Leave the decision to a senior reviewer, with a question. The render stays in review.
+def to_decide(
+    session: Session, render_id: str, brand_id: str, sealed_sha256: str, reviewer_id: str, *, senior: bool
+) -> RenderRow:
+    """The render that somebody decides over now: in review, the one that their page showed, and theirs to decide.
 
-    Args:
-        seniors: the accounts that may decide over what is handed on at this brand.
-
-    Raises as :func:`approve`; AlreadyDecided for who has decided over it; InputError without words; Conflict where it
-    was handed on before, and where fewer seniors than it needs may decide over it: nobody could ever end its review.
+    Raises NotFound; Conflict where it is not in review, where the page was stale, and while somebody else is deciding
+    over it; Forbidden where it was handed on and this is no senior.
     """
-    if not words.strip():
-        raise InputError("handing on needs a note", where="note", next_step="say what the question is")
-    with transaction() as session:
-        row = _in_review(session, render_id, brand_id, sealed_sha256)
-        _check_turn(session, row, reviewer_id, senior=senior)
-        check_may_decide(session, row, reviewer_id)
-        if is_handed_on(session, row.id):
-            raise Conflict(
-                "this video was handed on before",
-                where=render_id,
-                next_step="a senior reviewer decides over it",
-                code="handed_on",
-            )
-        _check_seniors(session, row, set(seniors) - {reviewer_id})
-        asked = [Ask("other", words)]
-        rows = rows_of(row, reviewer_id, "handed_on", asked)
-        append(session, Event.REVIEW_ESCALATED, row.id, {"reviewer_id": reviewer_id}, rows=rows)
-        let_go(session, row.id, reviewer_id)
-
-
-def _check_turn(session: Session, row: RenderRow, reviewer_id: str, *, senior: bool) -> None:
+    row = owned(session, RenderRow, render_id, brand_id)
+    if row.state != State.IN_REVIEW:
+        raise Conflict(
+            f"this render is not in review any more: it is {row.state}",
+            where=render_id,
+            next_step="reload the page; your decision was not recorded",
+            code="not_in_review",
+        )
+    if row.sealed_sha256 != sealed_sha256:
+        raise Conflict(
+            "the page showed another file than the one in review",
+            where=render_id,
+            next_step="reload the page and look at the video again",
+            code="stale_page",
+        )
     check_free(session, row.id, reviewer_id)
     check_handed_on(session, row, senior=senior)
-
-
-def _check_seniors(session: Session, row: RenderRow, seniors: set[str]) -> None:
-    rule = rule_of(session, row)
-    needed = rule.people - len(approvers(session, row, rule))
-    if len(seniors - {row.maker_id} - deciders(session, row)) < needed:
-        who = "no senior reviewer" if needed == 1 else f"fewer than {needed} senior reviewers"
-        raise Conflict(
-            f"at this brand {who} could decide over this video: who asked for it, and who hands it on, do not count",
-            where=row.id,
-            next_step="decide over it, or ask an administrator to invite a senior reviewer",
-            code="no_senior",
-        )
-
-
-def rule_of(session: Session, row: RenderRow) -> Rule:
-    """The line of the decision table that holds for a render."""
-    campaign = grounds_of(session, row).campaign
-    return rule_for(campaign.risk_class if campaign is not None else "")
-
-
-def rule_for(risk: str) -> Rule:
-    """The line of a risk class; the strictest for one that is not known."""
-    return RULES.get(risk, STRICTEST)
-
-
-def approvers(session: Session, row: RenderRow, rule: Rule) -> dict[str, Approval]:
-    """Who approved this very asset in a way that counts, by reviewer. Empty when anybody rejected it.
-
-    Raises ForgedApproval when one of the decisions is not what was signed.
-    """
-    decisions = approvals_for(session, row.sealed_sha256 or "", render_id=row.id)
-    if any(decision.verdict == "reject" for decision in decisions):
-        return {}
-    return {
-        decision.reviewer_id: decision
-        for decision in decisions
-        if decision.reviewer_id not in (row.maker_id, decision.maker_id)
-        and (decision.render_id, decision.essence, decision.brand_id) == (row.id, row.essence, row.brand_id)
-        and decision.manner in rule.manners
-        and (decision.factor != "none" or not rule.factor)
-    }
+    return row
 
 
 def shown(row: RenderRow, receipts: Sequence[Receipt]) -> str:
@@ -310,30 +226,6 @@ def _manner(session: Session, row: RenderRow, played: Ranges, proxy_sha256: str 
     return manner_of(played, row.seconds or 0.0, spans_of(findings_in(session, row)))[0]
 
 
-def _check_rule(row: RenderRow, rule: Rule, manner: Manner, factor: Factor, proxy_sha256: str | None) -> None:
-    if rule.factor and factor == "none":
-        raise Forbidden(
-            "a high-risk video is approved with a passkey or a one-time code",
-            where=row.id,
-            next_step="decide on the video's page in the console, where you can prove it",
-            code="factor_needed",
-        )
-    if manner not in rule.manners and proxy_sha256 is not None:
-        raise Forbidden(
-            "this video must be seen before it is approved, and a proxy of it is what was played",
-            where=row.id,
-            next_step="play the file itself, in a browser that can",
-            code="proxy_seen",
-        )
-    if manner not in rule.manners:
-        raise Forbidden(
-            "this video must be seen before it is approved, and the player has not reported that",
-            where=row.id,
-            next_step="play it on its page in the console, above all the seconds with a finding",
-            code="not_seen",
-        )
-
-
 def _check_authority(session: Session, row: RenderRow) -> None:
     campaign = session.get_one(CampaignRow, row.campaign_id)
     persona = session.get_one(PersonaRow, campaign.persona_id)
@@ -346,22 +238,3 @@ def _check_authority(session: Session, row: RenderRow) -> None:
             where=row.id,
             next_step="ask for an authority that covers it, then for a new render",
         )
-
-
-def _in_review(session: Session, render_id: str, brand_id: str, sealed_sha256: str) -> RenderRow:
-    row = owned(session, RenderRow, render_id, brand_id)
-    if row.state != State.IN_REVIEW:
-        raise Conflict(
-            f"this render is not in review any more: it is {row.state}",
-            where=render_id,
-            next_step="reload the page; your decision was not recorded",
-            code="not_in_review",
-        )
-    if row.sealed_sha256 != sealed_sha256:
-        raise Conflict(
-            "the page showed another file than the one in review",
-            where=render_id,
-            next_step="reload the page and look at the video again",
-            code="stale_page",
-        )
-    return row

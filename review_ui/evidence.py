@@ -15,7 +15,7 @@ from core.database import reading
 from core.errors import GreenroomError
 from core.gates import GateSet, load_gate_set
 from core.models import Finding
-from pipeline import review
+from pipeline.decision_table import STRICTEST, Rule, rule_of
 from pipeline.findings import findings_of, receipts_of
 from pipeline.script_approval import Lack, approval_of
 from pipeline.standing import Standing, authority_of, standing_of
@@ -58,7 +58,7 @@ class Evidence:
     gate_set: GateSet
     script: list[Piece]
     timeline: dict[str, Any]
-    rule: review.Rule = review.STRICTEST
+    rule: Rule = STRICTEST
     standing: Standing | None = None
     persona: list[PersonaDecision] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
@@ -115,7 +115,7 @@ def evidence_of(render: RenderRow, *, reader: str | None = None) -> Evidence:
         approvals = approvals_for(session, render.sealed_sha256) if render.sealed_sha256 else []
         if reader is not None and render.state == State.IN_REVIEW:
             approvals = [decision for decision in approvals if decision.reviewer_id == reader]
-        rule = review.rule_of(session, render)
+        rule = rule_of(session, render)
         standing = standing_of(session, render) if render.state == State.RELEASED else None
         said = _persona(session, render, campaign)
         words = _words_approved(session, render)

@@ -16,7 +16,7 @@ from core.models import Verdict
 
 Points = Sequence[tuple[float, float]]
 
-MOST_POINTS = 400
+MOST_POINTS = 360
 """Of a curve that are sent to a page: a lane has about as many columns."""
 
 

@@ -86,14 +86,16 @@ def _number(value: int) -> str:
     return f"{value:,}"
 
 
-def _age(since: datetime, now: datetime) -> str:
-    """How long ago, in the unit that a person would say: 5 min, 3 h, 2 days."""
+def _ago(since: datetime, now: datetime) -> str:
+    """How long ago, in the unit that a person would say: just now, 5 min ago, 3 h ago, 2 days ago."""
     minutes = max(0, int((now - since).total_seconds() // 60))
+    if minutes < 1:
+        return "just now"
     if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days ago"
 
 
 _TEMPLATES.filters.update(
-    data=_data, seconds=_seconds, words=_words, sentence=_sentence, number=_number, age=_age, spans=_spans
+    data=_data, seconds=_seconds, words=_words, sentence=_sentence, number=_number, ago=_ago, spans=_spans
 )

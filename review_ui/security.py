@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.errors import Conflict, Forbidden, GreenroomError
 from core.logs import learned
 from core.settings import get_settings
+from delivery.reports import number_open
 from review_ui.bodies import Answer
 from review_ui.roles import ROLES, check_role, home_of
 from review_ui.sessions import is_fresh, signed_in
@@ -44,11 +46,15 @@ class SignInNeeded(GreenroomError):
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who is signed in, the token that their forms carry, and whether they proved lately who they are."""
+    """Who is signed in, the token that their forms carry, and whether they proved lately who they are.
+
+    ``open_cases``: how many reports wait at the brand, for the bar of whoever works them.
+    """
 
     account: AccountRow
     csrf: str
     fresh: bool = False
+    open_cases: Callable[[], int] = lambda: 0
 
     @property
     def title(self) -> str:
@@ -76,7 +82,7 @@ def visitor(request: Request) -> Visitor:
         raise SignInNeeded("please sign in", next_step="sign in, and you come back to this page")
     account, session = found
     learned(brand_id=account.brand_id)
-    return Visitor(account, session.csrf, is_fresh(session))
+    return Visitor(account, session.csrf, is_fresh(session), lambda: number_open(account.brand_id))
 
 
 def form_visitor(request: Request, csrf: Annotated[str, Form()] = "") -> Visitor:

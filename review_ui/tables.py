@@ -223,6 +223,21 @@ class ApiKeyRow(Sealed, Base):
     __table_args__ = (Index("ix_api_keys_brand", "brand_id", "created_at", "id"),)
 
 
+class BrandVeilRow(Base):
+    """Whether a brand's videos are veiled in the console from a moment on: the last row counts, earlier ones stay."""
+
+    __tablename__ = "brand_veils"
+    __ledger__ = Covered(committed=("id", "brand_id", "veiled", "made_by", "created_at"), immutable=True)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    brand_id: Mapped[str] = mapped_column(ForeignKey("brands.id"))
+    veiled: Mapped[bool] = mapped_column()
+    made_by: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (Index("ix_brand_veils_last", "brand_id", "created_at", "id"),)
+
+
 class RecoveryCodeRow(Base):
     """A recovery code that was not used yet, as an HMAC; a used one is gone."""
 

@@ -41,6 +41,7 @@ from pipeline.intake import import_video
 from pipeline.service import create_brand
 from pipeline.standing import standing_of
 from pipeline.steering import pause
+from review_ui.veil import set_veil
 from tests.conftest import import_tables
 from tests.kit import media
 from tests.kit.onboarding import examined, proposed
@@ -70,6 +71,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         case = list_cases(w.brand_id).open[0]
         close(case.id, brand_id=w.brand_id, actor_id=w.legal, outcome="right", answer="A made-up answer.")
         set_words(w.brand_id, "Made-up words.", actor_id=w.operator)
+        set_veil(w.brand_id, veiled=True, actor_id=w.operator)
         w.recall(w.released(supersedes=out.id))
         hold = place_hold("render", out.id, brand_id=w.brand_id, actor_id=w.legal, reason="A made-up case.")
         lift_hold(hold.id, brand_id=w.brand_id, actor_id=w.legal, reason="It is settled.")

@@ -98,9 +98,15 @@ def run(job: Job) -> Outcome:
             values=values,
             record=record,
             facts=facts,
-            reason={"code": "gates", "message": f"blocked by {', '.join(blocking)}", "findings": blocking},
+            reason={"code": "gates", "message": _stopped_by(blocking), "findings": blocking},
         )
     return Outcome(State.EXAMINED, values=values, record=record, facts=facts)
+
+
+def _stopped_by(gates: list[str]) -> str:
+    """For people: their names as words."""
+    names = ", ".join(gate.replace("_", " ") for gate in gates)
+    return f"Blocked by the gate{'s' if len(gates) > 1 else ''}: {names}"
 
 
 def _heard(job: Job, text: str) -> list[Finding]:

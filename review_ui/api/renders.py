@@ -19,8 +19,9 @@ from core.models import Finding, Verdict
 from delivery.asked import release_or_ask
 from delivery.recall import MOST_WORDS, recall
 from pipeline.annotations import annotations_of
-from pipeline.lists import Order, list_renders
+from pipeline.lists import list_renders
 from pipeline.paging import MOST_ROWS, PAGE_ROWS
+from pipeline.runs import Order
 from pipeline.service import get_render, retry
 from pipeline.states import State
 from pipeline.tables import RenderRow

@@ -13,7 +13,8 @@ from pipeline.brands import DEFAULT_PACK, add_brand, brand_packs, organisation
 from review_ui.accounts import own, require
 from review_ui.memberships import brands_of, join, work_at
 from review_ui.rendering import page
-from review_ui.security import Sent, Signed, Visitor
+from review_ui.security import Sent, Signed, Visitor, check_brand
+from review_ui.veil import is_veiled, set_veil
 
 router = APIRouter(prefix="/brands")
 
@@ -21,8 +22,8 @@ Word = Annotated[str, Form(max_length=300)]
 
 
 @router.get("")
-def index(request: Request, visitor: Signed, begun: str = "") -> Response:
-    return _shown(request, visitor, begun=begun == "1")
+def index(request: Request, visitor: Signed, begun: str = "", saved: str = "") -> Response:
+    return _shown(request, visitor, begun=begun == "1", saved=saved == "1")
 
 
 @router.post("")
@@ -47,12 +48,26 @@ def work_at_it(visitor: Sent, brand_id: str) -> Response:
     return RedirectResponse("/brands", status_code=303)
 
 
+@router.post("/veil")
+def veil(
+    visitor: Sent,
+    veiled: Annotated[str, Form(max_length=3)] = "",
+    at_brand: Annotated[str, Form(max_length=40)] = "",
+) -> Response:
+    """Whether the videos of the brand of now are veiled for whoever reviews them."""
+    require(visitor.account, "administer")
+    check_brand(visitor, at_brand)
+    set_veil(visitor.account.brand_id, veiled=veiled == "yes", actor_id=visitor.account.id)
+    return RedirectResponse("/brands?saved=1", status_code=303)
+
+
 def _shown(
     request: Request,
     visitor: Visitor,
     *,
     problem: GreenroomError | None = None,
     begun: bool = False,
+    saved: bool = False,
     name: str = "",
     territory: str = "",
 ) -> Response:
@@ -64,6 +79,8 @@ def _shown(
         visitor=visitor,
         problem=problem,
         begun=begun,
+        saved=saved,
+        veiled=is_veiled(visitor.account.brand_id),
         brands=brands_of(visitor.account),
         organisation=named.name if named is not None else "",
         packs=brand_packs(),

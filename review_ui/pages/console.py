@@ -14,7 +14,6 @@ from pydantic import BeforeValidator
 from core.blobs import blobs
 from core.database import now
 from core.errors import GreenroomError, InputError
-from core.settings import get_settings
 from delivery import links
 from delivery.asked import release_or_ask
 from delivery.recall import recall
@@ -22,12 +21,13 @@ from delivery.tags import landing, tags_of_render
 from delivery.written import one_line_end
 from pipeline import shown
 from pipeline.annotations import CODES, MOST_WORDS, annotations_of
-from pipeline.review import Rule
+from pipeline.decision_table import Rule
 from pipeline.service import get_render, retry
 from pipeline.states import State
 from pipeline.tables import AnnotationRow, RenderRow
 from review_ui import factors
 from review_ui.accounts import require
+from review_ui.chosen import chosen_of
 from review_ui.evidence import evidence_of
 from review_ui.making import in_line
 from review_ui.people import names_of
@@ -36,6 +36,7 @@ from review_ui.rendering import page
 from review_ui.roles import SENIOR
 from review_ui.security import Sent, Signed, Visitor
 from review_ui.tries import tries_of
+from review_ui.veil import is_veiled
 
 router = APIRouter()
 
@@ -97,7 +98,8 @@ def show(
         note=note,
         why=why,
         words=words,
-        covered=get_settings().web.veil,
+        covered=is_veiled(row.brand_id),
+        kept=chosen_of(request).query,
         tries=tries_of(row, sent),
         now=now(),
     )
@@ -189,7 +191,7 @@ def act_on(
         return show(request, visitor, render_id, problem, **typed)
     if by_script:
         return JSONResponse({"state": get_render(render_id, brand_id=visitor.account.brand_id).state})
-    return RedirectResponse(f"/renders/{render_id}", status_code=303)
+    return RedirectResponse(f"/renders/{render_id}{chosen_of(request).query}", status_code=303)
 
 
 @router.post("/renders/{render_id}/release")

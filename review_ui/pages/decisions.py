@@ -14,14 +14,16 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from core.errors import InputError
-from pipeline import review
+from pipeline import handing_on, review
 from pipeline.annotations import MOST, Ask
 from pipeline.assignment import give_back, next_for, take
 from review_ui import factors
 from review_ui.accounts import require
+from review_ui.chosen import chosen_of
 from review_ui.memberships import seniors_of
 from review_ui.pages.console import Note, act_on, is_senior
 from review_ui.pages.player import FromScript, ranges_of_form
+from review_ui.pages.queue import VIEWS, order_in
 from review_ui.people import names_of
 from review_ui.played import coverage, played_proxy, report_with_decision
 from review_ui.security import Sent, Visitor, check_brand
@@ -125,7 +127,7 @@ def hand_on(request: Request, visitor: Sent, render_id: str, asset: Asset, note:
     account = visitor.account
 
     def act() -> None:
-        review.hand_on(
+        handing_on.hand_on(
             render_id,
             brand_id=account.brand_id,
             reviewer_id=account.id,
@@ -139,21 +141,32 @@ def hand_on(request: Request, visitor: Sent, render_id: str, asset: Asset, note:
 
 
 @router.post("/review/next")
-def next_one(visitor: Sent, after: Id = "", without: Ids = "", at_brand: Id = "") -> Response:
-    """To the next video that this account may decide over, taken for it; to the queue where nothing waits.
+def next_one(
+    request: Request, visitor: Sent, after: Id = "", without: Ids = "", at_brand: Id = ""
+) -> Response:
+    """To the next video that this account may decide over, of the list that the address names, taken for it; to that
+    list where nothing of it waits.
 
     ``without``: ids, parted by commas, whose decisions are on their way.
     """
     require(visitor.account, "review")
     check_brand(visitor, at_brand)
     account = visitor.account
+    wanted = chosen_of(request)
     pending = [one for one in without.split(",") if one]
     found = next_for(
-        account.id, brand_id=account.brand_id, after=after, without=pending, senior=is_senior(visitor)
+        account.id,
+        brand_id=account.brand_id,
+        after=after,
+        without=pending,
+        senior=is_senior(visitor),
+        campaign_id=wanted.campaign,
+        order=order_in(VIEWS["review"], wanted),
+        narrowing=wanted.narrowing,
     )
     if after and after not in pending:
         give_back(after, account_id=account.id)
-    return RedirectResponse(f"/renders/{found}" if found else "/", status_code=303)
+    return RedirectResponse((f"/renders/{found}" if found else "/") + wanted.query, status_code=303)
 
 
 @router.post("/renders/{render_id}/lease")

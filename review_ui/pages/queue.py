@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -12,20 +12,22 @@ from fastapi.responses import RedirectResponse, Response
 from core.database import now, reading
 from core.errors import NotFound
 from core.gates import load_gate_set
-from core.settings import get_settings
-from pipeline.assignment import looked_at
+from pipeline.assignment import Apart, looked_at, set_apart
 from pipeline.counts import Counts
+from pipeline.decision_table import rule_for
 from pipeline.flags import SCRIPT
-from pipeline.lists import Order, campaigns_of
-from pipeline.narrowing import Choices, Narrowing, choices
-from pipeline.review import rule_for
+from pipeline.lists import campaigns_of
+from pipeline.narrowing import Choices, choices
+from pipeline.runs import Order
 from pipeline.service import find_render, list_renders
 from pipeline.states import State
 from review_ui.accounts import require
+from review_ui.chosen import AGES, Chosen, chosen_of
 from review_ui.measures import words_of
 from review_ui.people import names_of
 from review_ui.rendering import page
 from review_ui.security import Signed, Visitor
+from review_ui.veil import is_veiled
 
 router = APIRouter()
 
@@ -57,8 +59,12 @@ ORDER_WORDS: dict[Order, str] = {
     "gravest": "Gravest first",
 }
 
-AGES = {1: "an hour", 4: "4 hours", 24: "a day", 72: "3 days", 168: "a week"}
-"""Hours since a video was asked for, by which the list is narrowed."""
+APART_WORDS: dict[Apart, str] = {
+    "made": "You asked for it, so someone else decides",
+    "decided": "You have decided, another person has to",
+    "handed_on": "Handed on to a senior reviewer",
+}
+"""Why a video that waits is not one's own to decide over, or not anybody's."""
 
 Words = Annotated[
     str, Query(max_length=200, pattern=r"^[^\x00]*$")
@@ -71,14 +77,6 @@ def queue(
     visitor: Signed,
     *,
     view: str = "review",
-    campaign: Words = "",
-    risk: Words = "",
-    gate: Words = "",
-    persona: Words = "",
-    language: Words = "",
-    territory: Words = "",
-    hours: Words = "",
-    order: Words = "",
     cursor: str = "",
 ) -> Response:
     """One page of one view; the address holds all that it is narrowed to."""
@@ -87,39 +85,25 @@ def queue(
         raise NotFound("there is no such view", next_step="choose one above the list")
     brand_id, here = visitor.account.brand_id, VIEWS[view]
     in_review = here.states == (State.IN_REVIEW,)
-    narrowing = Narrowing(
-        risk=risk,
-        persona_id=persona,
-        language=language,
-        territory=territory,
-        gate=gate if in_review else "",
-        hours=int(hours) if hours.isdecimal() and int(hours) in AGES else 0,
-    )
-    orders = [name for name in here.orders if not (narrowing.gate and name == "gravest")]
-    chosen = next((name for name in orders if name == order), orders[0])
+    wanted = chosen_of(request) if in_review else replace(chosen_of(request), gate="")
+    order = order_in(here, wanted)
+    wanted = replace(wanted, order=wanted.order and order)
+    narrowed = wanted.filters
     found = list_renders(
         brand_id=brand_id,
         states=here.states,
-        campaign_id=campaign,
-        order=chosen,
+        campaign_id=wanted.campaign,
+        order=order,
         cursor=cursor,
-        narrowing=narrowing,
+        narrowing=wanted.narrowing,
     )
-    narrowed = {
-        "risk": narrowing.risk,
-        "gate": narrowing.gate,
-        "persona": narrowing.persona_id,
-        "language": narrowing.language,
-        "territory": narrowing.territory,
-        "hours": str(narrowing.hours or ""),
-    }
     everything = not any(narrowed.values())
     with reading() as session:
         offered = choices(session, brand_id, here.states)
 
     def address(**changed: str | None) -> str:
         """This page with something changed; whatever else changes, the list starts again."""
-        words = {"view": view, "campaign": campaign, "order": order and chosen, **narrowed, **changed}
+        words = {"view": view, **asdict(wanted), **changed}
         return f"/?{urlencode({name: value for name, value in words.items() if value})}"
 
     return page(
@@ -130,18 +114,32 @@ def queue(
         views={name: each.words for name, each in VIEWS.items()},
         view=view,
         numbers=numbers(found.counts) if everything else {view: found.total},
-        orders={name: ORDER_WORDS[name] for name in orders},
-        order=chosen,
+        orders={name: ORDER_WORDS[name] for name in orders_of(here, wanted)},
+        order=order,
         address=address,
         is_first=not cursor,
         narrowed=narrowed,
         filters=filters(offered, narrowed, gates=in_review),
         campaigns=campaigns_of(found.page.rows),
         rule_for=rule_for,
+        kept=wanted.query if in_review else "",
         looking=looking(visitor) if in_review else {},
-        veiled=get_settings().web.veil,
+        apart=set_apart(found.page.rows, visitor.account.id) if in_review and visitor.may("review") else {},
+        apart_words=APART_WORDS,
+        veiled=is_veiled(brand_id),
         now=now(),
     )
+
+
+def orders_of(view: View, wanted: Chosen) -> list[Order]:
+    """Those that the view offers for what was chosen, the usual one first."""
+    return [name for name in view.orders if not (wanted.gate and name == "gravest")]
+
+
+def order_in(view: View, wanted: Chosen) -> Order:
+    """The one that was chosen, where the view offers it, or the usual one."""
+    orders = orders_of(view, wanted)
+    return next((name for name in orders if name == wanted.order), orders[0])
 
 
 def numbers(counts: Counts) -> dict[str, int]:

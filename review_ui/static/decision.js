@@ -52,12 +52,13 @@ const drafts = {
   drop: (render) => sessionStorage.removeItem(drafts.at(render)),
 };
 
-async function next(after) {
+// The next one of the list that the address names. What is on its way is not offered again.
+async function next(form) {
   hint();
-  const [csrf, at_brand] = ["csrf", "at_brand"].map((name) => document.querySelector(`[name=${name}]`)?.value ?? "");
-  const request = { method: "POST",
-    body: new URLSearchParams({ csrf, at_brand, after, without: unsent().slice(0, 10).join() }) };
-  if (await load("/review/next", request) && location.pathname === "/") hint("Nothing else waits for you.");
+  const { action } = form, body = new URLSearchParams(new FormData(form));
+  body.set("without", unsent().slice(0, 10).join());
+  if (await load(action, { method: "POST", body }) && location.pathname === "/")
+    hint(location.search ? "Nothing else of what you chose waits for you." : "Nothing else waits for you.");
 }
 
 function mount() {
@@ -74,7 +75,7 @@ function mount() {
 document.addEventListener("submit", (event) => {
   const one = event.target;
   if (event.defaultPrevented) return;
-  if (one.matches("[data-next]")) { event.preventDefault(); next(one.elements.after?.value ?? ""); return; }
+  if (one.matches("[data-next]")) { event.preventDefault(); next(one); return; }
   if (!one.matches("[data-decision]")) return;
   event.preventDefault();
   if (one.inert) return;
@@ -86,13 +87,12 @@ document.addEventListener("submit", (event) => {
   }
   drafts.keep(one);
   hold(one, submitter, () => drafts.drop(one.dataset.decision));
-  next(one.dataset.decision);
+  next(document.querySelector("[data-next]"));
 });
 
 document.addEventListener("click", (event) => {
   const one = form();
   if (!one) return;
-  if (event.target.closest("[data-skip]")) next(one.dataset.decision);
   if (event.target.closest("[data-this-moment]")) {
     const { seconds } = one.elements, at = document.querySelector("video").currentTime.toFixed(1);
     seconds.value = [seconds.value.trim(), at].filter(Boolean).join(", ");
@@ -133,11 +133,11 @@ key("Enter", "", (event) => {
   const back = form()?.querySelector("details.back[open]");
   const own = event.target.closest?.("button, a, summary");
   if (own) own.click();
-  else if (back) press(`[formaction$="/${sendsBackAs}"]`);
+  else if (back) press(`[formaction*="/${sendsBackAs}"]`);
 });
 key("t", "add this moment to what is sent back", () => press("[data-this-moment]"));
 key("s", "skip to the next one", () => press("[data-skip]"));
-key("e", "hand on to a senior reviewer", () => press('[formaction$="/hand-on"]'));
+key("e", "hand on to a senior reviewer", () => press('[formaction*="/hand-on"]'));
 key("z", "undo, for ten seconds", undo);
 key("w", "write a note", () => form()?.elements.note.focus());
 

@@ -50,7 +50,7 @@ export class Lanes {
     this.svg.replaceChildren();
     lanes.forEach(([name, says, paint], index) => {
       const y = index * each + this.above;
-      const label = shape("text", { x: this.above ? this.left : 10, y: this.above ? y - 3 : y + LANE / 2 + 4 }, name);
+      const label = shape("text", { x: this.above ? this.left + 4 : 10, y: this.above ? y - 3 : y + LANE / 2 + 4 }, name);
       if (says) label.append(shape("title", {}, says));
       this.svg.append(label, shape("line", { class: "rule", x1: 0, x2: this.width, y1: y + LANE, y2: y + LANE }));
       paint(y);

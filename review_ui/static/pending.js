@@ -6,6 +6,9 @@
 import { button, hint, link, refuse, tell } from "./foot.js";
 import { drop, load, refresh } from "./pages.js";
 
+// Its page, with the list that the person came from in its address.
+const pageOf = (render, list) => `/renders/${render}${list}`;
+
 const UNDO_SECONDS = 10, LONGEST = 15_000;
 
 let pending = null, sent = Promise.resolve(), leaving = false;
@@ -19,7 +22,7 @@ export function hold(one, submitter, done) {
   flush();
   const render = one.dataset.decision, words = submitter?.dataset.done ?? "Approved";
   const address = submitter?.hasAttribute("formaction") ? submitter.formAction : one.action;
-  pending = { render, words, address, who: one.dataset.who, body: new FormData(one, submitter), left: UNDO_SECONDS, done };
+  pending = { render, list: location.search, words, address, who: one.dataset.who, body: new FormData(one, submitter), left: UNDO_SECONDS, done };
   one.inert = true;  // it stays until the next page is there: nothing more is decided in it
   const left = document.createElement("span");
   const count = () => { left.textContent = ` Sent in ${pending.left} s. `; };
@@ -41,10 +44,10 @@ function taken() {
 
 export function undo() {
   if (!pending) return;
-  const { render } = taken();
+  const { render, list } = taken();
   drop();  // the next page, where it is slow
   hint("Taken back: nothing was sent.");
-  if (!revive(render)) load(`/renders/${render}`);
+  if (!revive(render)) load(pageOf(render, list));
 }
 
 // The form that a decision was made in can be used again; whether it is still here.
@@ -70,7 +73,7 @@ async function send(one) {
   // The token of now: the person may have signed in anew. Never another person's: it would be their decision.
   const account = document.querySelector("[data-account]");
   if (account?.dataset.account === one.who) one.body.set("csrf", account.elements.csrf.value);
-  const back = { of: one.render, who: one.who, address: `/renders/${one.render}`, to: "Back to it" };
+  const back = { of: one.render, who: one.who, address: pageOf(one.render, one.list), to: "Back to it" };
   let answer, problem;
   try {
     answer = await fetch(one.address, { method: "POST", body: new URLSearchParams(one.body), keepalive: true,
@@ -123,7 +126,7 @@ addEventListener("popstate", () => flush().then(() => location.reload()));
 // Nothing can wait for the answer here, so that the next page says where to look for it.
 addEventListener("pagehide", () => {
   if (!pending) return;
-  const { render, who } = pending, words = `${named(pending)} was sent as its page was left. Look whether it was recorded.`;
+  const { render, list, who } = pending, words = `${named(pending)} was sent as its page was left. Look whether it was recorded.`;
   flush();
-  refuse({ of: render, who, words, address: `/renders/${render}`, to: "Look" });
+  refuse({ of: render, who, words, address: pageOf(render, list), to: "Look" });
 });

@@ -40,7 +40,9 @@ document.addEventListener("error", (event) => {
   const picture = event.target;
   if (!picture.matches?.("img.poster")) return;
   const tries = Number(picture.dataset.tries ?? 0) + 1;
+  picture.classList.add("waits");
   if (tries > TRIES) return;
   picture.dataset.tries = tries;
   setTimeout(() => { picture.src = `${picture.src.split("?")[0]}?again=${tries}`; }, 1500 * tries * (0.5 + Math.random()));
 }, { capture: true });
+document.addEventListener("load", ({ target }) => target.classList?.remove("waits"), { capture: true });

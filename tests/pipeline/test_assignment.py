@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +13,9 @@ from core.database import transaction
 from core.errors import Conflict, Forbidden, InputError, NotFound
 from pipeline.annotations import CODES, MOST, Ask, annotations_of
 from pipeline.assignment import forget_over, give_back, looked_at, next_for, take
-from pipeline.review import hand_on, reject
+from pipeline.handing_on import hand_on
+from pipeline.narrowing import Narrowing
+from pipeline.review import reject
 from pipeline.states import State
 from pipeline.tables import RenderRow, ReviewLeaseRow
 from tests.kit.workers import events_of
@@ -58,6 +61,42 @@ def test_what_one_made_or_decided_over_is_not_offered(world: World):
     over(risky)
     assert offered(world, world.second_reviewer) == mine.id
     assert offered(world, world.second_reviewer, mine) == risky.id
+
+
+def test_the_next_one_is_of_the_list_that_was_chosen_in_its_order(world: World):
+    risky = world.campaign(risk_class="high")
+    calm = world.to_review()
+    one = world.to_review(campaign=risky, flagged=("label",))
+    world.to_review()
+    two = world.to_review(campaign=risky)
+    three = world.to_review(flagged=("label",))
+
+    def goes_through(account: str = "usr_1", **chosen: Any) -> list[str | None]:
+        """The next ones from the first on, until nothing more waits; each is held by who got it."""
+        found: list[str | None] = []
+        while len(found) < 9 and None not in found:
+            after = found[-1] if found else None
+            chosen |= {"without": [one for one in found if one]}
+            found.append(next_for(account, brand_id=world.brand_id, after=after or "", **chosen))
+        for render in found[:-1]:
+            give_back(render or "", account_id=account)
+        return found[:-1]
+
+    assert goes_through(narrowing=Narrowing(risk="high")) == [one.id, two.id]
+    assert goes_through(narrowing=Narrowing(risk="high"), order="newest") == [two.id, one.id]
+    assert goes_through(narrowing=Narrowing(gate="label")) == [one.id, three.id]
+    assert goes_through(narrowing=Narrowing(gate="label", risk="high")) == [one.id]
+    assert goes_through(campaign_id=risky.id) == [one.id, two.id]
+    assert goes_through(order="gravest")[:2] == [one.id, three.id]
+    assert goes_through(narrowing=Narrowing(hours=1)) == []
+    assert goes_through(two.maker_id, narrowing=Narrowing(risk="high")) == []
+    world.approve(one, world.reviewer)
+    assert goes_through(world.reviewer, narrowing=Narrowing(gate="label")) == [three.id]
+    assert take(three.id, brand_id=world.brand_id, account_id="usr_2") == "usr_2"
+    assert goes_through(world.reviewer, narrowing=Narrowing(gate="label")) == []
+    assert next_for("usr_1", brand_id=world.brand_id, after=three.id, order="gravest") == calm.id
+    with pytest.raises(NotFound):
+        next_for("usr_1", brand_id="brd_other", campaign_id=risky.id)
 
 
 def test_another_brands_place_in_the_queue_tells_nothing(world: World):

@@ -17,8 +17,9 @@ from sqlalchemy import delete, insert, select, update
 from core.database import reading, transaction
 from core.errors import InputError, NotFound
 from pipeline.errors import BadCursor
-from pipeline.lists import GRAVEST, Order, list_renders, page_of_campaigns
+from pipeline.lists import list_renders, page_of_campaigns
 from pipeline.paging import MOST_ROWS, Cursor, Place, read_cursor
+from pipeline.runs import GRAVEST, Order
 from pipeline.states import State
 from pipeline.tables import RenderRow
 

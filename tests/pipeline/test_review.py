@@ -11,10 +11,10 @@ from audit.errors import AlreadyDecided, ForgedApproval, MakerMayNotApprove
 from audit.events import Event
 from core.database import now, reading
 from core.errors import Conflict, Forbidden, GreenroomError, InputError, NotFound
-from pipeline import review
+from pipeline.decision_table import RULES, STRICTEST, approvers, rule_of
 from pipeline.errors import AuthorityInvalid
 from pipeline.findings import receipts_in
-from pipeline.review import RULES, STRICTEST, approve, approvers, reject, rule_of, shown
+from pipeline.review import approve, reject, shown
 from pipeline.states import State
 from pipeline.tables import RenderRow
 from tests.kit.workers import as_owner, events_of, last_entry, put_back, stored, waiting_messages
@@ -234,9 +234,10 @@ def test_an_unknown_class_asks_for_the_most(world: World):
 
 
 def test_the_decision_table_is_what_the_documents_say():
-    assert {
-        name: (rule.people, sorted(rule.manners), rule.factor) for name, rule in review.RULES.items()
-    } == {"standard": (1, ["decided", "seen"], False), "high": (2, ["seen"], True)}
+    assert {name: (rule.people, sorted(rule.manners), rule.factor) for name, rule in RULES.items()} == {
+        "standard": (1, ["decided", "seen"], False),
+        "high": (2, ["seen"], True),
+    }
 
 
 # A rejection

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 
 from review_ui.accounts import list_accounts
 from review_ui.beginning import new_code
+from tests.kit.web import address, browser, page  # noqa: F401
 from tests.review_ui.conftest import PASSWORD
-from tests.review_ui.test_passkeys_browser import address, page  # noqa: F401
 
 pytestmark = pytest.mark.browser
 

@@ -38,6 +38,14 @@ ROWS, OTHERS = 3_000, 300
 MOST_RENDERS, MOST_OTHERS = PAGE_ROWS + 1, PAGE_ROWS * len(State)
 """Rows that one step of a plan may touch: a page and one more of the renders; the numbers of a page of campaigns."""
 
+NARROWED = (
+    "risk=standard",
+    "persona=per_1&hours=1",
+    "language=en&territory=in&gate=label",
+    "hours=24",
+    "gate=label",
+)
+
 MakeRender = Callable[..., RenderRow]
 
 
@@ -136,6 +144,7 @@ def unbounded(statement: str, values: Any) -> list[str]:
         for way in ("seqscan", "mergejoin", "hashjoin"):
             connection.execute(text(f"SET LOCAL enable_{way} = off"))
         explain = "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)"
+        statement = statement.removesuffix(" FOR NO KEY UPDATE")  # a lock, which nothing here may take
         answer = connection.exec_driver_sql(f"{explain} {statement}", values).scalar_one()
         plan = answer if isinstance(answer, list) else json.loads(answer)
         return list(_unbounded_nodes(plan[0]["Plan"]))
@@ -182,13 +191,7 @@ def addresses(row: RenderRow) -> list[str]:
     ]
     queue += [
         f"/?{narrowed}&order={order}&cursor={cursor}"
-        for narrowed in (
-            "risk=standard",
-            "persona=per_1&hours=1",
-            "language=en&territory=in&gate=label",
-            "hours=24",
-            "gate=label",
-        )
+        for narrowed in NARROWED
         for order in ("oldest", "newest")
         for cursor in cursors(row, order)
     ]
@@ -243,12 +246,19 @@ def test_no_page_reads_a_whole_table(
     new_account: Callable[..., AccountRow],
     signed: Callable[[AccountRow], str],
     middle: RenderRow,
+    database_kind: str,
 ) -> None:
     account = new_account(role="admin")
-    signed(account)
+    own = {"csrf": signed(account), "at_brand": account.brand_id, "after": middle.id}
     with statements() as asked:
         for address in addresses(middle):
             assert client.get(address).status_code in (200, 303), address
+        # On PostgreSQL no plan of these says much here: beside the few decisions and notes of this test, to read all of
+        # them is cheaper than an index.
+        for order in VIEWS["review"].orders if database_kind == "sqlite" else ():
+            for narrowed in NARROWED if order != "gravest" else ("risk=standard",):
+                address = f"/review/next?{narrowed}&order={order}"
+                assert client.post(address, data=own).status_code == 303, address
         list_invitations("brd_1")
         for path in (
             "renders?state=in_review&state=blocked",

@@ -16,13 +16,11 @@ from core.database import reading
 from pipeline.lists import list_campaigns
 from pipeline.recipient_lists import lists_of
 from review_ui.tables import AccountRow
-from tests.kit.browser import chromium, keep_picture
+from tests.kit.browser import keep_picture
 from tests.kit.browser import new_page as a_page
+from tests.kit.web import WEIGHT, address, browser, home, nothing_found  # noqa: F401
 from tests.kit.workers import work
 from tests.kit.world import PASSWORD, World
-from tests.kit.world import world as open_world
-from tests.review_ui.test_passkeys_browser import address  # noqa: F401
-from tests.review_ui.test_public_browser import WEIGHT, nothing_found
 
 pytestmark = pytest.mark.browser
 
@@ -30,18 +28,6 @@ CLAIM = "Hello {{ first_name }}. This tea is guaranteed to cure any cold for $20
 CSV = (
     "first_name,remark\n" + "Asha,Thank you.\n" * 40 + "Ben,This tea is guaranteed to cure any cold.\nCara\n"
 )
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path / "home", signer="recorded") as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -12,12 +12,9 @@ from playwright.sync_api import Page, expect
 
 from core.database import reading
 from review_ui.api_keys import make_key
-from review_ui.security import COOKIE
-from review_ui.sessions import sign_in
 from review_ui.tables import AccountRow
-from tests.kit.world import PASSWORD, World
-from tests.review_ui.test_passkeys_browser import address  # noqa: F401
-from tests.review_ui.test_public_browser import AXE, WIDTHS, browser, home, new_page  # noqa: F401
+from tests.kit.web import WIDTHS, address, browser, enter, home, new_page, nothing_found  # noqa: F401
+from tests.kit.world import World
 
 pytestmark = pytest.mark.browser
 
@@ -30,23 +27,12 @@ def operator(home: World) -> AccountRow:
 
 @pytest.fixture
 def signed(new_page: Callable[..., Page], address: str, operator: AccountRow) -> Callable[..., Page]:
-    def enter(width: int, **more: str) -> Page:
+    def signed_in(width: int, **more: str) -> Page:
         page = new_page(width, **more)
-        page.context.add_cookies(
-            [{"name": COOKIE, "value": sign_in(operator.email, PASSWORD)[0], "url": address}]
-        )
+        enter(page, address, operator.id)
         return page
 
-    return enter
-
-
-def nothing_to_find(page: Page, width: int) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, width
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(
-        "async () => (await axe.run()).violations.map(v => [v.id, v.nodes.map(n => n.html)])"
-    )
-    assert found == [], width
+    return signed_in
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -58,7 +44,7 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
         page = signed(width, color_scheme=theme)
         for path in ("/docs", "/keys"):
             page.goto(f"{address}{path}")
-            nothing_to_find(page, width)
+            assert nothing_found(page) == [], (path, width)
 
 
 def test_a_key_is_made_by_keyboard_alone_and_opens_the_api(signed: Callable[..., Page], address: str):
@@ -72,4 +58,4 @@ def test_a_key_is_made_by_keyboard_alone_and_opens_the_api(signed: Callable[...,
     expect(page.locator(".secret")).to_be_focused()
     answer = httpx.get(f"{address}/api/v1/renders", headers={"authorization": f"Bearer {token}"})
     assert answer.status_code == 200
-    nothing_to_find(page, 390)
+    assert nothing_found(page) == []

@@ -16,9 +16,9 @@ from core.gates import load_gate_set
 from core.models import Finding, GateDecision, GateResult, Span, Verdict
 from pipeline.annotations import CODES
 from pipeline.causes import STOPPED
+from pipeline.decision_table import RULES, rule_for
 from pipeline.lists import RenderList
 from pipeline.paging import Page
-from pipeline.review import RULES, rule_for
 from pipeline.standing import Standing
 from pipeline.states import State
 from pipeline.tables import RenderRow
@@ -130,6 +130,7 @@ def render_html(render: Any, evidence: Evidence, **values: Any) -> str:
         "marks": [],
         "alone": False,
         "covered": False,
+        "kept": "",
         "now": NOW,
     }
     usual["tries"] = Tries(None, None, may=render.state in STOPPED, values=render.fields)
@@ -280,7 +281,10 @@ def test_the_queue_with_rows_that_lack_parts() -> None:
             campaigns={},
             rule_for=rule_for,
             looking={},
+            apart={},
+            apart_words={},
             veiled=False,
+            kept="",
             now=NOW,
         )
         assert "Queue" in text and "1,234,567" in text

@@ -3,44 +3,23 @@
 Chromium's virtual authenticator stands for the device; the application is served at localhost, as passkeys need a name.
 """
 
+# ruff: noqa: F811 - the fixtures of another file are asked for by their names
+
 from __future__ import annotations
 
-import asyncio
-import socket
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Page, expect
 
-from review_ui.app import make_app
 from review_ui.factors import has_factor, prove
 from review_ui.factors.passkeys import list_passkeys
 from review_ui.tables import AccountRow
-from tests.kit.browser import chromium, new_page
+from tests.kit.web import address, browser, page  # noqa: F401
 from tests.review_ui.conftest import PASSWORD
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def address(home: Any) -> Iterator[str]:
-    """The application at a free port of localhost."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(make_app(), host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-    yield f"http://localhost:{port}"
-    server.should_exit = True
-    thread.join()
 
 
 @dataclass
@@ -68,12 +47,6 @@ class Device:
 
     def knows_the_person(self, yes: bool) -> None:
         self.session.send("WebAuthn.setUserVerified", {"authenticatorId": self.name, "isUserVerified": yes})
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with chromium() as browser:
-        yield new_page(browser)
 
 
 def sign_in(page: Page, address: str, account: AccountRow) -> None:

@@ -15,16 +15,12 @@ from delivery.links import make_link
 from generate.errors import ReferenceRefused
 from pipeline.states import State
 from pipeline.tables import RenderRow
-from review_ui.sessions import sign_in
-from review_ui.tables import AccountRow
 from tests.kit import media
-from tests.kit.browser import chromium, keep_picture
+from tests.kit.browser import keep_picture
 from tests.kit.browser import new_page as a_page
 from tests.kit.onboarding import examined, proposed
-from tests.kit.world import PASSWORD, World
-from tests.kit.world import world as open_world
-from tests.review_ui.test_passkeys_browser import address  # noqa: F401
-from tests.review_ui.test_public_browser import nothing_found
+from tests.kit.web import address, browser, enter, home, nothing_found  # noqa: F401
+from tests.kit.world import World
 
 # ruff: noqa: F811 - the fixtures of another file are asked for by their names
 
@@ -32,32 +28,17 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path / "home", signer="recorded") as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
 def as_account(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     """A browser in which an account is signed in."""
     opened = []
 
-    def enter(account_id: str, **more: object) -> Page:
-        with reading() as session:
-            email = session.get_one(AccountRow, account_id).email
+    def signed_in(account_id: str, **more: object) -> Page:
         page = a_page(browser, **more)
-        token, _ = sign_in(email, PASSWORD)
-        page.context.add_cookies([{"name": "greenroom_session", "value": token, "url": address}])
+        enter(page, address, account_id)
         opened.append(page)
         return page
 
-    yield enter
+    yield signed_in
     for page in opened:
         page.context.close()
 

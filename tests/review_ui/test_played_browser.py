@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,19 +16,12 @@ from core.database import reading
 from pipeline.tables import RenderRow
 from review_ui.accounts import create_account
 from review_ui.tables import AccountRow
+from tests.kit.web import address, browser, enter, home, page  # noqa: F401
 from tests.kit.world import World
-from tests.kit.world import world as open_world
 from tests.review_ui.conftest import PASSWORD
-from tests.review_ui.test_passkeys_browser import Device, address, page, sign_in  # noqa: F401
+from tests.review_ui.test_passkeys_browser import Device
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[World]:
-    """The home that the web serves is a world with renders; its videos have two seconds."""
-    with open_world(tmp_path / "home", signer="recorded") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -41,7 +33,7 @@ def reviewer(home: World) -> AccountRow:
 
 @pytest.fixture
 def open_page(home: World, page: Page, address: str, reviewer: AccountRow) -> Callable[[RenderRow], None]:
-    sign_in(page, address, reviewer)
+    enter(page, address, reviewer.id, password=PASSWORD)
     return lambda render: page.goto(f"{address}/renders/{render.id}")
 
 
@@ -139,8 +131,10 @@ def test_high_risk_is_approved_with_what_was_seen_and_a_passkey(
     home: World,
     page: Page,
     open_page: Callable[..., None],
+    address: str,
 ):
     Device(page)
+    page.goto(f"{address}/account")
     page.get_by_label("Name of the device").fill("Office laptop")
     page.get_by_role("button", name="Add a passkey").click()
     expect(page.get_by_text("Office laptop")).to_be_visible()

@@ -6,7 +6,8 @@ keyboard alone, a cover, a proxy; light, quick and without anything for axe to f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,13 @@ from pipeline.annotations import annotations_of
 from review_ui.tables import AccountRow
 from tests.core.media_files import write_raw
 from tests.kit import models
-from tests.kit.browser import chromium, new_page
+from tests.kit.browser import new_page
 from tests.kit.models import Measures
+from tests.kit.web import WEIGHT, address, browser, enter, home, nothing_found, page  # noqa: F401
 from tests.kit.workers import work
 from tests.kit.world import World
-from tests.review_ui.test_passkeys_browser import address, page, sign_in  # noqa: F401
-from tests.review_ui.test_played_browser import home, open_page, play, press_approve, reviewer  # noqa: F401
-from tests.review_ui.test_public_browser import WEIGHT, nothing_found
+from tests.review_ui.conftest import PASSWORD
+from tests.review_ui.test_played_browser import open_page, play, press_approve, reviewer  # noqa: F401
 
 pytestmark = pytest.mark.browser
 
@@ -55,6 +56,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> None:
         return decide(result.model_copy(update={"findings": placed, "measures": heard}), gate_set)
 
     monkeypatch.setattr(models, "decision_of", decision_of)
+
+
+NAMES = ("W" * 200, "ज्ञानेश्वरी" * 18, "لطيف " * 40, "A", "雪")
+"""Recipients, from one letter to 200, of several scripts."""
 
 
 def time_of(page: Page) -> float:
@@ -260,12 +265,6 @@ def test_the_queue_is_narrowed_by_keyboard_alone(
     expect(page.locator("table.queue tbody tr")).to_have_count(2)
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 390), ("light", 1440)])
 def test_pages_are_light_quick_and_clean(
     home: World,
@@ -278,10 +277,12 @@ def test_pages_are_light_quick_and_clean(
 ):
     campaign = home.campaign(risk_class="high")
     flagged = home.to_review(flagged=("artifact_quality", "label"), campaign=campaign)
-    for _ in range(3):
-        home.to_review()
+    named = [home.to_review() for _ in NAMES]
+    for name, render in zip(NAMES, named, strict=True):
+        fields = json.dumps({"first_name": name})
+        home.as_database_owner("UPDATE renders SET fields = ? WHERE id = ?", fields, render.id)
     page = new_page(browser, width=width, color_scheme=scheme)
-    sign_in(page, address, reviewer)
+    enter(page, address, reviewer.id, password=PASSWORD)
     weights: list[int] = []
     page.on(
         "response",
@@ -290,7 +291,7 @@ def test_pages_are_light_quick_and_clean(
         ),
     )
     slow = page.context.new_cdp_session(page)
-    for where in ("/", f"/renders/{flagged.id}", "/styleguide"):
+    for where in ("/", f"/renders/{flagged.id}", f"/renders/{named[0].id}", "/styleguide"):
         weights.clear()
         page.goto(address + where)
         page.wait_for_load_state("networkidle")

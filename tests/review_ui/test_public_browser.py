@@ -7,12 +7,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core.database import reading
 from core.media.still import still
@@ -22,19 +22,13 @@ from delivery.links import make_link
 from pipeline.tables import RenderRow
 from review_ui.tables import AccountRow
 from tests.kit import media
-from tests.kit.browser import chromium
-from tests.kit.browser import new_page as a_page
+from tests.kit.web import WEIGHT, address, browser, home, new_page, nothing_found, weigh  # noqa: F401
 from tests.kit.world import PASSWORD, World
-from tests.kit.world import world as open_world
 from tests.review_ui.test_answers import report
-from tests.review_ui.test_passkeys_browser import address  # noqa: F401
 
 pytestmark = pytest.mark.browser
 
-AXE = Path(__file__).parent.parent / "vendor/axe-core/axe.min.js"
 SHA = "ab" * 32
-WIDTHS = (320, 390, 720, 1440)  # 720 is a screen of 1440 at 200 %
-WEIGHT = 150_000  # bytes of a page without its media
 DROP = """() => {
   const given = new DataTransfer();
   given.items.add(new File(["x"], "dropped.mp4", { type: "video/mp4" }));
@@ -42,12 +36,6 @@ DROP = """() => {
   for (const name of ["dragover", "drop"])
     where.dispatchEvent(new DragEvent(name, { dataTransfer: given, bubbles: true, cancelable: true }));
 }"""
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path / "home", signer="recorded") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -59,30 +47,6 @@ def out(home: World) -> RenderRow:
 def link(home: World, out: RenderRow) -> str:
     set_words(home.brand_id, "Fresh tea from the hills.", actor_id=home.operator)
     return make_link(out.id, brand_id=home.brand_id, made_by=home.operator)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def new_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """A stranger's browser; what its console complains of fails the test."""
-    opened, complaints = [], []
-
-    def make(width: int = 1000, **more: Any) -> Page:
-        page = a_page(browser, width=width, height=800, **more)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda told: complaints.append(told.text) if "Security" in told.text else None)
-        opened.append(page)
-        return page
-
-    yield make
-    for page in opened:
-        page.context.close()
-    assert complaints == []
 
 
 @pytest.fixture
@@ -200,21 +164,6 @@ def test_the_page_of_a_video_has_poster_captions_label_and_no_sign_in(
     assert told[:2] == ["AI-generated video", "Hello Asha, your tea is ready."]
 
 
-def nothing_found(page: Page) -> list[Any]:
-    """What axe says against the page, and what scrolls sideways at any width."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(
-        "axe.run().then(all => all.violations.map(v => [v.id, v.nodes[0].html.slice(0, 200)]))"
-    )
-    before = page.viewport_size
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 800})
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            found.append(f"sideways at {width}")
-    page.set_viewport_size(before)  # type: ignore[arg-type]
-    return list(found)
-
-
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 320), ("light", 1440)])
 def test_nothing_is_found_by_axe_scrolls_sideways_or_weighs_much(
     new_page: Callable[..., Page],
@@ -231,13 +180,7 @@ def test_nothing_is_found_by_axe_scrolls_sideways_or_weighs_much(
     home.recall(gone)
     reports.report(link, "not_me", words="word" * 100, contact="me@home.example")
     page = new_page(width, color_scheme=scheme)
-    weight: dict[str, int] = {}
-
-    def weigh(response: Any) -> None:
-        if not any(part in response.url for part in (".mp4", ".jpg")):
-            weight[page.url] = weight.get(page.url, 0) + int(response.headers.get("content-length", 0))
-
-    page.on("response", weigh)
+    weight = weigh(page)
 
     def clean(where: str) -> None:
         for summary in page.locator("summary").all():
@@ -265,4 +208,8 @@ def test_nothing_is_found_by_axe_scrolls_sideways_or_weighs_much(
     clean("the cases")
     page.goto(f"{address}/brand-page")
     clean("a brand's words")
+    home.as_database_owner("UPDATE brands SET name = ?", "Ü" * 200)
+    page.goto(f"{address}/v/{link}")
+    expect(page.get_by_role("heading", name="Ü" * 200)).to_be_visible()
+    clean("a video of a brand with a long name")
     assert max(weight.values()) < WEIGHT

@@ -6,24 +6,29 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from html import unescape
+from html import escape, unescape
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
+from audit.approvals import record
+from audit.ledger import Event, append
 from core.database import now, transaction
 from core.settings import get_settings
 from core.tables import BrandRow
+from pipeline.annotations import Ask, rows_of
 from pipeline.paging import PAGE_ROWS
 from pipeline.states import State
 from pipeline.tables import CampaignRow, RenderRow
-from review_ui.pages.queue import numbers
+from review_ui.memberships import join_brand, work_at
+from review_ui.pages.queue import APART_WORDS, numbers
 from review_ui.seals import seal
 from review_ui.tables import AccountRow
 from tests.kit import media
-from tests.review_ui.conftest import PASSWORD
+from tests.kit.workers import last_entry
+from tests.review_ui.conftest import PASSWORD, SEALED
 
 MakeRender = Callable[..., RenderRow]
 MANY = PAGE_ROWS * 2 + 20
@@ -50,7 +55,7 @@ def web(client: TestClient, account: AccountRow, signed: Callable[[AccountRow], 
 
 
 def shown(html: str) -> list[str]:
-    return re.findall(r'href="/renders/([^"]+)"', html)
+    return re.findall(r'href="/renders/([^"?]+)[^"]*"', html)
 
 
 def link(html: str, rel: str) -> str | None:
@@ -321,6 +326,65 @@ def test_what_is_narrowed_stays_in_every_address_and_can_be_taken_back(
     assert '<option value="high" selected>' in text
 
 
+def test_the_next_one_is_of_what_was_chosen_and_every_address_on_the_way_keeps_it(
+    web: TestClient, apart: dict[str, str], make_render: MakeRender
+) -> None:
+    second = make_render(campaign_id="cmp_risk").id
+    chosen = "?order=newest&risk=high"
+
+    def onward(text: str) -> str:
+        """Where "next" leads from here."""
+        address = re.search(r'action="(/review/next[^"]*)"', text)
+        hidden = dict(re.findall(r'name="(csrf|at_brand|after)" value="([^"]*)"', text))
+        assert address
+        return web.post(unescape(address[1]), data=hidden).headers["location"]
+
+    text = web.get(f"/{chosen}&view=review").text
+    assert f'href="/renders/{second}{escape(chosen)}"' in text
+    first = onward(text)
+    assert first == f"/renders/{second}{chosen}"
+    text = web.get(first).text
+    for act in ("approve", "reject", "change", "hand-on", "notes"):
+        assert f'ction="/renders/{second}/{act}{escape(chosen)}"' in text
+    assert f'href="/{escape(chosen)}">The list that you chose<' in text
+    assert onward(text) == f"/renders/{apart['risk']}{chosen}"
+    token = re.search(r'name="csrf" value="([^"]*)"', text)
+    assert token
+    sent = web.post(
+        f"/renders/{second}/reject{chosen}", data={"csrf": token[1], "asset": SEALED, "code": "lips"}
+    )
+    assert sent.headers["location"] == first
+    assert (
+        onward(web.get(first).text) == f"/renders/{apart['risk']}{chosen}"
+    )  # after the decision, without script
+    with transaction() as session:
+        session.get_one(RenderRow, apart["risk"]).state = State.RECALLED
+    assert onward(text) == f"/{chosen}"  # nothing more of it waits, though others do
+
+
+def test_the_queue_says_whose_decision_a_video_waits_for(
+    web: TestClient, account: AccountRow, make_render: MakeRender
+) -> None:
+    mine, decided, handed, free = (make_render(maker_id=who) for who in (account.id, "u", "u", "u"))
+    with transaction() as session:
+        row = session.get_one(RenderRow, decided.id)
+        record(
+            session, render_id=row.id, sealed_sha256=SEALED, essence="cd" * 32, reviewer_id=account.id,
+            maker_id="u", verdict="approve", reason="", manner="seen", shown_sha256="0" * 64, brand_id="brd_1",
+        )  # fmt: skip
+        row = session.get_one(RenderRow, handed.id)
+        rows = rows_of(row, "usr_ben", "handed_on", [Ask("other", "Is this a claim?")])
+        append(session, Event.REVIEW_ESCALATED, row.id, {"reviewer_id": "usr_ben"}, rows=rows)
+    text = web.get("/").text
+    said = {one.id: re.search(rf"{one.id}[^$]*?</tr>", text) for one in (mine, decided, handed, free)}
+    found = {name: match[0] for name, match in said.items() if match}
+    assert "You asked for it, so someone else decides" in found[mine.id]
+    assert "You have decided, another person has to" in found[decided.id]
+    assert "Handed on to a senior reviewer" in found[handed.id]
+    assert all(words not in found[free.id] for words in APART_WORDS.values())
+    assert "Handed on" not in web.get("/?view=all").text
+
+
 def test_strange_words_in_the_address_fit_nothing_and_break_nothing(
     web: TestClient, apart: dict[str, str]
 ) -> None:
@@ -417,13 +481,37 @@ def test_the_picture_of_a_video_goes_to_whom_the_video_goes(
     assert web.get(f"/renders/{render.id}/axis").status_code == 404
 
 
-def test_pictures_are_blurred_where_the_organisation_wants_it(
-    web: TestClient, make_render: MakeRender, monkeypatch: pytest.MonkeyPatch
+def test_videos_are_veiled_where_an_administrator_says_so_and_else_as_the_installation_does(
+    client: TestClient,
+    new_account: Callable[..., AccountRow],
+    signed: Callable[[AccountRow], str],
+    make_render: MakeRender,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    render = make_render()
-    assert (
-        "poster veiled" not in web.get("/").text and " covered>" not in web.get(f"/renders/{render.id}").text
-    )
+    render, admin = make_render(), new_account("adm", role="admin")
+    own = {"csrf": signed(admin), "at_brand": "brd_1"}
+
+    def is_veiled() -> bool:
+        in_queue = "poster veiled" in client.get("/").text
+        assert in_queue == (" covered>" in client.get(f"/renders/{render.id}").text)
+        assert in_queue == bool(re.search(r'name="veiled"[^>]* checked', client.get("/brands").text))
+        return in_queue
+
+    assert not is_veiled()
     monkeypatch.setenv("GREENROOM_WEB_VEIL", "true")
     get_settings.cache_clear()
-    assert "poster veiled" in web.get("/").text and " covered>" in web.get(f"/renders/{render.id}").text
+    assert is_veiled()
+    assert client.post("/brands/veil", data=own).headers["location"] == "/brands?saved=1"
+    assert not is_veiled()
+    assert client.post("/brands/veil", data=own | {"veiled": "yes"}).status_code == 303
+    assert is_veiled()
+    assert client.post("/brands/veil", data=own | {"at_brand": "brd_2"}).status_code == 409 and is_veiled()
+    assert last_entry("brd_1", Event.BRAND_CHANGED).facts["kind"] == "veil"
+    with transaction() as session:
+        append(session, Event.BRAND_CREATED, "brd_2", rows=[BrandRow(id="brd_2", name="Another")])
+    monkeypatch.setenv("GREENROOM_WEB_VEIL", "false")
+    get_settings.cache_clear()
+    assert is_veiled()
+    join_brand(admin.id, "brd_2")
+    work_at(admin.id, "brd_2")
+    assert not re.search(r'name="veiled"[^>]* checked', client.get("/brands").text)  # it is each brand's own

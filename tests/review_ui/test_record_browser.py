@@ -6,41 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from audit.events import Event
 from audit.ledger import sequence_pending
-from core.database import reading
 from delivery.holds import place_hold
 from pipeline.tables import RenderRow
-from review_ui.tables import AccountRow
-from tests.kit.browser import chromium, keep_picture, new_page
+from tests.kit.browser import keep_picture, new_page
+from tests.kit.web import address, browser, enter, home, nothing_found  # noqa: F401
 from tests.kit.workers import last_entry
-from tests.kit.world import PASSWORD, World
-from tests.kit.world import world as open_world
-from tests.review_ui.test_passkeys_browser import address  # noqa: F401
+from tests.kit.world import World
 
 pytestmark = pytest.mark.browser
-
-AXE = Path(__file__).parent.parent / "vendor/axe-core/axe.min.js"
-WIDTHS = (320, 390, 1440)
-TOO_WIDE = """(width) => [...document.querySelectorAll("main *")]
-  .filter((each) => each.getBoundingClientRect().right > width).map((each) => each.outerHTML.slice(0, 120))"""
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[World]:
-    with open_world(tmp_path / "home", signer="recorded") as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -60,20 +39,10 @@ def out(home: World) -> RenderRow:
 def page(browser: Browser, address: str, home: World, out: RenderRow) -> Iterator[Page]:
     """The page of somebody of legal, signed in."""
     page = new_page(browser, color_scheme="dark")
-    page.goto(f"{address}/sign-in?next=/record")
-    with reading() as session:
-        page.get_by_label("E-mail").fill(session.get_one(AccountRow, home.legal).email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Record", exact=True)).to_be_visible()
+    enter(page, address, home.legal)
+    page.goto(f"{address}/record")
     yield page
     page.context.close()
-
-
-def faults(page: Page) -> list[Any]:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [(fault["id"], [node["html"] for node in fault["nodes"]][:3]) for fault in found["violations"]]
 
 
 def addresses(home: World, out: RenderRow) -> list[str]:
@@ -93,13 +62,9 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
         for theme in ("dark", "light"):
             page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
             page.goto(f"{address}{where}")
-            assert faults(page) == [], (where, theme)
-        for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 900})
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, (where, width, page.evaluate(TOO_WIDE, width))
-            name = where.strip("/").replace("/", "-").replace("?kind=", "-").partition("&")[0][:40]
-            keep_picture(page, f"{name}-{width}")
+            assert nothing_found(page) == [], (where, theme)
+        name = where.strip("/").replace("/", "-").replace("?kind=", "-")[:40]
+        keep_picture(page, name)
 
 
 def test_a_video_is_found_held_and_its_proof_taken_by_keyboard_alone(page: Page, out: RenderRow):

@@ -25,10 +25,10 @@ from pipeline.tables import RenderRow
 from review_ui.security import COOKIE
 from review_ui.sessions import sign_in
 from review_ui.tables import AccountRow, SignInRow
+from tests.kit.web import address, browser, home, page  # noqa: F401
 from tests.kit.world import World
 from tests.review_ui.conftest import PASSWORD
-from tests.review_ui.test_passkeys_browser import address, page  # noqa: F401
-from tests.review_ui.test_played_browser import home, open_page, reviewer  # noqa: F401
+from tests.review_ui.test_played_browser import open_page, reviewer  # noqa: F401
 
 pytestmark = pytest.mark.browser
 
@@ -230,6 +230,11 @@ def test_three_keys_no_page_load_undo_a_lost_session_and_leaving(
     page.get_by_role("link", name="Campaigns").click()
     expect(page.get_by_role("heading", name="Campaigns")).to_be_visible()
     assert home.now_is(second).state == State.APPROVED
+    page.go_back()
+    page.go_back()  # to the page of what was decided meanwhile: it is shown as it is now
+    expect(page).to_have_url(at(second))
+    expect(page.get_by_text("Approved by")).to_be_visible()
+    expect(page.locator("form[data-decision]")).to_have_count(0)
     open_page(third)
     look_at(page, third)
     press(page, "a")

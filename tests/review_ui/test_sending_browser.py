@@ -11,11 +11,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from review_ui import live
+from tests.kit.web import address, browser, home, new_page, nothing_found  # noqa: F401
 from tests.kit.world import BREAKS_A_RULE, PASSWORD, World
 from tests.pipeline.test_again import failed
 from tests.review_ui.test_again import email_of
-from tests.review_ui.test_passkeys_browser import address  # noqa: F401
-from tests.review_ui.test_public_browser import browser, home, new_page, nothing_found  # noqa: F401
 
 pytestmark = pytest.mark.browser
 

@@ -180,6 +180,25 @@ def test_an_answer_that_is_refused_comes_back_as_it_was_typed(web: TestClient, w
     assert web.post(f"/reports/{case.id}/close", data=typed).status_code == 303
 
 
+def test_whoever_works_the_cases_sees_on_every_page_how_many_are_open(
+    web: TestClient, world: World, link: str
+):
+    def told() -> str | None:
+        found = re.search(r'Reports <span class="count">(\d+)<span class="aside"> open<', web.get("/").text)
+        return found and found[1]
+
+    csrf = signed_in(web, world.legal)
+    assert told() is None
+    for kind in ("other", "not_me"):
+        reports.report(link.removeprefix("/v/"), kind)
+    assert told() == "2"
+    case = reports.list_cases(world.brand_id).open[0]
+    web.post(f"/reports/{case.id}/close", data={"csrf": csrf, "outcome": "right", "answer": "Recalled."})
+    assert told() == "1" and reports.number_open(create_brand("Another brand").id) == 0
+    signed_in(web, world.reviewer)
+    assert "/reports" not in web.get("/").text
+
+
 # --- the brand's words
 
 

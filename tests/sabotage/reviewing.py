@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.words import Sabotage, off
 
-REVIEW, APPROVALS = "pipeline/review.py", "audit/approvals.py"
+REVIEW, TABLE, APPROVALS = "pipeline/review.py", "pipeline/decision_table.py", "audit/approvals.py"
 
 REVIEWING: tuple[Sabotage, ...] = (
     off("11", "the maker may not decide", APPROVALS, "if reviewer_id == maker_id:", "if False:",
@@ -22,11 +22,11 @@ REVIEWING: tuple[Sabotage, ...] = (
     off("11", "the second person", REVIEW,
         "if len(approvers(session, row, rule)) < rule.people:", "if False:",
         "review:high_risk_takes_two_people"),
-    off("11", "a passkey or a code for high risk", REVIEW,
+    off("11", "a passkey or a code for high risk", TABLE,
         'if rule.factor and factor == "none":', "if False:", "review:high_risk_takes_a_factor"),
-    off("11", "high risk is seen", REVIEW, "if manner not in rule.manners:", "if False:",
+    off("11", "high risk is seen", TABLE, "if manner not in rule.manners:", "if False:",
         "review:high_risk_is_seen"),
-    off("11", "an unknown risk class asks for the most", REVIEW,
+    off("11", "an unknown risk class asks for the most", TABLE,
         'RULES.get(risk, STRICTEST)', 'RULES.get(risk, RULES["standard"])',
         "review:an_unknown_class_asks_for_the_most",
         "release:release_refuses_an_unknown_risk_class_with_one_approval"),
@@ -37,21 +37,21 @@ REVIEWING: tuple[Sabotage, ...] = (
         "seen:a_second_with_a_finding_has_to_be_played_whatever_the_share"),
     off("11", "nobody decides twice", APPROVALS, "if session.scalar(taken) is not None:", "if False:",
         "review:nobody_decides_twice", "approvals:a_reviewer_decides_once"),
-    off("11", "a rejection counts against all approvals", REVIEW,
+    off("11", "a rejection counts against all approvals", TABLE,
         'if any(decision.verdict == "reject" for decision in decisions):', "if False:",
         "review:one_rejection_is_enough_and_final", "release:release_refuses_what_somebody_rejected"),
-    off("11", "an approval of the maker does not count", REVIEW,
+    off("11", "an approval of the maker does not count", TABLE,
         "if decision.reviewer_id not in (row.maker_id, decision.maker_id)", "if True",
         "review:decisions_of_a_maker_who_was_changed_do_not_count",
         "release:release_refuses_an_approval_by_the_maker_alone"),
-    off("11", "an approval is of this render, essence and brand", REVIEW,
+    off("11", "an approval is of this render, essence and brand", TABLE,
         "and (decision.render_id, decision.essence, decision.brand_id) == (row.id, row.essence, row.brand_id)",
         "and True",
         "review:a_decision_over_other_media_or_of_another_brand_does_not_count"),
-    off("11", "an approval is in a manner that counts", REVIEW,
+    off("11", "an approval is in a manner that counts", TABLE,
         "and decision.manner in rule.manners", "and True",
         "release:release_refuses_an_approval_that_the_risk_class_does_not_count"),
-    off("11", "an approval is with a factor where one is asked for", REVIEW,
+    off("11", "an approval is with a factor where one is asked for", TABLE,
         'and (decision.factor != "none" or not rule.factor)', "and True",
         "release:release_refuses_an_approval_that_the_risk_class_does_not_count"),
     off("12", "an approval is over what is shown", "delivery/conditions.py",

@@ -68,7 +68,7 @@ def test_a_part_of_the_table_is_caught():
 
 
 def test_a_patch_changes_what_runs_everywhere_and_leaves():
-    from pipeline.review import rule_of as imported_elsewhere
+    from pipeline.decision_table import rule_of as imported_elsewhere
     from pipeline.states import State, check_move
 
     patch = Patch("pipeline/states.py", "if end not in TRANSITIONS[start]:", "if False:")

@@ -122,6 +122,7 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("POST", "/me/withdraw"): Asks("appear", "form"),
     ("GET", "/reports"): Asks("audit", "cookie"),
     ("POST", "/reports/{report_id}/close"): Asks("audit", "form"),
+    ("POST", "/brands/veil"): Asks("administer", "form"),
     ("GET", "/brand-page"): Asks("release", "cookie"),
     ("POST", "/brand-page"): Asks("release", "form"),
     ("POST", "/api/v1/analyze_video"): Asks("view", "basic"),

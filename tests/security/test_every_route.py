@@ -49,6 +49,7 @@ from review_ui.sessions import sign_in, sign_out, signed_in, stored
 from review_ui.tables import (
     AccountRow,
     ApiKeyRow,
+    BrandVeilRow,
     InvitationRow,
     MembershipRow,
     PasskeyRow,
@@ -271,7 +272,7 @@ def everything() -> dict[str, list[Any]]:
                 {column.name: getattr(row, column.name) for column in table.__table__.columns}
                 for row in session.scalars(select(table).order_by(*table.__table__.primary_key.columns))
             ]
-            for table in (*WRITTEN, ReportRow, BrandPageRow, HoldRow, AnnotationRow, *CAPTURED)
+            for table in (*WRITTEN, ReportRow, BrandPageRow, BrandVeilRow, HoldRow, AnnotationRow, *CAPTURED)
         }
 
 

@@ -17,9 +17,9 @@ import delivery.links
 import delivery.orphans
 import delivery.release
 import greenroom.relay
+import pipeline.decision_table
 import pipeline.outbox
 import pipeline.registry
-import pipeline.review
 import pipeline.standing
 from pipeline.standing import Standing
 from tests.kit.world import world as open_world
@@ -123,7 +123,8 @@ NOTICED: dict[str, tuple[Callable[[], AbstractContextManager[Any]], Story]] = {
         lambda: patch.object(delivery.release, "check_authority", pipeline.standing.authority_of),
         withdrawn_in_between),
     "one of two people is enough": (
-        lambda: patch.dict(pipeline.review.RULES, high=pipeline.review.RULES["standard"]), approved_by_one_of_two),
+        lambda: patch.dict(pipeline.decision_table.RULES, high=pipeline.decision_table.RULES["standard"]),
+        approved_by_one_of_two),
     "nobody looks for lost releases": (lambda: off(pipeline.outbox, "sweep", []), lost_release),
     "nobody looks for lost withdrawals": (lambda: off(greenroom.relay, "unsettled", []), lost_withdrawal),
     "files that a crash left behind stay": (lambda: off(delivery.orphans, "sweep_orphans", []), killed),

@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from core.database import reading
 from core.errors import GreenroomError, InputError, MediaError
 from delivery.recall import recall
-from pipeline.review import hand_on, reject
+from pipeline.handing_on import hand_on
+from pipeline.review import reject
 from review_ui.rates import forget_all
 from review_ui.tables import AccountRow
 from tests.kit.world import PASSWORD, World

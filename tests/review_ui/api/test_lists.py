@@ -81,7 +81,9 @@ def test_a_draft_is_looked_at_and_nothing_is_kept(world: World, api: Program):
     seen = api.post("/campaigns/look", draft).json()
     said = seen["said"][0]
     assert seen["verdict"] == said["verdict"] == "block" and said["findings"][0]["hint"]
-    assert "Asha" in said["script"] and said["seconds"] > 0 and api.get("/campaigns").json()["campaigns"] == []
+    assert (
+        "Asha" in said["script"] and said["seconds"] > 0 and api.get("/campaigns").json()["campaigns"] == []
+    )
 
 
 def test_a_campaign_is_paused_resumed_and_cancelled(world: World, api: Program):
