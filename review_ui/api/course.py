@@ -41,10 +41,10 @@ class Way(BaseModel):
 
 
 class DraftLook(BaseModel):
-    """What would be said of a draft. `said`: with the examples, and then on each other way through the text, the gravest
-    first; `more`: there are more ways; `unreached`: lines that no value leads to; `silent`: the persona's voice does not
-    speak the language. `verdict`: the gravest, "" where nothing could be checked; `problems`: why it cannot be a
-    campaign as it stands."""
+    """What would be said of a draft. `said`: with the examples, and then on each other way through the text, the
+    gravest first; `more`: there are more ways; `unreached`: lines that no value leads to; `silent`: the persona's voice
+    does not speak the language. `verdict`: the gravest, "" where nothing could be checked; `problems`: why it cannot be
+    a campaign as it stands."""
 
     said: list[Way]
     more: bool
