@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
@@ -27,7 +29,16 @@ RESOURCES = {
 
 @router.get("/docs")
 def docs(request: Request) -> Response:
+    """Its operations, by resource."""
+    return _page(request, "reference.html", titles=RESOURCES, everywhere=USUAL)
+
+
+@router.get("/docs/documents")
+def documents(request: Request) -> Response:
+    """What they take and answer."""
+    return _page(request, "reference_documents.html")
+
+
+def _page(request: Request, template: str, **more: Any) -> Response:
     shown = reference_of(request.app.openapi(), get_settings().web.address)
-    return page(
-        request, "reference.html", visitor=seen(request), reference=shown, titles=RESOURCES, everywhere=USUAL
-    )
+    return page(request, template, visitor=seen(request), reference=shown, **more)

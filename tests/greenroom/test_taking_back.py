@@ -106,6 +106,10 @@ def test_a_hold_is_placed_listed_and_lifted(world: World, run: Run):
         "kind": "render",
         "subject": render.id,
         "standing": True,
+        "same_person": [],
+        "namesakes": [],
+        "out": 0,
+        "not_out": 1,
     }
     code, told = run("operator", "release", render.id)
     assert (code, told["error"]["code"]) == (3, "legal_hold")

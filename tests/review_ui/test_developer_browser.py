@@ -42,7 +42,7 @@ def test_axe_finds_nothing_and_nothing_scrolls_sideways(
     make_key(operator, name="nightly", rights=["view"])
     for width in (WIDTHS[0], WIDTHS[-1]):
         page = signed(width, color_scheme=theme)
-        for path in ("/docs", "/keys"):
+        for path in ("/docs", "/docs/documents", "/keys"):
             page.goto(f"{address}{path}")
             assert nothing_found(page) == [], (path, width)
 

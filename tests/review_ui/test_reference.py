@@ -18,26 +18,36 @@ WEIGHT = 150_000  # bytes of a page without its media
 SITE = "https://greenroom.brand.example"
 
 
-def test_every_operation_parameter_document_and_field_is_on_the_page(client: TestClient):
-    page = client.get("/docs")
-    text = page.text
+PAGES = ("/docs", "/docs/documents")
+
+
+def test_every_operation_parameter_document_and_field_is_on_the_pages(client: TestClient):
+    operations, documents = (client.get(page).text for page in PAGES)
     described = client.get("/api/openapi.json").json()
     for path, methods in described["paths"].items():
         for method, operation in methods.items():
-            assert f'<span class="method">{method.upper()}</span> <code>{path}</code>' in text
-            assert all(f"<code>{one['name']}</code>" in text for one in operation.get("parameters", []))
+            assert f'<span class="method">{method.upper()}</span> <code>{path}</code>' in operations
+            assert all(f"<code>{one['name']}</code>" in operations for one in operation.get("parameters", []))
     for name, schema in described["components"]["schemas"].items():
-        assert name.startswith("Body_") or f'id="{name}"' in text
-        assert all(f"<code>{field}</code>" in text for field in schema.get("properties", {}))
-    for target in re.findall(r'href="#([^"]+)"', text):
-        assert f'id="{target}"' in text, target
+        form = name.startswith("Body_")
+        assert form or f'id="{name}"' in documents
+        where = operations if form else documents
+        assert all(f"<code>{field}</code>" in where for field in schema.get("properties", {}))
 
 
-def test_it_is_of_our_own_files_and_runs_no_script(client: TestClient):
-    page = client.get("/docs")
-    assert "script-src 'self'" in page.headers["content-security-policy"]
-    assert "<script" not in page.text and not re.search(r'(?:src|href)="(?:https?:)?//', page.text)
-    assert len(page.content) < WEIGHT
+def test_every_link_between_them_leads_somewhere(client: TestClient):
+    texts = {page: client.get(page).text for page in PAGES}
+    for page, text in texts.items():
+        for where, target in re.findall(r'href="([^"#]*)#([^"]+)"', text):
+            assert f'id="{target}"' in texts[where or page], (page, where, target)
+
+
+def test_they_are_of_our_own_files_light_and_run_no_script(client: TestClient):
+    for where in PAGES:
+        page = client.get(where)
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        assert "<script" not in page.text and not re.search(r'(?:src|href)="(?:https?:)?//', page.text)
+        assert len(page.content) < WEIGHT
 
 
 def test_each_operation_has_a_right_errors_and_a_sample_that_a_shell_reads():

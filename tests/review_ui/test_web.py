@@ -26,7 +26,7 @@ PUBLIC = {
 }
 PUBLIC |= {f"/v/{{token}}{part}" for part in ("", "/video.mp4", "/poster.jpg", "/captions.vtt", "/report")}
 PUBLIC |= {"/invitation/{token}/with-account"}  # under the same link, and a password
-PUBLIC |= {"/docs"}
+PUBLIC |= {"/docs", "/docs/documents"}
 PUBLIC |= {"/metrics"}  # for this machine's programs: test_access.py
 
 

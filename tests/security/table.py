@@ -237,6 +237,7 @@ ROUTES: dict[tuple[str, str], Asks] = {
     ("POST", "/v/{token}/report"): Asks(PUBLIC, "nobody"),
     ("POST", "/api/v1/verify"): Asks(PUBLIC, "nobody"),
     ("GET", "/docs"): Asks(PUBLIC, "nobody"),
+    ("GET", "/docs/documents"): Asks(PUBLIC, "nobody"),
 }
 
 SENT: dict[str, dict[str, object]] = {

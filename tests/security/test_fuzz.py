@@ -73,7 +73,7 @@ def _children_answered_before(told: dict[str, Any], monkeypatch: pytest.MonkeyPa
             raise told[task]
         return dict(told[task])
 
-    for user in ("review_ui.api.checks", "review_ui.pages.verify"):
+    for user in ("review_ui.api.measuring", "review_ui.pages.verify"):
         monkeypatch.setattr(f"{user}.run_child", repeated)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.database import reading, transaction
-from pipeline.capture.references import examine
+from pipeline.capture.examining import examine
 from review_ui.seals import seal
 from review_ui.tables import AccountRow
 from tests.kit import media

@@ -70,6 +70,8 @@ BY_A_PERSON: dict[str, str] = {
     "/review/next": DECIDES,
     "/me/renders/{render_id}/approve": APPEARS,
     "/me/renders/{render_id}/refuse": APPEARS,
+    "/me/scripts/{campaign_id}": APPEARS,
+    "/me/texts/{render_id}": APPEARS,
     "/me/withdraw": APPEARS,
     "/reports/{report_id}/close": ANSWERS,
     "/v/{token}/report": STRANGER,
@@ -79,6 +81,7 @@ BY_A_PERSON: dict[str, str] = {
     "/people/invitations/{invitation_id}/revoke": RUNS,
     "/people/{account_id}/leave": RUNS,
     "/brands": RUNS,
+    "/brands/veil": RUNS,
     "/brands/{brand_id}/work-at": "a key belongs to one brand",
     "/begin": "the first account, made with the code that the machine prints",
     **dict.fromkeys(
