@@ -102,7 +102,11 @@ class PipelineSettings(BaseSettings):
         ge=0,
         description="A message that was sent is deleted from the outbox after this long, seconds.",
     )
-    workers: int = Field(1, description="Worker processes that `greenroom up` starts.")
+    workers: int = Field(
+        1,
+        description="Worker processes that `greenroom up` starts; beside them one more takes the short stages of the "
+        "kind io alone, so that what was approved does not wait for a long video.",
+    )
     kinds: str = Field(
         "cpu,gpu,io",
         description="Kinds of stage that a worker takes, which are its queues: cpu, gpu, io. `io` signs credentials "

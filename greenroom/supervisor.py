@@ -14,6 +14,7 @@ from core.errors import DatabaseBusy
 from core.settings import get_settings
 from greenroom.status import health_of
 from pipeline.leases import free_leases_of, owner_name
+from pipeline.states import RELEASE
 
 log = logging.getLogger("greenroom.up")
 
@@ -28,11 +29,17 @@ class Supervisor:
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def commands(self) -> dict[str, list[str]]:
-        """What is started under which name: the commands that a machine with one process of each would run."""
+        """What is started under which name: the commands that a machine with one process of each would run.
+
+        Beside the workers one takes the short stages alone: what was approved leaves while a long video is made.
+        """
         greenroom = [sys.executable, "-m", "greenroom.cli"]
-        names = [f"worker-{number + 1}" for number in range(get_settings().pipeline.workers)]
+        pipeline = get_settings().pipeline
+        names = [f"worker-{number + 1}" for number in range(pipeline.workers)]
         commands = {"relay": [*greenroom, "relay"], "sequencer": [*greenroom, "sequencer"]}
         commands |= {name: [*greenroom, "worker", "--name", name] for name in names}
+        if names and RELEASE.kind in {kind.strip() for kind in pipeline.kinds.split(",")}:
+            commands["worker-io"] = [*greenroom, "worker", "--name", "worker-io", "--queues", RELEASE.kind]
         if self.with_web:
             commands["web"] = [*greenroom, "web"]
         return commands

@@ -54,8 +54,19 @@ def test_one_machine_runs_every_process_by_the_commands_that_many_machines_use(
         "sequencer": ["sequencer"],
         "worker-1": ["worker", "--name", "worker-1"],
         "worker-2": ["worker", "--name", "worker-2"],
+        "worker-io": ["worker", "--name", "worker-io", "--queues", "io"],
         "web": ["web"],
     }
+
+
+def test_what_was_approved_waits_behind_no_long_video_where_this_machine_may_sign(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kinds, workers, beside in (("cpu,io", "1", True), ("cpu", "1", False), ("cpu,io", "0", False)):
+        monkeypatch.setenv("GREENROOM_PIPELINE_KINDS", kinds)
+        monkeypatch.setenv("GREENROOM_PIPELINE_WORKERS", workers)
+        get_settings.cache_clear()
+        assert ("worker-io" in Supervisor().commands()) is beside, (kinds, workers)
 
 
 @pytest.mark.parametrize("verb", [["up"], ["web"], ["demo"]])
