@@ -6,7 +6,7 @@ import re
 import unicodedata
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,8 +54,8 @@ class Voice(Protocol):
         """
 
 
-def checked_text(text: str, language: str, voice: Voice) -> str:
-    """``text`` in one line a paragraph, or a VoiceError: what every voice checks before it speaks."""
+def check_language(language: str, voice: Voice) -> None:
+    """Raises VoiceError (``voice_language``) for a language that this voice does not speak."""
     if language.split("-", maxsplit=1)[0].lower() not in voice.languages:
         raise VoiceError(
             f"no voice here speaks '{language}'",
@@ -63,6 +63,11 @@ def checked_text(text: str, language: str, voice: Voice) -> str:
             next_step=f"use one of: {', '.join(voice.languages)}; or bring a voice for that language",
             code="voice_language",
         )
+
+
+def checked_text(text: str, language: str, voice: Voice) -> str:
+    """``text`` in one line a paragraph, or a VoiceError: what every voice checks before it speaks."""
+    check_language(language, voice)
     clean = re.sub(r"[ \t]+", " ", unicodedata.normalize("NFC", text)).strip()
     if not any(character.isalnum() for character in clean):
         raise VoiceError("there is nothing to say", where="script", next_step="write at least one word")
@@ -252,13 +257,19 @@ def _hibari() -> tuple[Any, Any]:
     return engine, onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
+@cache
+def _plugins() -> dict[str, metadata.EntryPoint]:
+    """Voices of installed packages: asked for once, as every package's own list is read for it."""
+    return {entry.name: entry for entry in metadata.entry_points(group="greenroom.voices")}
+
+
 def load_voice(name: str = "hibari") -> Voice:
     """The voice of that name: ``hibari``, ``null``, or one that a package offers under ``greenroom.voices``.
 
     Raises VoiceError for an unknown one.
     """
     made: dict[str, Any] = {"hibari": HibariVoice, "null": NullVoice}
-    plugins = {entry.name: entry for entry in metadata.entry_points(group="greenroom.voices")}
+    plugins = _plugins()
     if name not in made and name not in plugins:
         raise VoiceError(
             f"there is no voice '{name[:40]}'",

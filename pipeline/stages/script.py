@@ -18,6 +18,8 @@ from core.models import Finding, Verdict
 from core.tables import BrandRow
 from generate.sayable import check_sayable
 from generate.templates import ComposedScript, compose_script
+from generate.voice import check_language, load_voice
+from pipeline.grounds import grounds_of
 from pipeline.jobs import Job, Outcome
 from pipeline.states import State
 from pipeline.tables import CampaignRow, PersonaRow, RenderRow
@@ -57,6 +59,9 @@ def answer(
 
     # Trust step 2: fields are data, never template. An import brings its own words, or none.
     if render.origin == "made":
+        persona = grounds_of(session, render).persona
+        if persona is not None:
+            check_language(campaign.language, load_voice(persona.voice))
         composed = compose_script(campaign.template, campaign.field_schema, render.fields)
         check_sayable(composed, campaign.language)
     else:

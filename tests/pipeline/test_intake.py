@@ -18,6 +18,7 @@ from core.blobs import blobs
 from core.database import now, reading, transaction
 from core.errors import InputError, NotFound
 from core.models import Verdict
+from generate.errors import VoiceError
 from pipeline import intake
 from pipeline.errors import AuthorityInvalid, RequestKeyReused
 from pipeline.intake import import_video, request_render
@@ -334,3 +335,13 @@ def test_a_video_that_is_refused_is_not_kept(world: World, tmp_path: Path):
     with pytest.raises(AuthorityInvalid):
         bring(world, tmp_path, campaign)
     assert not list(blobs().names("source"))
+
+
+def test_a_language_that_the_voice_does_not_speak_is_refused_before_anything_is_stored(world: World):
+    persona = world.add_persona(languages=["en", "de"])
+    campaign = world.campaign(persona, language="de")
+    with pytest.raises(VoiceError) as refused:
+        world.render(campaign=campaign)
+    assert refused.value.code == "voice_language"
+    with reading() as session:
+        assert session.scalar(select(RenderRow.id).where(RenderRow.campaign_id == campaign.id)) is None
