@@ -81,7 +81,7 @@ GATES: dict[str, Words] = {
     ),
     "lip_sync": Words(
         "Lips fit the sound",
-        "certainty that they do",
+        "certainty of the offset between them",
         True,
         Curve("how clearly lips and sound fit together", top=10.0, barred=False),
     ),
@@ -127,6 +127,9 @@ def measured(receipt: Receipt, gate_set: GateSet) -> Measured:
     elif bound is not None and result.score is not None and bound.verdict(result.score) is not Verdict.PASS:
         side = "more" if bound.direction == "high_is_bad" else "less"
         why = f"{_capital(number)}, and a person looks at {_shown(bound.review, words.percent)} and {side}."
+    within = bound is not None and result.score is not None and not why
+    # Else a mismatch stands beside a number that is as it should be, and nobody knows why.
+    aside = " (within it: what was found is the reason)" if within and found else ""
     if not why and receipt.verdict is not Verdict.PASS and not found:
         why = result.reason or f"It decided '{receipt.verdict.value}' and gave no reason."
     return Measured(
@@ -135,7 +138,7 @@ def measured(receipt: Receipt, gate_set: GateSet) -> Measured:
         None if informs else receipt.verdict,
         result.abstained,
         number,
-        "" if informs else _bar(bound, percent=words.percent),
+        "" if informs else _bar(bound, percent=words.percent) + aside,
         why,
     )
 

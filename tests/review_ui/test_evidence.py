@@ -58,7 +58,7 @@ def test_an_abstention_is_a_reason_to_look_and_says_itself(gate: str):
 @pytest.mark.parametrize(
     ("gate", "score", "words"),
     [
-        ("lip_sync", 0.12, "Certainty that they do: 12 %, and a person looks at 30 % and less."),
+        ("lip_sync", 0.12, "Certainty of the offset between them: 12 %, and a person looks at 30 % and less."),
         ("artifact_quality", 0.9, "Chance of a visible defect: 90 %, and a person looks at 85 % and more."),
         ("face_identity", 0.55, "Distance to the persona's face: 0.55, and a person looks at 0.5 and more."),
     ],
@@ -93,6 +93,13 @@ def test_a_number_stands_beside_its_bar():
     told = measured(Receipted("label", score=0.9), GATE_SET)
     assert told.number == "how legible it is at its worst: 90 %"
     assert told.bar == "a person looks at 60 % and less, blocked at 30 % and less"
+
+
+def test_a_number_within_its_bar_beside_a_flag_says_that_it_is_not_the_reason():
+    late = Finding(code="lip_audio_mismatch", severity="review", message="The sound comes late.")
+    told = measured(Receipted("lip_sync", score=0.64, findings=(late,)), GATE_SET)
+    assert told.verdict is Verdict.REVIEW
+    assert told.bar == "a person looks at 30 % and less (within it: what was found is the reason)"
 
 
 def test_a_bar_of_another_gate_set_is_not_claimed():
