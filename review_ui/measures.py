@@ -74,7 +74,7 @@ GATES: dict[str, Words] = {
         "Picture faults", "chance of a visible defect", True, Curve("chance of a visible defect")
     ),
     "authenticity": Words(
-        "Made or altered by machine",
+        "Machine-made or altered",
         "chance that it is",
         True,
         Curve("chance that it was made or altered by machine"),
