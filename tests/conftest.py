@@ -35,13 +35,13 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_kind: str) -> Iterator[Path]:
     """A temporary Greenroom home with every table, and settings that point at it."""
-    from core.database import Base, engine
+    from core.database import engine
     from core.settings import get_settings
+    from tests.kit.tables import make_tables
 
     monkeypatch.setenv("GREENROOM_HOME", str(tmp_path / "home"))
     get_settings.cache_clear()
-    import_tables()
-    Base.metadata.create_all(engine())
+    make_tables()
     yield tmp_path / "home"
     engine().dispose()
     get_settings.cache_clear()

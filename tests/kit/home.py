@@ -9,13 +9,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
-from core.database import Base, engine
+from core.database import engine
 from core.errors import DevelopmentPart
 from core.settings import get_settings
 from greenroom.installation import initialise
 from tests.kit.clock import Clock
 from tests.kit.models import Recorded, recorded_models
 from tests.kit.signing import real_signing, recorded_signing
+from tests.kit.tables import make_tables
 from tests.kit.unconfined import unconfined
 
 Signer = Literal["real", "recorded"]
@@ -59,9 +60,6 @@ def _settings(home: Path) -> Iterator[None]:
 
 
 def all_tables() -> None:
-    from tests.conftest import import_tables
-
-    import_tables()
-    Base.metadata.create_all(engine())
+    make_tables()
     if get_settings().shared_database:
         initialise()  # on a shared database nothing is made by its first use

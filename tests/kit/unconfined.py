@@ -6,10 +6,11 @@ it are left out. What they do not read well goes the real way.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,7 +50,13 @@ class _Heap(Wire):
         self.messages.append(Message(kind, head, copy))
 
 
+_SMALL, _MOST = 200_000, 24  # bytes of a file of the kit; files whose reading is kept
+
+
 class _Here:
+    _kept: ClassVar[dict[tuple[bytes | None, str], list[Message]]] = {}
+    """What was read of the same bytes for the same question: each world begins with the same reference."""
+
     def __init__(self) -> None:
         self._converse, self._read_raw = core.media.confined.converse, provenance.reader.read_raw
         # An object's bound method is made anew each time it is asked for: the double must be one object.
@@ -69,21 +76,26 @@ class _Here:
         **extra: Any,
     ) -> Iterator[Message]:
         limits = limits or get_settings().media
-        wire = _Heap()
+        request = {"job": job, "threads": 1, "limits": limits.model_dump(mode="json"), **extra}
         try:
             with path.open("rb") as file:
-                request = {
-                    "job": job,
-                    "file": file.fileno(),
-                    "threads": 1,
-                    "limits": limits.model_dump(mode="json"),
-                    **extra,
-                }
-                child_jobs.JOBS[job](request, wire)
-        except (Refused, OSError, ValueError):
+                small = file.read(_SMALL) if path.stat().st_size < _SMALL else None
+                file.seek(0)
+                key = (small, json.dumps(request, sort_keys=True))
+                messages = self._kept.get(key) if small is not None else None
+                if messages is None:
+                    wire = _Heap()
+                    child_jobs.JOBS[job](request | {"file": file.fileno()}, wire)
+                    messages = wire.messages
+        except (Refused, OSError, ValueError, TypeError):
             yield from self._converse(job, path, limits, own=own, **extra)
             return
-        yield from wire.messages
+        if small is not None:
+            self._kept[key] = messages
+            while len(self._kept) > _MOST:
+                del self._kept[next(iter(self._kept))]
+        for message in messages:
+            yield Message(message.kind, message.head, message.body.copy())
 
     def _read_raw_here(
         self, path: Path, anchors: Anchors, limits: MediaSettings | None = None, *, own: OwnFile | None = None

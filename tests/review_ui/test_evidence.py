@@ -58,7 +58,11 @@ def test_an_abstention_is_a_reason_to_look_and_says_itself(gate: str):
 @pytest.mark.parametrize(
     ("gate", "score", "words"),
     [
-        ("lip_sync", 0.12, "Certainty of the offset between them: 12 %, and a person looks at 30 % and less."),
+        (
+            "lip_sync",
+            0.12,
+            "Certainty of the offset between them: 12 %, and a person looks at 30 % and less.",
+        ),
         ("artifact_quality", 0.9, "Chance of a visible defect: 90 %, and a person looks at 85 % and more."),
         ("face_identity", 0.55, "Distance to the persona's face: 0.55, and a person looks at 0.5 and more."),
     ],
