@@ -19,7 +19,7 @@ from unittest.mock import patch
 import pipeline.intake
 import pipeline.review
 import pipeline.runner
-import review_ui.api.checks
+import review_ui.api.measuring
 import review_ui.pages.campaigns
 import review_ui.pages.verify
 from audit.ledger import sequence_pending
@@ -117,7 +117,7 @@ def installed(home: Path) -> Iterator[None]:
         stack.enter_context(patch.dict(pipeline.runner.STAGE_FUNCTIONS, working))
         sign = FileSigner.sign
         put(FileSigner, "sign", lambda *signed: (reached(home, f"{stage[0]} signs"), sign(*signed))[1])
-        for module in (review_ui.api.checks, review_ui.pages.verify):
+        for module in (review_ui.api.measuring, review_ui.pages.verify):
             put(module, "run_child", _before(home, "upload kept", module.run_child))
         for module, name, inner, what in (
             (pipeline.review, "approve", pipeline.review, "approval"),
