@@ -110,9 +110,10 @@ def issue_all(
             )
         rows.append(row)
     check_in_use(session, keys.RECEIPTS, [row.key_id for row in new])
+    check_keys_in_use(session, [row for row in rows if row in stored.values()])
     session.add_all(new)
     append_all(session, entries)
-    return all_verified(session, rows)
+    return [verified(row) for row in rows]
 
 
 def _signed(
@@ -201,6 +202,8 @@ def check_keys_in_use(session: Session, rows: Sequence[ReceiptRow]) -> None:
 
     A receipt from before counts as the ledger's entry from before tells of it: one that was exchanged since is new.
     """
+    if not rows:
+        return
     ended = ended_keys(session, keys.RECEIPTS, {row.key_id for row in rows})
     old = {row.id: row for row in rows if row.key_id in ended}
     if not old:

@@ -16,8 +16,9 @@ from pipeline.states import State
 from tests.kit.world import World
 
 # A claim: 1. What the stage stands on, and whether it may begin: 4. Its result under a turn and a held fact: 8, and
-# its message. What the stage itself makes (assets, receipts, fingerprints, manifests) comes on top.
-MOST = {"voice": 14, "picture": 15, "examine": 19, "seal": 17, "inspect": 14}
+# its message. What the stage itself makes (assets, receipts and whether their key is in use, fingerprints, manifests)
+# comes on top.
+MOST = {"voice": 14, "picture": 15, "examine": 20, "seal": 17, "inspect": 14}
 TRANSACTIONS = 3  # the claim, a snapshot, the result
 
 
