@@ -75,10 +75,16 @@ def looks_at(session: Session, subject: str) -> list[LedgerEntryRow]:
     """Who looked at it or exported it last, the newest first."""
     found: list[LedgerEntryRow] = []
     for event in _LOOKS:
+        # From this event to this event, in the order of the index: told "this event, newest first" a planner may walk
+        # the whole ledger backwards.
         newest = (
             select(LedgerEntryRow)
-            .where(LedgerEntryRow.subject == subject, LedgerEntryRow.event == event.value)
-            .order_by(LedgerEntryRow.id.desc())
+            .where(
+                LedgerEntryRow.subject == subject,
+                LedgerEntryRow.event >= event.value,
+                LedgerEntryRow.event <= event.value,
+            )
+            .order_by(LedgerEntryRow.event.desc(), LedgerEntryRow.id.desc())
             .limit(MOST_LOOKS)
         )
         found += session.scalars(newest)

@@ -351,7 +351,7 @@ def test_what_comes_after_the_beginning_is_a_click_away(
     signed(admin)
     begun = client.get("/brands?begun=1").text.partition("You are set up")[2].partition("</section>")[0]
     assert "docs/" not in begun
-    for way in ("/people", "/account", "/authorities", "/campaigns/new"):
+    for way in ("/people", "/account", "/personas", "/campaigns/new"):
         assert f'href="{way}"' in begun and client.get(way).status_code == 200
 
 
