@@ -34,4 +34,6 @@ def _sqlite() -> bytes:
     connection = memory.raw_connection()
     data: bytes = connection.driver_connection.serialize()  # type: ignore[union-attr]
     memory.dispose()
-    return data
+    # Bytes 18 and 19 of the header say that it is in WAL mode, as the product's are (sqlite.org/fileformat.html 1.3.3):
+    # else the first connection changes that, for which it needs the database to itself.
+    return data[:18] + b"\x02\x02" + data[20:]
