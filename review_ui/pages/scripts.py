@@ -4,6 +4,7 @@ it (trust step 1), where their authority asks for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Form, Request
@@ -48,9 +49,8 @@ def say_of_script(
     words: Words = "",
 ) -> Response:
     persona_id = persona_id_of(visitor)
-    try:
-        if verdict not in DONE:
-            raise _nothing_said()
+
+    def decide() -> None:
         decide_script(
             campaign_id,
             brand_id=visitor.account.brand_id,
@@ -60,11 +60,10 @@ def say_of_script(
             verdict=cast("ScriptVerdict", verdict),
             words=words,
         )
-    except NotFound:
-        raise
-    except GreenroomError as problem:
-        return _show_script(request, visitor, campaign_id, problem, words)
-    return RedirectResponse(f"/me?done={DONE[verdict]}", status_code=303)
+
+    return _answered(
+        verdict, DONE, decide, lambda problem: _show_script(request, visitor, campaign_id, problem, words)
+    )
 
 
 @router.get("/texts/{render_id}")
@@ -84,9 +83,8 @@ def say_of_text(
     words: Words = "",
 ) -> Response:
     persona_id = persona_id_of(visitor)
-    try:
-        if verdict not in DONE_TEXT:
-            raise _nothing_said()
+
+    def decide() -> None:
         decide_text(
             render_id,
             brand_id=visitor.account.brand_id,
@@ -96,15 +94,30 @@ def say_of_text(
             verdict="approve" if verdict == "approve" else "refuse",
             words=words,
         )
+
+    return _answered(
+        verdict, DONE_TEXT, decide, lambda problem: _show_text(request, visitor, render_id, problem, words)
+    )
+
+
+def _answered(
+    verdict: str,
+    done: Mapping[str, str],
+    decide: Callable[[], None],
+    show: Callable[[GreenroomError], Response],
+) -> Response:
+    """Decide, and on to the private page; what is refused comes back with what was typed."""
+    try:
+        if verdict not in done:
+            raise InputError(
+                "neither yes nor no was said", where="verdict", next_step="press one of the buttons"
+            )
+        decide()
     except NotFound:
         raise
     except GreenroomError as problem:
-        return _show_text(request, visitor, render_id, problem, words)
-    return RedirectResponse(f"/me?done={DONE_TEXT[verdict]}", status_code=303)
-
-
-def _nothing_said() -> InputError:
-    return InputError("neither yes nor no was said", where="verdict", next_step="press one of the buttons")
+        return show(problem)
+    return RedirectResponse(f"/me?done={done[verdict]}", status_code=303)
 
 
 def _show_script(
